@@ -1,0 +1,106 @@
+"""Run the benchmarks and write their table to ``docs/benchmarks.md``.
+
+Usage: ``python benchmarks/table.py [--hard] [--json FILE]``; with ``--json`` an earlier run's file
+is read instead of running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "benchmarks.md"
+PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "highspy", "piqp", "qpsolvers")
+
+INTRODUCTION = """\
+# Benchmarks
+
+Every table is one run on one machine: all programs had the same points, one after the other. The
+compiled kernels were warm except where the row says otherwise. Times are medians. A time with `~`
+belongs to a program too slow to do all of the work: it did the stated share, at evenly spread
+sizes, and the time is scaled up. The last column says what came out, for a fast wrong answer is
+none. `python benchmarks/table.py --hard` writes this page.
+"""
+
+
+def run(hard: bool) -> dict[str, Any]:
+    """Run the benchmarks and return pytest-benchmark's record."""
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder) / "benchmarks.json"
+        command = [sys.executable, "-m", "pytest", "-q", str(ROOT / "benchmarks")]
+        command += [f"--benchmark-json={record}", *(["--hard"] if hard else [])]
+        subprocess.run(command, check=True, cwd=ROOT)
+        return dict(json.loads(record.read_text(encoding="utf8")))
+
+
+def seconds(benchmark: dict[str, Any]) -> float:
+    """Return the time of the whole work, scaled up where only a share was done."""
+    return float(benchmark["stats"]["median"] / benchmark["extra_info"]["share"])
+
+
+def show_seconds(value: float) -> str:
+    """Return a time with three digits, in a unit that suits it."""
+    if value < 1:
+        return f"{1000 * value:.3g} ms"
+    return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+
+
+def table(benchmarks: list[dict[str, Any]]) -> list[str]:
+    """Return the Markdown table of one piece of work, fastest program first."""
+    ours = [seconds(b) for b in benchmarks if b["extra_info"]["program"] == "geoprobe"]
+    lines = [
+        "| program | threads | time | times geoprobe's best | outcome |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for benchmark in sorted(benchmarks, key=seconds):
+        info = benchmark["extra_info"]
+        whole = info["share"] >= 1
+        time = ("" if whole else "~") + show_seconds(seconds(benchmark))
+        ratio = f"{seconds(benchmark) / min(ours):.3g}" if ours else ""
+        outcome = info["outcome"] + ("" if whole else f" ({100 * info['share']:.2g}% of the work)")
+        lines.append(f"| {info['program']} | {info['threads']} | {time} | {ratio} | {outcome} |")
+    return lines
+
+
+def page(record: dict[str, Any]) -> str:
+    """Return the whole page."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for benchmark in record["benchmarks"]:
+        groups.setdefault(benchmark["group"], []).append(benchmark)
+    cpu = record["machine_info"]["cpu"]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    parts = [
+        INTRODUCTION,
+        f"Machine: {cpu.get('brand_raw', 'unknown processor')}, {cpu.get('count', '?')} cores; "
+        f"Python {record['machine_info']['python_version']}, {versions}; "
+        f"{record['datetime'][:10]}.\n",
+    ]
+    for work, benchmarks in groups.items():
+        parts += [f"## {work}\n", *table(benchmarks), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def main() -> None:
+    """Write the page from a new run or from a record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hard", action="store_true", help="also what takes minutes")
+    parser.add_argument("--json", type=Path, help="a record of pytest-benchmark to read")
+    options = parser.parse_args()
+    if options.json:
+        record = json.loads(options.json.read_text(encoding="utf8"))
+    else:
+        record = run(options.hard)
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(page(record), encoding="utf8")
+    print(f"wrote {TARGET.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What people see while they wait: bars on a terminal, plain lines elsewhere.
+
+It goes to standard error, so that standard output holds nothing but the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from geoprobe.progress import Progress, ProgressCallback
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+SECONDS_BETWEEN_LINES = 5.0
+_WINDOW = 30.0
+_TOO_EARLY = 1.0
+
+
+class Pace:
+    """Estimates the time that a phase still needs, from its speed in the last half minute.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds; for tests.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._seen: deque[tuple[float, int]] = deque([(self._began, 0)])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the phase began."""
+        return self._clock() - self._began
+
+    def left(self, done: int, total: int) -> float | None:
+        """Note how far the work is, and return the seconds left; None while it is too early."""
+        now = self._clock()
+        if now > self._seen[-1][0]:
+            self._seen.append((now, done))
+        while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        if now - self._began < _TOO_EARLY or done <= before:
+            return None
+        return max(0, total - done) * (now - then) / (done - before)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``0.42 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.2g} s" if seconds >= 0.01 else "0 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextlib.contextmanager
+def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
+    """Show the progress of long work while the block lasts.
+
+    Parameters
+    ----------
+    stream : text file or None
+        Where to; standard error by default.
+
+    Yields
+    ------
+    callable
+        Takes a :class:`geoprobe.progress.Progress`, from any thread.
+    """
+    stream = sys.stderr if stream is None else stream
+    if not stream.isatty():
+        yield PlainProgress(stream)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Bars(*columns, console=Console(file=stream)) as bars:
+        yield BarProgress(bars)
+
+
+class PlainProgress:
+    """One line when a phase ends, and now and then one in between."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._phase = ""
+        self._ended = False
+        self._pace = Pace(clock)
+        self._last = clock()
+
+    def __call__(self, step: Progress) -> None:
+        """Print a line if it is time for one."""
+        with self._lock:
+            if step.phase != self._phase or (self._ended and step.done < step.total):
+                self._phase, self._pace = step.phase, Pace(self._clock)
+                self._last, self._ended = self._clock(), False
+            left = self._pace.left(step.done, step.total)
+            if step.done >= step.total:
+                if not self._ended:
+                    self._say(f"{step.phase}: done in {duration(self._pace.elapsed)}", step.detail)
+                self._ended = True
+            elif self._clock() - self._last >= SECONDS_BETWEEN_LINES:
+                self._last = self._clock()
+                share = 100 * step.done // step.total
+                spent = f"{step.phase}: {share}% after {duration(self._pace.elapsed)}"
+                self._say(
+                    spent + ("" if left is None else f", about {duration(left)} left"), step.detail
+                )
+
+    def _say(self, line: str, detail: str) -> None:
+        # Whoever no longer listens to the progress may still want the result.
+        with contextlib.suppress(OSError, ValueError):
+            print(f"{line} ({detail})" if detail else line, file=self._stream, flush=True)
+
+
+class BarProgress:
+    """One bar a phase."""
+
+    def __init__(self, bars: object) -> None:
+        from rich.progress import Progress as Bars
+
+        assert isinstance(bars, Bars)
+        self._bars = bars
+        self._lock = threading.Lock()
+        self._phases: dict[str, tuple[TaskID, Pace]] = {}
+
+    def __call__(self, step: Progress) -> None:
+        """Move the bar of the phase."""
+        with self._lock:
+            if step.phase not in self._phases:
+                task = self._bars.add_task(step.phase, total=step.total, note="")
+                self._phases[step.phase] = task, Pace()
+            task, pace = self._phases[step.phase]
+            left = pace.left(step.done, step.total)
+            note = step.detail
+            if left is not None and step.done < step.total:
+                note = f"about {duration(left)} left  {note}"
+            self._bars.update(task, completed=step.done, total=step.total, note=note)

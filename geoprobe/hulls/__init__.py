@@ -1,0 +1,19 @@
+"""Sets of points: overlap, nearest points, distance, and what proves them."""
+
+from __future__ import annotations
+
+from geoprobe.hulls.distance import hull_distance, hulls_overlap, point_to_hull
+from geoprobe.hulls.pairwise import pairwise_hull_distances
+from geoprobe.hulls.results import HullResult, PairwiseDistances, Stage, Status, Supports
+
+__all__ = [
+    "HullResult",
+    "PairwiseDistances",
+    "Stage",
+    "Status",
+    "Supports",
+    "hull_distance",
+    "hulls_overlap",
+    "pairwise_hull_distances",
+    "point_to_hull",
+]

@@ -1,0 +1,193 @@
+"""What the hull functions answer: a status, two bounds and what proves them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class Status(enum.IntEnum):
+    """The outcome of a question about two hulls."""
+
+    DISJOINT = 0
+    """Proved by a hyperplane: the lower bound exceeds ``tau * scale``."""
+    OVERLAP = 1
+    """Proved by convex weights: the upper bound is at most ``tau * scale``."""
+    UNPROVED = 2
+    """Neither was proved: the bounds are valid, but lie on both sides of ``tau * scale``."""
+
+
+class Stage(enum.IntEnum):
+    """Which solver produced an answer."""
+
+    KERNEL = 0
+    """The compiled active-set or interior-point kernels."""
+    HIGHS = 1
+    """The linear program solved by HiGHS."""
+
+
+@dataclass(frozen=True)
+class HullResult:
+    """The answer about two convex hulls, with its certificate.
+
+    Attributes
+    ----------
+    status : Status
+        Whether the hulls are proved disjoint or proved to overlap.
+    lower, upper : float
+        Bounds of the distance of the hulls, in the units of the points. ``lower`` is the gap that
+        the hyperplane ``normal`` leaves, after subtracting the rounding error of its dot
+        products; ``upper`` is the length between the two convex combinations.
+    support_a, support_b : ndarray of int64, shapes (n_support_a,), (n_support_b,)
+        Rows of the two sets that carry weight.
+    weights_a, weights_b : ndarray of float64, same shapes
+        Convex weights of those rows: not negative, sum 1.
+    normal : ndarray of float64, shape (n_dims,)
+        Unit normal of the best hyperplane found, from the second hull to the first; all zeros
+        when the hulls overlap.
+    offset : float
+        The hyperplane is ``{x : normal @ x == offset}``, midway between the hulls.
+    scale : float
+        R, the largest distance of a point to the mean of all points.
+    tau : float
+        The tolerance: hulls at most ``tau * scale`` apart overlap.
+    stage : Stage
+        The solver that decided.
+    """
+
+    status: Status
+    lower: float
+    upper: float
+    support_a: IntArray
+    weights_a: FloatArray
+    support_b: IntArray
+    weights_b: FloatArray
+    normal: FloatArray
+    offset: float
+    scale: float
+    tau: float
+    stage: Stage
+
+    def __bool__(self) -> bool:
+        """Whether the hulls overlap; an unproved answer has no truth value."""
+        if self.status is Status.UNPROVED:
+            from geoprobe.errors import UnprovedError
+
+            raise UnprovedError(
+                f"neither overlap nor disjointness is proved: the distance lies in "
+                f"[{self.lower:.3g}, {self.upper:.3g}] and tau * scale is "
+                f"{self.tau * self.scale:.3g}."
+            )
+        return self.status is Status.OVERLAP
+
+    @property
+    def distance(self) -> float:
+        """The distance of the hulls: ``upper`` when disjoint, 0 when they overlap."""
+        return 0.0 if self.status is Status.OVERLAP else self.upper
+
+    @property
+    def gap(self) -> float:
+        """Relative width of the bounds, ``(upper - lower) / upper``; 0 when they overlap."""
+        return 0.0 if self.status is Status.OVERLAP else (self.upper - self.lower) / self.upper
+
+
+@dataclass(frozen=True)
+class Supports:
+    """Convex weights of many certificates, stored end to end.
+
+    Certificate ``k`` has on its first side the rows ``index_a[start_a[k]:start_a[k + 1]]`` with
+    the weights ``weight_a[...]`` of the same slice; on its second side likewise.
+
+    Attributes
+    ----------
+    start_a, start_b : ndarray of int64, shape (n_certificates + 1,)
+    index_a, index_b : ndarray of int64, shapes (n_entries_a,), (n_entries_b,)
+        Rows of the points.
+    weight_a, weight_b : ndarray of float64, same shapes
+    """
+
+    start_a: IntArray
+    index_a: IntArray
+    weight_a: FloatArray
+    start_b: IntArray
+    index_b: IntArray
+    weight_b: FloatArray
+
+    def __len__(self) -> int:
+        """Return the number of certificates."""
+        return len(self.start_a) - 1
+
+    def side_a(self, k: int) -> tuple[IntArray, FloatArray]:
+        """Return rows and weights of the first side of certificate ``k``."""
+        part = slice(int(self.start_a[k]), int(self.start_a[k + 1]))
+        return self.index_a[part], self.weight_a[part]
+
+    def side_b(self, k: int) -> tuple[IntArray, FloatArray]:
+        """Return rows and weights of the second side of certificate ``k``."""
+        part = slice(int(self.start_b[k]), int(self.start_b[k + 1]))
+        return self.index_b[part], self.weight_b[part]
+
+
+@dataclass(frozen=True)
+class PairwiseDistances:
+    """Distances of many pairs of hulls, as columns; row ``k`` is one pair.
+
+    Attributes
+    ----------
+    names : ndarray, shape (n_groups,)
+        Label or cluster id of each group.
+    first, second : ndarray of int64, shape (n_pairs,)
+        Positions in ``names``, ``first < second``, in lexicographic order.
+    lower, upper : ndarray of float64, shape (n_pairs,)
+        Bounds of the distance, as in :class:`HullResult`.
+    status : ndarray of uint8, shape (n_pairs,)
+        Values of :class:`Status`.
+    stage : ndarray of uint8, shape (n_pairs,)
+        Values of :class:`Stage`.
+    supports : Supports
+        One certificate a pair; the hyperplane's normal is the vector between the two convex
+        combinations.
+    scale, tau : float
+        R and the tolerance.
+    """
+
+    names: NDArray[np.generic]
+    first: IntArray
+    second: IntArray
+    lower: FloatArray
+    upper: FloatArray
+    status: NDArray[np.uint8]
+    stage: NDArray[np.uint8]
+    supports: Supports
+    scale: float
+    tau: float
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.first)
+
+    @property
+    def distance(self) -> FloatArray:
+        """The distance of each pair, shape (n_pairs,): ``upper``, or 0 where they overlap."""
+        return np.where(self.status == Status.OVERLAP, 0.0, self.upper)
+
+    def matrix(self) -> FloatArray:
+        """Return the distances as a symmetric matrix, NaN where no pair was asked for.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_groups, n_groups)
+            Zero on the diagonal.
+        """
+        n_groups = len(self.names)
+        square = np.full((n_groups, n_groups), np.nan)
+        np.fill_diagonal(square, 0.0)
+        square[self.first, self.second] = self.distance
+        square[self.second, self.first] = self.distance
+        return square

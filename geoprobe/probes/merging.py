@@ -1,0 +1,196 @@
+"""From points and overlapping labels to clusters: drives the merging kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import UnprovedError
+from geoprobe.hulls.arbiter import decide_with_highs
+from geoprobe.hulls.results import Status
+from geoprobe.kernels import bank as banks
+from geoprobe.kernels import linkage, merging
+from geoprobe.progress import Progress, ProgressCallback
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# State checks between two returns from the kernel: often enough to report and to be interrupted.
+CHECKS = 16
+
+
+@dataclass(frozen=True)
+class Ban:
+    """Two clusters whose union meets another label, and the point that proves it.
+
+    Attributes
+    ----------
+    slots : tuple of int
+        One row of each of the two clusters.
+    rows, weights : ndarray, shape (n_support,)
+        Convex weights of rows of the union.
+    blocker_rows, blocker_weights : ndarray
+        Convex weights of rows of the cluster of another label.
+    """
+
+    slots: tuple[int, int]
+    rows: IntArray
+    weights: FloatArray
+    blocker_rows: IntArray
+    blocker_weights: FloatArray
+
+
+@dataclass
+class Merged:
+    """The outcome of merging.
+
+    Attributes
+    ----------
+    cluster_of : ndarray of int64, shape (n_rows,)
+        The smallest row of each row's cluster.
+    bans : list of Ban
+        In the order in which they were found.
+    merges, solves, highs_calls : int
+    """
+
+    cluster_of: IntArray
+    bans: list[Ban] = field(default_factory=list)
+    merges: int = 0
+    solves: int = 0
+    highs_calls: int = 0
+
+
+def merge_clusters(
+    points: FloatArray,
+    first: IntArray,
+    original: IntArray,
+    weight: FloatArray,
+    partner: BoolArray,
+    barred: BoolArray,
+    tau: float,
+    progress: ProgressCallback | None = None,
+) -> Merged:
+    """Merge the clusters of each label as far as no hull of another label is met.
+
+    The closest pair of clusters of one label, by the distance of their centroids, is merged
+    unless the hull of the union overlaps a cluster of another label; then the pair and all pairs
+    of supersets are banned (Zhou & Srikumar 2021, algorithm 1, with the reference's choices).
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n_rows, n_dims)
+        Sorted by label, in the frame.
+    first : ndarray of int64, shape (n_labels + 1,)
+        Where each label begins.
+    original : ndarray of int64, shape (n_rows,)
+        The number that decides between equally close pairs: the smaller goes first.
+    weight : ndarray of float64, shape (n_rows,)
+        Number of equal points that each row stands for.
+    partner : ndarray of bool, shape (n_labels, n_labels)
+        Which labels' hulls overlap; only their clusters have to be checked against each other.
+    barred : ndarray of bool, shape (n_rows,)
+        Rows that coincide with another label's: they stay clusters of their own.
+    tau : float
+    progress : callable, optional
+
+    Raises
+    ------
+    UnprovedError
+        If neither the kernels nor HiGHS can decide a pair.
+    """
+    n_rows, n_dims = points.shape
+    involved = partner.any(axis=1)
+    links = linkage.allocate(first, original, weight, involved)
+    for label in np.flatnonzero(involved):
+        _fill_matrix(linkage.square(links, label), points[first[label] : first[label + 1]])
+        linkage.prepare(links, label, barred)
+    bank = banks.allocate(links, partner)
+    agenda = merging.allocate_agenda(n_rows, _precision(points))
+    pool = merging.allocate_pool(n_dims)
+    conflicts = merging.allocate_certificates(32, n_dims)
+    bans = merging.allocate_certificates(256, n_dims)
+    merged = Merged(cluster_of=links.cluster_of)
+    total = int(np.diff(first)[involved].sum() - involved.sum())
+    control = agenda.control
+    while True:
+        reason, n_bans, a, b = merging.advance(
+            links, bank, agenda, points, pool, conflicts, bans, tau, CHECKS
+        )
+        merged.bans += [_ban(bans, k) for k in range(n_bans)]
+        if progress is not None:
+            done = int(control[merging.MERGES])
+            left = total if reason == merging.FINISHED else min(done, total - 1)
+            progress(
+                Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans")
+            )
+        if reason == merging.FINISHED:
+            break
+        if reason == merging.ARBITER:
+            merged.highs_calls += 1
+            _arbitrate(links, bank, agenda, conflicts, points, a, b, tau)
+    merged.merges = int(control[merging.MERGES])
+    merged.solves = int(control[merging.SOLVES])
+    return merged
+
+
+def _fill_matrix(matrix: FloatArray, rows: FloatArray) -> None:
+    """Write the squared distances of all pairs of rows."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    np.matmul(rows, rows.T, out=matrix)
+    matrix *= -2.0
+    matrix += squares
+    matrix += squares[:, None]
+    np.maximum(matrix, 0.0, out=matrix)
+
+
+def _precision(points: FloatArray) -> FloatArray:
+    """Inverse covariance of the points, kept finite where they span fewer dimensions."""
+    covariance = points.T @ points / len(points)
+    ridge = 1e-9 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
+    covariance[np.diag_indices_from(covariance)] += ridge
+    return np.linalg.inv(covariance)
+
+
+def _ban(bans: merging.Certificates, k: int) -> Ban:
+    """Copy ban ``k`` out of the kernel's room."""
+    size = bans.size[k]
+    side = bans.side[k, :size]
+    row, weight = bans.row[k, :size], bans.weight[k, :size]
+    return Ban(
+        slots=(int(bans.slots[k, 0]), int(bans.slots[k, 1])),
+        rows=row[side == 0].copy(),
+        weights=weight[side == 0].copy(),
+        blocker_rows=row[side == 1].copy(),
+        blocker_weights=weight[side == 1].copy(),
+    )
+
+
+def _arbitrate(
+    links: linkage.Linkage,
+    bank: banks.Bank,
+    agenda: merging.Agenda,
+    conflicts: merging.Certificates,
+    points: FloatArray,
+    a: int,
+    b: int,
+    tau: float,
+) -> None:
+    """Ask HiGHS about the clusters in slots ``a`` and ``b`` and tell the kernel."""
+    rows_a, rows_b = linkage.members(links, a), linkage.members(links, b)
+    verdict = decide_with_highs(points, rows_a, rows_b, tau)
+    if verdict.status is Status.UNPROVED:
+        raise UnprovedError(
+            f"two clusters of {len(rows_a)} and {len(rows_b)} points are between "
+            f"{verdict.lower:.3g} and {verdict.upper:.3g} times R apart, on both sides of "
+            f"tau = {tau:g}; neither the kernels nor HiGHS can tell more. Choose another tau."
+        )
+    if verdict.status is Status.DISJOINT:
+        merging.exempt(agenda, a, b)
+        return
+    rows = np.r_[verdict.rows_a, verdict.rows_b]
+    sides = np.repeat([0, 1], [len(verdict.rows_a), len(verdict.rows_b)])
+    weights = np.r_[verdict.weights_a, verdict.weights_b]
+    merging.back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights)

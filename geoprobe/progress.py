@@ -1,0 +1,29 @@
+"""How long work tells whoever waits where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report from a piece of long work.
+
+    Attributes
+    ----------
+    phase : str
+        What is being done, for a person: ``"merging"``, ``"distances"``.
+    done, total : int
+        Units of work finished and expected; ``done == total`` ends the phase.
+    detail : str
+        A few words on the state, such as ``"5184 merges, 211 bans"``; may be empty.
+    """
+
+    phase: str
+    done: int
+    total: int
+    detail: str = ""
+
+
+ProgressCallback = Callable[[Progress], None]

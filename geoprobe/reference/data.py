@@ -1,0 +1,130 @@
+"""Labelled points as a config names them: embeddings, entities, and a set of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.arrays import as_points
+from geoprobe.errors import FormatError, InputError
+from geoprobe.reference.config import Config
+from geoprobe.spaces.directprobe_text import (
+    check_labels,
+    read_embeddings,
+    read_entities,
+    read_label_set,
+)
+from geoprobe.spaces.numpy_files import read_npy
+from geoprobe.spaces.tables import read_column
+
+
+@dataclass(frozen=True)
+class LabelledPoints:
+    """Points and labels in the order of their files.
+
+    Attributes
+    ----------
+    points : ndarray of float32 or float64, shape (n_points, n_dims)
+    labels : ndarray of str, shape (n_points,)
+    label_set : list of str
+        The labels that may occur, sorted; not all of them need to.
+    """
+
+    points: NDArray[Any]
+    labels: NDArray[Any]
+    label_set: list[str]
+
+
+def load_train(config: Config) -> LabelledPoints:
+    """Read the points to probe, drawn at random where the config says so.
+
+    The numbers are rounded to float32, as DirectProbe does before it works on them.
+    """
+    label_set = _label_set(config)
+    train = _load(config.entities, config.embeddings, label_set, config)
+    points = _float32(train.points, config.embeddings)
+    labels = train.labels
+    if config.subsample is not None and config.subsample < len(labels):
+        # The forks draw with NumPy's older generator; the same seed gives the same points. Where
+        # they leave the seed open we take 0: a run has to be repeatable.
+        draw = np.random.RandomState(config.seed or 0)
+        rows = draw.choice(len(labels), size=config.subsample, replace=False)
+        points, labels = points[rows], labels[rows]
+    if len(set(labels.tolist())) < 2:
+        raise FormatError(
+            f"all {len(labels)} entities have the label {str(labels[0])!r}, but at least two "
+            f"labels are needed.",
+            config.entities,
+        )
+    return LabelledPoints(points, labels, label_set)
+
+
+def load_test(config: Config, train: LabelledPoints) -> LabelledPoints | None:
+    """Read the points to predict; None where the config has no use for them."""
+    if config.test_entities is None or config.test_embeddings is None:
+        return None
+    test = _load(config.test_entities, config.test_embeddings, train.label_set, config)
+    if test.points.shape[1] != train.points.shape[1]:
+        raise FormatError(
+            f"the vectors have {test.points.shape[1]} numbers, but those of {config.embeddings} "
+            f"have {train.points.shape[1]}.",
+            config.test_embeddings,
+        )
+    return test
+
+
+def _label_set(config: Config) -> list[str]:
+    return read_label_set(_present(config.label_set, config))
+
+
+def _load(entities: Path, embeddings: Path, label_set: list[str], config: Config) -> LabelledPoints:
+    labels = _labels(_present(entities, config))
+    check_labels(labels, label_set, entities, str(config.label_set))
+    points = _points(_present(embeddings, config))
+    if len(points) != len(labels):
+        raise FormatError(
+            f"the file has {len(points)} vectors, but {entities} has {len(labels)} entities.",
+            embeddings,
+        )
+    return LabelledPoints(points, np.array(labels), label_set)
+
+
+def _labels(path: Path) -> list[str]:
+    if path.suffix.lower() == ".csv":
+        labels: list[str] = read_column(path, label="label").tolist()
+        return labels
+    return read_entities(path)
+
+
+def _points(path: Path) -> NDArray[Any]:
+    array = read_npy(path) if path.suffix.lower() == ".npy" else read_embeddings(path)
+    try:
+        return as_points(array, name="embeddings")
+    except InputError as error:
+        raise FormatError(str(error), path) from error
+
+
+def _float32(points: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        rounded = points.astype(np.float32)
+    if not np.isfinite(rounded).all():
+        row = int(np.argwhere(~np.isfinite(rounded))[0, 0])
+        raise FormatError(
+            f"vector {row + 1} holds a number that float32, DirectProbe's type, cannot hold.", path
+        )
+    return rounded
+
+
+def _present(path: Path, config: Config) -> Path:
+    """Return the path; where the file is missing, say if it lies beside the config."""
+    if not path.exists() and (config.path.parent / path).exists():
+        raise FormatError(
+            f"there is no such file. Paths in a config start at the working folder, as in "
+            f"DirectProbe; there is one beside the config, so run it from {config.path.parent}.",
+            path,
+        )
+    return path

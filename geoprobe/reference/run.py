@@ -1,0 +1,173 @@
+"""Run an unchanged config of DirectProbe and write the files that it would write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import OutputError
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.reference.config import Config, Family, read_config
+from geoprobe.reference.data import LabelledPoints, load_test, load_train
+from geoprobe.reference.engine import cluster, measure
+from geoprobe.reference.families import write_distances, write_label_files, write_predictions
+from geoprobe.reference.labels import SMALLEST_CLUSTER
+from geoprobe.reference.log import RunLog
+from geoprobe.reference.partition import (
+    CLUSTERS_FILE,
+    clusters_file,
+    majority_labels,
+    read_clusters,
+)
+from geoprobe.reference.writers import write_clusters
+
+
+@dataclass(frozen=True)
+class ReferenceRun:
+    """What a run did.
+
+    Attributes
+    ----------
+    output : pathlib.Path
+        The folder written.
+    files : tuple of str
+        The files in it.
+    n_points, n_dims : int
+        Size of the space.
+    n_labels, n_clusters : int
+        Labels that occur, and clusters.
+    accuracy : float or None
+        Share of the test points whose nearest cluster has their label; None without a test set.
+    """
+
+    output: Path
+    files: tuple[str, ...]
+    n_points: int
+    n_dims: int
+    n_labels: int
+    n_clusters: int
+    accuracy: float | None
+
+
+def run_config(
+    path: str | os.PathLike[str],
+    *,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> ReferenceRun:
+    """Run a config of either of DirectProbe's repositories.
+
+    Paths in the config start at the working folder. ``enable_cuda`` and ``rate`` change nothing:
+    there is no GPU here and no search back for the first error.
+
+    Parameters
+    ----------
+    path : path-like
+        The config file.
+    n_threads : int, optional
+        Threads to use; all by default. The files are the same for any number.
+    progress : callable, optional
+        Takes a :class:`geoprobe.progress.Progress`.
+
+    Returns
+    -------
+    ReferenceRun
+
+    Raises
+    ------
+    FormatError
+        If the config or a file that it names cannot be used; nothing is written then.
+    OutputError
+        If the output folder holds something already or cannot be written.
+    """
+    config = read_config(path)
+    _check_output(config.output)
+    with RunLog() as log:
+        train, test, given = _read(config, log, progress)
+        _make_output(config.output)
+        log.open(config.output / "log.txt")
+        files = ["log.txt"]
+        if given is None:
+            found = cluster(train, n_threads=n_threads, progress=progress)
+            log.say(f"Final number of clusters: {found.n_clusters}")
+            linear = found.n_clusters == len(set(train.labels.tolist()))
+            log.say(f"This space is {'linear' if linear else 'non-linear'}!")
+            write_clusters(config.output / CLUSTERS_FILE, found.clusters)
+            files.append(CLUSTERS_FILE)
+        else:
+            smallest = SMALLEST_CLUSTER if config.family is Family.LABELS else 1
+            found = measure(train, given, smallest=smallest, n_threads=n_threads, progress=progress)
+        accuracy = None
+        if test is None:
+            files += write_label_files(config.output, train, found, log)
+        else:
+            accuracy = write_predictions(config.output, test, found, log)
+            write_distances(config.output, found, log)
+            files += ["prediction.txt", "dis.txt"]
+        log.say(f"finished: {', '.join(files[1:])}")
+    return ReferenceRun(
+        output=config.output,
+        files=tuple(files),
+        n_points=train.points.shape[0],
+        n_dims=train.points.shape[1],
+        n_labels=len(set(train.labels.tolist())),
+        n_clusters=found.n_clusters,
+        accuracy=accuracy,
+    )
+
+
+def _check_output(folder: Path) -> None:
+    """Refuse a folder with something in it, before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"the output folder {folder} is a file.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OutputError(f"the output folder {folder} is not empty; name another or empty it.")
+
+
+def _make_output(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {folder} cannot be made: {error.strerror}."
+        ) from error
+
+
+def _read(
+    config: Config, log: RunLog, progress: ProgressCallback | None
+) -> tuple[LabelledPoints, LabelledPoints | None, NDArray[np.int64] | None]:
+    """Read everything that the config names; what is wrong with it shows here."""
+
+    def report(done: int, what: Path | str) -> None:
+        if progress is not None:
+            progress(Progress("reading", done, 3, str(what)))
+
+    log.say(f"config {config.path}: {config.family.value}, mode {config.mode}")
+    if config.unused:
+        log.say(f"keys without effect: {', '.join(config.unused)}")
+    report(0, config.embeddings)
+    train = load_train(config)
+    n_points, n_dims = train.points.shape
+    log.say(f"{n_points} points of {n_dims} dimensions from {config.embeddings}")
+    if config.subsample is not None and config.seed is None:
+        log.say("the config leaves the seed of the subsample open; it is 0")
+    log.say(f"Label size={len(train.label_set)}")
+    report(1, config.test_embeddings or "")
+    test = load_test(config, train)
+    if test is not None:
+        log.say(f"{len(test.points)} test points from {config.test_embeddings}")
+    report(2, config.clusters or "")
+    given = None
+    if config.clusters is not None:
+        source = clusters_file(config.clusters)
+        given = read_clusters(source, n_points, config.entities)
+        log.say(f"{given.max() + 1} clusters from {source}")
+        mixed = int(np.sum(majority_labels(given, train.labels)[given] != train.labels))
+        if mixed:
+            log.say(f"{mixed} points are in clusters of another label", "WARNING")
+    report(3, "")
+    return train, test, given

@@ -1,0 +1,166 @@
+"""Where a space comes from, in words that can be kept beside its results and read again."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geoprobe.errors import FormatError, InputError
+
+if TYPE_CHECKING:
+    from geoprobe.spaces import Space
+
+DEFAULT_PARENT = "geoprobe-results"
+BUILT_IN = "digits"
+_TABLES = (".csv", ".tsv")
+_OPTIONS = ("points", "labels", "column", "label_set")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and how to read it; without a file, the built-in digits.
+
+    Attributes
+    ----------
+    path : Path or None
+    points, labels, column, label_set : str or None
+        Arguments of :func:`geoprobe.spaces.read_space`; several columns of points stand with
+        commas between. None where nothing was said.
+    """
+
+    path: Path | None = None
+    points: str | None = None
+    labels: str | None = None
+    column: str | None = None
+    label_set: str | None = None
+
+    @classmethod
+    def remembered(cls, noted: Mapping[str, Any], path: Path | None = None) -> Source:
+        """Return the source that the ``input`` of a summary names.
+
+        Parameters
+        ----------
+        noted : mapping
+        path : Path or None
+            Where the file lies now; None for the place that is noted.
+
+        Raises
+        ------
+        InputError
+            If it names none.
+        """
+        options = noted.get("options") or {}
+        known = {name: str(options[name]) for name in _OPTIONS if name in options}
+        if path is None and noted.get("path") is not None:
+            path = Path(noted["path"])
+        if path is None and noted.get("name") != BUILT_IN:
+            raise InputError(
+                f"the results do not say in which file the space {noted.get('name')!r} lies; name "
+                f"the file."
+            )
+        return cls(path=path, **known)
+
+    def changed(
+        self,
+        *,
+        points: str | None,
+        labels: str | None,
+        column: str | None,
+        label_set: str | None,
+    ) -> Source:
+        """Return the same source with all that was said anew."""
+        return replace(
+            self,
+            points=self.points if points is None else points,
+            labels=self.labels if labels is None else labels,
+            column=self.column if column is None else column,
+            label_set=self.label_set if label_set is None else label_set,
+        )
+
+    def options(self) -> dict[str, str]:
+        """Return what was said, files with their whole path, so that it holds anywhere."""
+        said = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
+        is_table = self.path is not None and self.path.suffix.lower() in _TABLES
+        for name in ("label_set",) if is_table else ("label_set", "labels"):
+            # A name of labels may be that of an array; only a file that is there is a file.
+            if name in said and Path(said[name]).is_file():
+                said[name] = str(Path(said[name]).resolve())
+        return said
+
+    def read(self) -> Space:
+        """Read the space.
+
+        Raises
+        ------
+        FormatError
+            As :func:`geoprobe.spaces.read_space` does.
+        InputError
+            If there are options but no file.
+        """
+        from geoprobe.spaces import digits, read_space
+
+        if self.path is None:
+            if self.options():
+                raise InputError(
+                    f"{', '.join(self.options())} say how to read a file, but no file is named."
+                )
+            return digits()
+        points: str | list[str] | None = self.points
+        if self.points is not None and self.path.suffix.lower() in _TABLES:
+            points = self.points.split(",")
+        return read_space(
+            self.path,
+            points=points,
+            labels=self.labels,
+            column="label" if self.column is None else self.column,
+            label_set=self.label_set,
+        )
+
+    def read_test(self, path: Path, space: Space) -> Space:
+        """Read points to predict, in the same way.
+
+        Parameters
+        ----------
+        path : Path
+            The file of the space itself means its own test part.
+        space : Space
+            What :meth:`read` returned.
+
+        Raises
+        ------
+        FormatError
+            If the file holds no such points.
+        InputError
+            If their dimensions differ from those of the space.
+        """
+        if self.path is not None and path.resolve() == self.path.resolve():
+            if space.test is None:
+                raise FormatError("the file holds no arrays *_test to predict.", path)
+            return space.test
+        test = replace(self, path=path).read()
+        if test.n_dims != space.n_dims:
+            raise InputError(
+                f"the test points in {path} have {test.n_dims} dimensions, but the points have "
+                f"{space.n_dims}."
+            )
+        return test
+
+
+def default_folder(name: str) -> Path:
+    """Return a folder below ``geoprobe-results`` that is free, called after the space.
+
+    Parameters
+    ----------
+    name : str
+        Of the space; what does not suit a file's name becomes ``_``.
+    """
+    plain = re.sub(r"[^\w.-]+", "_", name).strip(".") or "space"
+    for count in itertools.count(1):
+        folder = Path(DEFAULT_PARENT) / (plain if count == 1 else f"{plain}-{count}")
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return folder
+    raise AssertionError("some number is free")

@@ -1,0 +1,194 @@
+"""One function that reads a labelled space from any file that geoprobe knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from geoprobe.errors import FormatError, InputError
+from geoprobe.spaces.directprobe_text import (
+    read_embeddings,
+    read_label_lines,
+    read_label_set,
+)
+from geoprobe.spaces.numpy_files import NpzArrays, read_npy
+from geoprobe.spaces.safetensors_file import SafetensorsArrays
+from geoprobe.spaces.space import Space
+from geoprobe.spaces.tables import read_column, read_table
+
+SUFFIXES = (".npz", ".npy", ".safetensors", ".csv", ".tsv", ".txt")
+"""Endings of the files that :func:`read_space` reads."""
+
+_LABEL_SUFFIXES = (".npy", ".txt", ".csv", ".tsv")
+_PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
+
+
+class _Arrays(Protocol):
+    """Named arrays in one file."""
+
+    path: Path
+    names: list[str]
+
+    def read(self, name: str) -> NDArray[Any]: ...
+
+
+def read_space(
+    path: str | os.PathLike[str],
+    *,
+    points: str | Sequence[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    column: str = "label",
+    label_set: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+) -> Space:
+    """Read a labelled space; the ending of the file's name decides the format.
+
+    Parameters
+    ----------
+    path : path-like
+        - ``.npz``, ``.safetensors``: named arrays.
+        - ``.npy``: the points; they stay on disk until they are used.
+        - ``.csv``, ``.tsv``: a table with column names.
+        - ``.txt``: embeddings as DirectProbe reads them, one vector a line.
+    points : str or sequence of str, optional
+        npz and safetensors: the name of the array of points, ``X`` by default. csv and tsv: the
+        columns of the coordinates, all but that of the labels by default.
+    labels : str or path-like, optional
+        npz and safetensors: the name of the array of labels, ``y`` by default, or else a file of
+        labels. npy and txt: a file of labels, always needed. csv and tsv: the column of the
+        labels, ``column`` by default. A file of labels is ``.npy``; ``.txt``, with one label a
+        line or DirectProbe's entities; or ``.csv`` or ``.tsv``, with the labels in ``column``.
+    column : str
+        The column of the labels in a table.
+    label_set : path-like, optional
+        A file with the labels that may occur, one a line; others are then refused.
+    name : str, optional
+        What to call the space; the name of the file without its ending by default.
+
+    Returns
+    -------
+    Space
+        With its ``test`` part where an npz or safetensors file holds two more arrays with the same
+        names and ``_test`` behind them.
+
+    Raises
+    ------
+    FormatError
+        Naming the file, and the line where there is one, and what was expected.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    name = path.stem if name is None else name
+    if suffix in _PICKLE_SUFFIXES:
+        raise FormatError(
+            f"files ending in {path.suffix} may hold pickled objects, which geoprobe never "
+            f"unpickles; save the points as one of {', '.join(SUFFIXES)}.",
+            path,
+        )
+    if suffix not in SUFFIXES:
+        raise FormatError(
+            f"the name ends in {path.suffix!r}, but one of {', '.join(SUFFIXES)} is expected.", path
+        )
+    test: Space | None = None
+    if suffix in (".npz", ".safetensors"):
+        arrays: _Arrays = NpzArrays(path) if suffix == ".npz" else SafetensorsArrays(path)
+        at = _array_name(points)
+        found, y = _named(arrays, at, "y" if labels is None else labels, column)
+        test = _test_part(arrays, at, labels, name)
+    elif suffix in (".csv", ".tsv"):
+        columns = [points] if isinstance(points, str) else points
+        found, y = read_table(path, label=_text(labels, column), points=columns)
+    else:
+        if points is not None:
+            raise InputError(
+                f"points={points!r} has no meaning for {path}: the file is the points."
+            )
+        found = read_npy(path) if suffix == ".npy" else read_embeddings(path)
+        y = _label_file(path, labels, column)
+    if label_set is not None:
+        _check_labels(y, label_set, path)
+    return _space(found, y, name, path, test)
+
+
+def _space(
+    points: NDArray[Any], labels: NDArray[Any], name: str, path: Path, test: Space | None
+) -> Space:
+    """Make the space; whatever its validation refuses is the fault of the file."""
+    try:
+        return Space(points, labels, name, path, test)
+    except InputError as error:
+        raise FormatError(str(error), path) from error
+
+
+def _check_labels(labels: NDArray[Any], label_set: str | os.PathLike[str], path: Path) -> None:
+    known = set(read_label_set(label_set))
+    for row, label in enumerate(labels):
+        if str(label) not in known:
+            raise FormatError(
+                f"the label {str(label)!r} of row {row} is not in the label set {label_set}.", path
+            )
+
+
+def _array_name(points: str | Sequence[str] | None) -> str:
+    if points is None:
+        return "X"
+    if not isinstance(points, str):
+        raise InputError(f"points={points!r} should be the name of one array.")
+    return points
+
+
+def _text(labels: str | os.PathLike[str] | None, column: str) -> str:
+    return column if labels is None else os.fspath(labels)
+
+
+def _named(
+    arrays: _Arrays, points: str, labels: str | os.PathLike[str], column: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return points and labels from named arrays, the labels perhaps from a file beside them."""
+    _check_name(arrays, points, "points")
+    at = os.fspath(labels)
+    if at not in arrays.names and Path(at).suffix.lower() in _LABEL_SUFFIXES:
+        return arrays.read(points), _label_file(arrays.path, labels, column)
+    _check_name(arrays, at, "labels")
+    return arrays.read(points), arrays.read(at)
+
+
+def _check_name(arrays: _Arrays, name: str, what: str) -> None:
+    if name not in arrays.names:
+        there = ", ".join(repr(each) for each in arrays.names) or "none at all"
+        raise FormatError(
+            f"there is no array {name!r} to take the {what} from; the arrays are: {there}.",
+            arrays.path,
+        )
+
+
+def _test_part(
+    arrays: _Arrays, points: str, labels: str | os.PathLike[str] | None, name: str
+) -> Space | None:
+    at_points, at_labels = f"{points}_test", f"{_text(labels, 'y')}_test"
+    if at_points not in arrays.names or at_labels not in arrays.names:
+        return None
+    return _space(arrays.read(at_points), arrays.read(at_labels), f"{name}_test", arrays.path, None)
+
+
+def _label_file(path: Path, labels: str | os.PathLike[str] | None, column: str) -> NDArray[Any]:
+    """Read labels from a file of their own."""
+    if labels is None:
+        raise FormatError("the file holds no labels; name a file of labels as well.", path)
+    labels = Path(labels)
+    suffix = labels.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(labels)
+    if suffix == ".txt":
+        return read_label_lines(labels)
+    if suffix in (".csv", ".tsv"):
+        return read_column(labels, label=column)
+    raise FormatError(
+        f"the name ends in {labels.suffix!r}, but a file of labels ends in one of "
+        f"{', '.join(_LABEL_SUFFIXES)}.",
+        labels,
+    )

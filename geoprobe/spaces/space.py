@@ -1,0 +1,62 @@
+"""A labelled space: the points of one representation on one data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from geoprobe.arrays import as_labels, as_points
+from geoprobe.errors import InputError
+from geoprobe.spaces.fingerprints import hash_labels, hash_points
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Points with one label each; the arrays are validated when the space is made.
+
+    Attributes
+    ----------
+    points : ndarray of float32 or float64, shape (n_points, n_dims)
+    labels : ndarray of str, int or bool, shape (n_points,)
+    name : str
+        What to call the space in reports.
+    source : pathlib.Path or None
+        The file it was read from.
+    test : Space or None
+        Further points of the same representation, held out.
+    """
+
+    points: NDArray[Any]
+    labels: NDArray[Any]
+    name: str = "space"
+    source: Path | None = None
+    test: Space | None = None
+
+    def __post_init__(self) -> None:
+        """Bring the arrays to the form that :mod:`geoprobe.arrays` promises."""
+        points = as_points(self.points, name="points")
+        classes, codes = as_labels(self.labels, len(points), name="labels")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "labels", classes[codes])
+        if self.test is not None and self.test.n_dims != self.n_dims:
+            raise InputError(
+                f"the test points have {self.test.n_dims} dimensions, but the points have "
+                f"{self.n_dims}."
+            )
+
+    @property
+    def n_points(self) -> int:
+        """The number of points."""
+        return int(self.points.shape[0])
+
+    @property
+    def n_dims(self) -> int:
+        """The number of coordinates of a point."""
+        return int(self.points.shape[1])
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the SHA-256 of the ``points`` and of the ``labels``, in hexadecimal."""
+        return {"points": hash_points(self.points), "labels": hash_labels(self.labels)}

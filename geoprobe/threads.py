@@ -1,0 +1,67 @@
+"""How many threads, and running a function over chunks with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from geoprobe.errors import InputError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def available_threads() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked_threads(n_threads: int | None) -> int:
+    """Return the number of threads to use.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None stands for all processors.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive whole number.
+    """
+    if n_threads is None:
+        return available_threads()
+    if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
+        raise InputError(f"n_threads must be a positive whole number, but it is {n_threads!r}.")
+    return n_threads
+
+
+def in_order(
+    function: Callable[[Task], Result], tasks: Sequence[Task], n_threads: int
+) -> Iterator[Result]:
+    """Yield ``function(task)`` for every task, in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        Releases the interpreter's lock where threads are to help.
+    tasks : sequence
+    n_threads : int
+        With 1, everything runs in the calling thread.
+    """
+    if n_threads == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield function(task)
+        return
+    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
+        pending = [pool.submit(function, task) for task in tasks]
+        try:
+            for future in pending:
+                yield future.result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,350 @@
+"""The factor behind the nearest points of two hulls: append, delete, minimise.
+
+A working set of points, each on one of two sides, minimises the distance between the affine
+hulls of its sides. ``factor`` holds the upper triangular R of ``R.T @ R = V @ V.T``, where a row
+of V is a signed point followed by a one in the column of its side; the ones make R regular where
+the points alone are dependent. Appending is one triangular solve, deleting a sweep of Givens
+rotations, and the solutions for the two right-hand sides "sums to one" ride along as columns.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.kernels.jit import kernel
+
+# Below this share of its length, a new diagonal entry has lost half its digits to cancellation
+# and is computed again from the residual itself.
+CANCELLED = 1e-6
+# A new diagonal entry below this share of its length is refused: the point lies in the affine
+# hull of the working set, and dividing by the entry would spread rounding errors.
+DEPENDENT = 1e-14
+
+
+class Working(NamedTuple):
+    """A working set: the first ``state[0]`` entries of every array are in use.
+
+    At most ``n_dims + 2`` points are independent; ``state`` is (size,), ``dependent`` the share
+    below which a point counts as dependent.
+    """
+
+    factor: NDArray[np.float64]
+    signed: NDArray[np.float64]
+    rhs: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    trial: NDArray[np.float64]
+    column: NDArray[np.float64]
+    spare: NDArray[np.float64]
+    row: NDArray[np.int64]
+    side: NDArray[np.int64]
+    state: NDArray[np.int64]
+    dependent: NDArray[np.float64]
+
+
+def allocate(n_dims: int) -> Working:
+    """Return an empty working set for points of ``n_dims`` dimensions."""
+    size = n_dims + 3
+    return Working(
+        factor=np.zeros((size, size)),
+        signed=np.zeros((size, n_dims)),
+        rhs=np.zeros((2, size)),
+        weight=np.zeros(size),
+        trial=np.zeros(size),
+        column=np.zeros(size),
+        spare=np.zeros(max(size, n_dims)),
+        row=np.zeros(size, np.int64),
+        side=np.zeros(size, np.int64),
+        state=np.zeros(1, np.int64),
+        dependent=np.full(1, DEPENDENT),
+    )
+
+
+@kernel
+def dot(a, b):
+    """Return the dot product of two vectors."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def solve_transposed(factor, k, vector):
+    """Overwrite ``vector`` with the solution of ``R.T @ x = vector``."""
+    for i in range(k):
+        value = vector[i] / factor[i, i]
+        vector[i] = value
+        row = factor[i]
+        for j in range(i + 1, k):
+            vector[j] -= value * row[j]
+
+
+@kernel
+def solve_upper(factor, k, vector):
+    """Overwrite ``vector`` with the solution of ``R @ x = vector``."""
+    for i in range(k - 1, -1, -1):
+        row = factor[i]
+        part = 0.0
+        for j in range(i + 1, k):
+            part += row[j] * vector[j]
+        vector[i] = (vector[i] - part) / row[i]
+
+
+@kernel
+def recomputed_diagonal(work, k, side):
+    """Correct ``column`` once and return the squared residual of the point in ``signed[k]``.
+
+    The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
+    not from their Gram matrix, so that it keeps its digits.
+    """
+    signed, column, spare, trial = work.signed, work.column, work.spare, work.trial
+    n_dims = signed.shape[1]
+    total = 0.0
+    for _ in range(2):
+        for i in range(k):
+            trial[i] = column[i]
+        solve_upper(work.factor, k, trial)
+        for j in range(n_dims):
+            spare[j] = signed[k, j]
+        ones_a = 1.0 if side == 0 else 0.0
+        ones_b = 1.0 - ones_a
+        for i in range(k):
+            share = trial[i]
+            row = signed[i]
+            for j in range(n_dims):
+                spare[j] -= share * row[j]
+            if work.side[i] == 0:
+                ones_a -= share
+            else:
+                ones_b -= share
+        total = ones_a * ones_a + ones_b * ones_b
+        for j in range(n_dims):
+            total += spare[j] * spare[j]
+        for i in range(k):
+            trial[i] = dot(signed[i], spare) + (ones_a if work.side[i] == 0 else ones_b)
+        solve_transposed(work.factor, k, trial)
+        for i in range(k):
+            column[i] += trial[i]
+    return total
+
+
+@kernel
+def append(work, point, row, side):
+    """Append a point with weight 0; return whether it was independent of the working set."""
+    k = work.state[0]
+    if k >= point.shape[0] + 2:
+        return False
+    signed, column, factor, rhs = work.signed, work.column, work.factor, work.rhs
+    sign = 1.0 if side == 0 else -1.0
+    new = signed[k]
+    for j in range(point.shape[0]):
+        new[j] = sign * point[j]
+    for i in range(k):
+        column[i] = dot(signed[i], new) + (1.0 if work.side[i] == side else 0.0)
+    length = dot(new, new) + 1.0
+    solve_transposed(factor, k, column)
+    rest = length
+    for i in range(k):
+        rest -= column[i] * column[i]
+    if rest < CANCELLED * length:
+        rest = recomputed_diagonal(work, k, side)
+    if rest <= work.dependent[0] * length:
+        return False
+    top_a = 1.0 if side == 0 else 0.0
+    top_b = 1.0 - top_a
+    for i in range(k):
+        factor[i, k] = column[i]
+        top_a -= column[i] * rhs[0, i]
+        top_b -= column[i] * rhs[1, i]
+    pivot = np.sqrt(rest)
+    factor[k, k] = pivot
+    rhs[0, k] = top_a / pivot
+    rhs[1, k] = top_b / pivot
+    work.row[k] = row
+    work.side[k] = side
+    work.weight[k] = 0.0
+    work.state[0] = k + 1
+    return True
+
+
+@kernel
+def delete(work, j):
+    """Delete working point ``j``."""
+    k = work.state[0]
+    factor, rhs, signed = work.factor, work.rhs, work.signed
+    for i in range(j, k - 1):
+        work.row[i] = work.row[i + 1]
+        work.side[i] = work.side[i + 1]
+        work.weight[i] = work.weight[i + 1]
+        work.trial[i] = work.trial[i + 1]
+        for c in range(signed.shape[1]):
+            signed[i, c] = signed[i + 1, c]
+    for i in range(k):
+        for c in range(max(j, i - 1), k - 1):
+            factor[i, c] = factor[i, c + 1]
+    for i in range(j, k - 1):
+        a = factor[i, i]
+        b = factor[i + 1, i]
+        length = np.hypot(a, b)
+        cosine = a / length
+        sine = b / length
+        factor[i, i] = length
+        upper = factor[i]
+        lower = factor[i + 1]
+        for c in range(i + 1, k - 1):
+            x = upper[c]
+            y = lower[c]
+            upper[c] = cosine * x + sine * y
+            lower[c] = cosine * y - sine * x
+        for c in range(2):
+            x = rhs[c, i]
+            y = rhs[c, i + 1]
+            rhs[c, i] = cosine * x + sine * y
+            rhs[c, i + 1] = cosine * y - sine * x
+    work.state[0] = k - 1
+
+
+@kernel
+def affine_minimiser(work):
+    """Write into ``trial`` the weights, summing to one a side, of the nearest affine points."""
+    k = work.state[0]
+    rhs, trial = work.rhs, work.trial
+    aa = ab = bb = 0.0
+    for i in range(k):
+        aa += rhs[0, i] * rhs[0, i]
+        ab += rhs[0, i] * rhs[1, i]
+        bb += rhs[1, i] * rhs[1, i]
+    determinant = aa * bb - ab * ab
+    first = (bb - ab) / determinant
+    second = (aa - ab) / determinant
+    for i in range(k):
+        trial[i] = first * rhs[0, i] + second * rhs[1, i]
+    solve_upper(work.factor, k, trial)
+
+
+@kernel
+def normalise(work):
+    """Scale the weights so that they sum to one on each side."""
+    sum_a = sum_b = 0.0
+    for i in range(work.state[0]):
+        if work.side[i] == 0:
+            sum_a += work.weight[i]
+        else:
+            sum_b += work.weight[i]
+    for i in range(work.state[0]):
+        work.weight[i] /= sum_a if work.side[i] == 0 else sum_b
+
+
+@kernel
+def rebuild(work):
+    """Factorise the working set anew: many updates have let rounding errors grow."""
+    k = work.state[0]
+    rows = work.row[:k].copy()
+    sides = work.side[:k].copy()
+    weights = work.weight[:k].copy()
+    signed = work.signed[:k].copy()
+    work.state[0] = 0
+    for i in range(k):
+        if sides[i] == 1:
+            for j in range(signed.shape[1]):
+                signed[i, j] = -signed[i, j]
+        if append(work, signed[i], rows[i], sides[i]):
+            work.weight[work.state[0] - 1] = weights[i]
+    normalise(work)
+
+
+@kernel
+def difference(work, w):
+    """Write into ``w`` the vector between the two convex combinations; return its length."""
+    w[:] = 0.0
+    for i in range(work.state[0]):
+        weight = work.weight[i]
+        row = work.signed[i]
+        for j in range(w.shape[0]):
+            w[j] += weight * row[j]
+    return np.sqrt(dot(w, w))
+
+
+@kernel
+def settle(work):
+    """Move to the nearest points of the hulls of the working set; return the points dropped.
+
+    The step goes towards the affine minimiser as far as the weights stay positive, drops the
+    point that reaches zero and starts again (Wolfe 1976, the minor cycle).
+    """
+    weight, trial = work.weight, work.trial
+    drops = 0
+    while True:
+        affine_minimiser(work)
+        step = 1.0
+        worst = -1
+        idle = False
+        for i in range(work.state[0]):
+            if trial[i] <= 0.0:
+                if weight[i] <= 0.0:
+                    idle = True
+                else:
+                    ratio = weight[i] / (weight[i] - trial[i])
+                    if worst < 0 or ratio < step:
+                        step = ratio
+                        worst = i
+        if idle:
+            for i in range(work.state[0] - 1, -1, -1):
+                if trial[i] <= 0.0 and weight[i] <= 0.0:
+                    delete(work, i)
+                    drops += 1
+            continue
+        if worst < 0:
+            for i in range(work.state[0]):
+                weight[i] = trial[i]
+            normalise(work)
+            return drops
+        for i in range(work.state[0]):
+            weight[i] += step * (trial[i] - weight[i])
+        weight[worst] = 0.0
+        delete(work, worst)
+        drops += 1
+
+
+@kernel
+def refine(work, w):
+    """Remove the rounding error that the factor left in the weights, in one Newton step.
+
+    At the minimiser every working point of a side has the same price; what differs is solved
+    for with the factor. Steps that would turn a weight negative are not taken.
+    """
+    k = work.state[0]
+    trial, spare, rhs = work.trial, work.spare, work.rhs
+    mean_a = mean_b = 0.0
+    for i in range(k):
+        spare[i] = dot(work.signed[i], w)
+        if work.side[i] == 0:
+            mean_a += work.weight[i] * spare[i]
+        else:
+            mean_b += work.weight[i] * spare[i]
+    for i in range(k):
+        trial[i] = (mean_a if work.side[i] == 0 else mean_b) - spare[i]
+    solve_transposed(work.factor, k, trial)
+    aa = ab = bb = sum_a = sum_b = 0.0
+    for i in range(k):
+        aa += rhs[0, i] * rhs[0, i]
+        ab += rhs[0, i] * rhs[1, i]
+        bb += rhs[1, i] * rhs[1, i]
+        sum_a += rhs[0, i] * trial[i]
+        sum_b += rhs[1, i] * trial[i]
+    determinant = aa * bb - ab * ab
+    first = (bb * sum_a - ab * sum_b) / determinant
+    second = (aa * sum_b - ab * sum_a) / determinant
+    for i in range(k):
+        trial[i] -= first * rhs[0, i] + second * rhs[1, i]
+    solve_upper(work.factor, k, trial)
+    for i in range(k):
+        if work.weight[i] + trial[i] <= 0.0:
+            return False
+    for i in range(k):
+        work.weight[i] += trial[i]
+    normalise(work)
+    return True

@@ -1,0 +1,52 @@
+"""The one place that says how kernels are compiled and where the compiled code is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+# Sums may be reordered and multiplications fused, so that dot products use the vector units;
+# NaN, infinities and signed zeros keep their meaning. Decisions never rest on such a sum alone:
+# they subtract its rounding bound first.
+SUM_FLAGS = {"reassoc", "contract"}
+
+
+def cache_folder() -> Path:
+    """Return where compiled kernels are kept: the user's cache, a folder for each version.
+
+    Numba notices a change of the file that a kernel stands in, not of the files it calls; the
+    name therefore carries a hash of all of them. ``GEOPROBE_CACHE_DIR`` overrides the place.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    home = Path.home()
+    if sys.platform == "darwin":
+        default = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        default = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    else:
+        default = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
+    base = Path(os.environ.get("GEOPROBE_CACHE_DIR", default / "geoprobe"))
+    return base / f"kernels-{digest.hexdigest()[:16]}"
+
+
+_FOLDER = str(cache_folder())
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function on its first call and keep the outcome for later processes."""
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
+    try:
+        return numba.njit(
+            cache=True, nogil=True, fastmath=SUM_FLAGS, error_model="numpy"
+        )(function)
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]

@@ -1,0 +1,275 @@
+"""Nearest points of the convex hulls of two sets of rows: the active-set loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geoprobe.kernels.activeset import DEPENDENT, append, delete, difference, dot, rebuild, refine, settle
+from geoprobe.kernels.jit import kernel
+
+DISJOINT, OVERLAP, UNPROVED = 0, 1, 2
+
+# A look at all points is followed by looks at this many of them, for each dimension.
+CANDIDATES_PER_DIM = 3
+# Relative gap of the two bounds at which a distance is final.
+GAP = 1e-10
+# Prices of working points may differ by this share of the squared distance.
+DRIFT = 1e-7
+# What counts as dependent where the usual limit leaves the bounds apart.
+STRICT = 1e-22
+
+
+@kernel
+def rounding(n_dims):
+    """Return a bound of the rounding error of a dot product of a unit and a point in the ball."""
+    return 2.0 * (n_dims + 8) * 2.220446049250313e-16
+
+
+@kernel
+def start(points, rows_a, rows_b, work):
+    """Begin with the two points that lie innermost along the line through the two means."""
+    n_dims = points.shape[1]
+    w = work.spare
+    for j in range(n_dims):
+        w[j] = 0.0
+    share = 1.0 / rows_a.shape[0]
+    for i in range(rows_a.shape[0]):
+        point = points[rows_a[i]]
+        for j in range(n_dims):
+            w[j] += share * point[j]
+    share = 1.0 / rows_b.shape[0]
+    for i in range(rows_b.shape[0]):
+        point = points[rows_b[i]]
+        for j in range(n_dims):
+            w[j] -= share * point[j]
+    low = np.inf
+    first = rows_a[0]
+    for i in range(rows_a.shape[0]):
+        value = dot(points[rows_a[i]], w[:n_dims])
+        if value < low:
+            low = value
+            first = rows_a[i]
+    high = -np.inf
+    second = rows_b[0]
+    for i in range(rows_b.shape[0]):
+        value = dot(points[rows_b[i]], w[:n_dims])
+        if value > high:
+            high = value
+            second = rows_b[i]
+    work.state[0] = 0
+    append(work, points[first], first, 0)
+    append(work, points[second], second, 1)
+    work.weight[0] = 1.0
+    work.weight[1] = 1.0
+
+
+@kernel
+def price_all(points, rows_a, rows_b, w, price):
+    """Write the dot products with ``w``; return the lowest of A and the highest of B."""
+    n_a = rows_a.shape[0]
+    low = np.inf
+    high = -np.inf
+    for i in range(n_a):
+        value = dot(points[rows_a[i]], w)
+        price[i] = value
+        low = min(low, value)
+    for i in range(rows_b.shape[0]):
+        value = dot(points[rows_b[i]], w)
+        price[n_a + i] = value
+        high = max(high, value)
+    return low, high
+
+
+@kernel
+def closest(price, n_a, n, level_a, level_b, number, candidates):
+    """Collect the positions of the points that come closest to crossing; return their number."""
+    excess = np.empty(n)
+    for i in range(n):
+        excess[i] = level_a - price[i] if i < n_a else price[i] - level_b
+    cut = np.partition(excess, n - number)[n - number]
+    count = 0
+    for i in range(n):
+        if excess[i] >= cut and count < candidates.shape[0]:
+            candidates[count] = i
+            count += 1
+    return count
+
+
+@kernel
+def add_worst(points, rows_a, rows_b, work, price, candidates, count, floor, batch):
+    """Append up to ``batch`` points that cross the levels of the working set the most.
+
+    ``count`` positions of ``candidates`` are looked at, all positions when it is negative.
+    """
+    n_a = rows_a.shape[0]
+    number = count if count >= 0 else n_a + rows_b.shape[0]
+    level_a = work.trial[0]
+    level_b = work.trial[1]
+    added = 0
+    size = work.state[0]
+    for _ in range(batch):
+        worst = floor
+        pick = -1
+        for c in range(number):
+            i = candidates[c] if count >= 0 else c
+            excess = level_a - price[i] if i < n_a else price[i] - level_b
+            if excess > worst:
+                worst = excess
+                pick = i
+        if pick < 0:
+            break
+        price[pick] = level_a if pick < n_a else level_b
+        row = rows_a[pick] if pick < n_a else rows_b[pick - n_a]
+        side = 0 if pick < n_a else 1
+        known = False
+        for m in range(size):
+            if work.row[m] == row and work.side[m] == side:
+                known = True
+                break
+        if known:
+            continue
+        # The levels live in trial, which appending may use.
+        if append(work, points[row], row, side):
+            added += 1
+    return added
+
+
+@kernel
+def levels(work, w):
+    """Write into ``trial[:2]`` the prices of the two convex combinations; return their error.
+
+    At the minimiser all working points of a side have one price; the error is the largest
+    deviation from it.
+    """
+    k = work.state[0]
+    level_a = level_b = 0.0
+    for i in range(k):
+        value = dot(work.signed[i], w)
+        work.spare[i] = value
+        if work.side[i] == 0:
+            level_a += work.weight[i] * value
+        else:
+            level_b += work.weight[i] * value
+    error = 0.0
+    for i in range(k):
+        error = max(error, abs(work.spare[i] - (level_a if work.side[i] == 0 else level_b)))
+    work.trial[0] = level_a
+    work.trial[1] = -level_b
+    return error
+
+
+@kernel
+def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
+    """Find the nearest points of two hulls, or decide whether the hulls overlap.
+
+    ``work`` is warm when its size is not 0: its rows must be among the given ones. With
+    ``decide`` the loop ends as soon as either answer is proved. Return the status, the lower and
+    the upper bound of the distance and the number of points appended and dropped; ``work`` holds
+    the weights and ``w`` the vector between the nearest points.
+    """
+    n_dims = points.shape[1]
+    n_a = rows_a.shape[0]
+    n = n_a + rows_b.shape[0]
+    price = np.empty(n)
+    number = 64 + CANDIDATES_PER_DIM * n_dims
+    candidates = np.empty(2 * number, np.int64)
+    count = -1
+    slack = rounding(n_dims)
+    batch = 1 + min(5, n_dims // 64)
+    if work.state[0] == 0:
+        start(points, rows_a, rows_b, work)
+    steps = 0
+    best = np.inf
+    idle = 0
+    renewed = -1000
+    n_renewed = 0
+    work.dependent[0] = DEPENDENT
+    while True:
+        steps += settle(work)
+        upper = difference(work, w)
+        error = levels(work, w)
+        if error > DRIFT * upper * upper and upper + slack > threshold:
+            if refine(work, w):
+                upper = difference(work, w)
+                error = levels(work, w)
+            if error > DRIFT * upper * upper and steps > renewed + 20 and n_renewed < 100:
+                renewed = steps
+                n_renewed += 1
+                rebuild(work)
+                continue
+        if upper + slack <= threshold:
+            return OVERLAP, 0.0, upper + slack, steps
+        floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
+        level_a = work.trial[0]
+        level_b = work.trial[1]
+        if count > 0:
+            for c in range(count):
+                i = candidates[c]
+                row = rows_a[i] if i < n_a else rows_b[i - n_a]
+                price[i] = dot(points[row], w)
+            added = add_worst(
+                points, rows_a, rows_b, work, price, candidates, count, floor, batch
+            )
+            if added > 0:
+                steps += added
+                continue
+        low, high = price_all(points, rows_a, rows_b, w, price)
+        lower = (low - high) / upper - slack
+        if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
+            return DISJOINT, lower, upper + slack, steps
+        if upper < best * (1.0 - 1e-9):
+            best = upper
+            idle = 0
+        else:
+            idle += 1
+        count = -1
+        added = 0
+        if steps <= max_steps and idle <= 20:
+            if n > 2 * number:
+                count = closest(price, n_a, n, level_a, level_b, number, candidates)
+            work.trial[0] = level_a
+            work.trial[1] = level_b
+            added = add_worst(points, rows_a, rows_b, work, price, candidates, -1, floor, batch)
+            steps += added
+        if added == 0:
+            if work.dependent[0] > STRICT and steps <= max_steps:
+                work.dependent[0] = STRICT
+                idle = 0
+                rebuild(work)
+                continue
+            return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
+
+
+@kernel
+def keep_rows(work, cluster_of, slot_a, slot_b):
+    """Delete from a warm working set what is no longer in its clusters; empty it if a side is."""
+    count_a = count_b = 0
+    lost = 0
+    for i in range(work.state[0]):
+        home = slot_a if work.side[i] == 0 else slot_b
+        if cluster_of[work.row[i]] != home:
+            lost += 1
+        elif work.side[i] == 0:
+            count_a += 1
+        else:
+            count_b += 1
+    if count_a == 0 or count_b == 0 or lost > 16:
+        work.state[0] = 0
+        return
+    if lost == 0:
+        return
+    for i in range(work.state[0] - 1, -1, -1):
+        home = slot_a if work.side[i] == 0 else slot_b
+        if cluster_of[work.row[i]] != home:
+            delete(work, i)
+    total_a = total_b = 0.0
+    for i in range(work.state[0]):
+        if work.side[i] == 0:
+            total_a += work.weight[i]
+        else:
+            total_b += work.weight[i]
+    if total_a <= 0.0 or total_b <= 0.0:
+        work.state[0] = 0
+        return
+    for i in range(work.state[0]):
+        work.weight[i] /= total_a if work.side[i] == 0 else total_b

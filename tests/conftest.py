@@ -1,0 +1,47 @@
+"""Options and fixtures of the whole test suite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--runslow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow; runs with --runslow"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository that the tests lie in."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_space() -> Callable[[str], dict[str, np.ndarray]]:
+    """A reader of the shared real spaces; skips the test where they are absent."""
+    folder = Path(os.environ.get("GEOPROBE_SHARED", ROOT.parent / "shared")) / "spaces"
+
+    def read(name: str) -> dict[str, np.ndarray]:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            pytest.skip(
+                f"needs {path}; the variable GEOPROBE_SHARED names the folder above 'spaces'"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    return read

@@ -1,0 +1,173 @@
+"""Progress, durations and tables as people see them."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+
+import pytest
+
+from geoprobe.console import Pace, PlainProgress, duration, show_progress
+from geoprobe.progress import Progress
+from geoprobe.terminal import say_error, say_table
+
+
+class Clock:
+    """A clock that goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    """A text file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0 s"),
+        (0.001, "0 s"),
+        (0.0456, "0.046 s"),
+        (0.42, "0.42 s"),
+        (9.9, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.9, "1 min 0 s"),
+        (185, "3 min 5 s"),
+        (3599.9, "1 h 0 min"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_steady_work_is_foreseen() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.left(0, 100) is None
+    clock.now += 0.5
+    assert pace.left(5, 100) is None
+    for done in range(10, 100, 10):
+        clock.now = 100 + done / 10
+        assert pace.left(done, 100) == pytest.approx((100 - done) / 10)
+    assert pace.elapsed == pytest.approx(9.0)
+
+
+def test_work_that_slows_down_is_noticed() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for second in range(1, 201):
+        clock.now = 100 + second
+        done = second * 10 if second <= 100 else 1000 + (second - 100)
+        left = pace.left(done, 2000)
+    assert left == pytest.approx(900, rel=0.01)
+
+
+def test_work_that_stands_still_has_no_estimate() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    clock.now += 50
+    assert pace.left(0, 10) is None
+    assert pace.left(0, 0) is None
+
+
+def test_plain_lines_come_now_and_then() -> None:
+    clock, stream = Clock(), io.StringIO()
+    progress = PlainProgress(stream, clock)
+    for done in range(101):
+        progress(Progress("merging", done, 100, f"{done} merges"))
+        clock.now += 0.125
+    progress(Progress("distances", 0, 1))
+    progress(Progress("distances", 1, 1))
+    progress(Progress("distances", 1, 1))
+    assert stream.getvalue().splitlines() == [
+        "merging: 40% after 5 s, about 7.5 s left (40 merges)",
+        "merging: 80% after 10 s, about 2.5 s left (80 merges)",
+        "merging: done in 12 s (100 merges)",
+        "distances: done in 0 s",
+    ]
+
+
+def test_a_phase_may_come_twice_and_be_empty() -> None:
+    stream = io.StringIO()
+    progress = PlainProgress(stream, Clock())
+    for _ in range(2):
+        progress(Progress("files", 0, 1))
+        progress(Progress("files", 1, 1))
+    progress(Progress("nothing", 0, 0))
+    assert stream.getvalue().splitlines() == [
+        "files: done in 0 s",
+        "files: done in 0 s",
+        "nothing: done in 0 s",
+    ]
+
+
+def test_a_closed_stream_stops_no_work() -> None:
+    stream = io.StringIO()
+    progress = PlainProgress(stream)
+    stream.close()
+    progress(Progress("files", 1, 1))
+
+
+def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    with show_progress(stream) as progress:
+        for done in range(11):
+            progress(Progress("merging [red]", done, 10, "[b]x"))
+        workers = [
+            threading.Thread(target=progress, args=(Progress("distances", k, 8),)) for k in range(8)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    seen = stream.getvalue()
+    assert "merging [red]" in seen
+    assert "[b]x" in seen
+    assert "100%" in seen
+    assert "distances" in seen
+
+
+def test_elsewhere_there_are_no_bars() -> None:
+    stream = io.StringIO()
+    with show_progress(stream) as progress:
+        progress(Progress("merging", 3, 3))
+    assert stream.getvalue() == "merging: done in 0 s\n"
+
+
+def test_a_plain_table(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table("Title", ("label", "size "), [("[b]", "1"), ("a\nb", "1,000")])
+    assert capsys.readouterr().out == "Title\n  label   size\n  [b]        1\n  a\\nb   1,000\n"
+
+
+def test_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    say_table("Title [x]", ("label", "size "), [("[b]bold", "1")])
+    assert "[b]bold" in stream.getvalue()
+    assert "Title [x]" in stream.getvalue()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_errors_are_red_on_a_terminal(monkeypatch: pytest.MonkeyPatch, plain: bool) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    if plain:
+        monkeypatch.setenv("NO_COLOR", "1")
+    else:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    say_error("one\nsentence.")
+    text = "one sentence."
+    assert stream.getvalue() == (f"{text}\n" if plain else f"\x1b[31m{text}\x1b[0m\n")

@@ -1,0 +1,121 @@
+"""DirectProbe as an estimator: scikit-learn's own checks, ranking, prediction, label distances."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from reference import qp_distance
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from geoprobe.errors import GeoprobeError
+from geoprobe.probes import DirectProbe
+
+NOT_MEANT: dict[str, str] = {}
+"""Checks of scikit-learn that geoprobe declines, each with its reason."""
+
+
+def not_meant(estimator: BaseEstimator) -> dict[str, str]:
+    return NOT_MEANT
+
+
+@parametrize_with_checks([DirectProbe()], expected_failed_checks=not_meant)
+def test_scikit_learn_checks(estimator: BaseEstimator, check: Any) -> None:
+    check(estimator)
+
+
+def space(seed: int, n_dims: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return training points, labels and test points; some of these lie in hulls."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, 120)
+    y[:4] = range(4)
+    X = rng.normal(size=(120, n_dims)) + rng.normal(size=(4, n_dims))[y]
+    inside = (X[:20] + X[20:40]) / 2
+    return X, y, np.concatenate([rng.normal(size=(25, n_dims)), inside, X[:5]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ranking_against_the_reference(seed: int) -> None:
+    X, y, new = space(seed)
+    probe = DirectProbe().fit(X, y)
+    hulls = [X[probe.labels_ == c] for c in range(probe.n_clusters_)]
+    expected = np.array([[qp_distance(p[None], hull) for hull in hulls] for p in new])
+    distances, clusters = probe.rank_clusters(new)
+    assert distances.shape == clusters.shape == (len(new), probe.n_clusters_)
+    assert np.all(np.diff(distances, axis=1) >= 0)
+    assert np.array_equal(np.sort(clusters, axis=1), np.tile(np.arange(len(hulls)), (len(new), 1)))
+    by_rank = np.take_along_axis(expected, clusters, axis=1)
+    assert np.allclose(distances, by_rank, rtol=1e-7, atol=1e-7 * probe.scale_)
+    few_distances, few = probe.rank_clusters(new, k=2)
+    assert np.allclose(few_distances, distances[:, :2], rtol=1e-9, atol=1e-12)
+    nearest = expected.min(axis=1)
+    chosen = expected[np.arange(len(new)), few[:, 0]]
+    assert np.allclose(chosen, nearest, rtol=1e-7, atol=1e-7 * probe.scale_)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_prediction_is_the_nearest_cluster(seed: int) -> None:
+    X, y, new = space(seed)
+    probe = DirectProbe().fit(X, y)
+    nearest = probe.rank_clusters(new, k=1)[1][:, 0]
+    assert np.array_equal(probe.predict(new), probe.cluster_labels_[nearest])
+    assert probe.score(X, y) == 1.0
+    guess = probe.predict(new)
+    assert probe.score(new, guess) == 1.0
+
+
+def test_training_points_lie_in_their_own_clusters() -> None:
+    X, y, _ = space(9)
+    probe = DirectProbe().fit(X, y)
+    distances, clusters = probe.rank_clusters(X, k=1)
+    assert np.all(distances == 0)
+    assert np.array_equal(clusters[:, 0], probe.labels_)
+
+
+def test_label_distances() -> None:
+    X, y, _ = space(2)
+    probe = DirectProbe().fit(X, y)
+    table = probe.distances_
+    of_cluster = probe.cluster_labels_
+    pairs = list(zip(of_cluster[table.first], of_cluster[table.second], strict=True))
+    for how, reduce in (("min", np.min), ("mean", np.mean)):
+        labels = probe.label_distances(how)
+        assert len(labels) == 6
+        for k in range(6):
+            names = labels.names[labels.first[k]], labels.names[labels.second[k]]
+            chosen = [d for d, pair in zip(table.distance, pairs, strict=True) if pair == names]
+            assert labels.distance[k] == pytest.approx(reduce(chosen), rel=1e-12)
+    with pytest.raises(GeoprobeError, match="median"):
+        probe.label_distances("median")
+
+
+def test_clone_and_pickle() -> None:
+    X, y, new = space(1)
+    probe = DirectProbe(tau=1e-6, n_threads=1).fit(X, y)
+    assert clone(probe).get_params() == probe.get_params()
+    again = pickle.loads(pickle.dumps(probe))
+    assert np.array_equal(again.predict(new), probe.predict(new))
+
+
+def test_test_points_must_fit() -> None:
+    X, y, _ = space(1)
+    probe = DirectProbe().fit(X, y)
+    with pytest.raises(GeoprobeError, match="4"):
+        probe.predict(np.zeros((3, 5)))
+    with pytest.raises(GeoprobeError, match="row 1"):
+        probe.predict(np.array([[0.0] * 4, [np.nan] * 4]))
+
+
+@pytest.mark.parametrize("tau", [-1e-7, float("nan"), float("inf"), "small", None])
+def test_bad_tau(tau: object) -> None:
+    with pytest.raises(GeoprobeError, match="tau"):
+        DirectProbe(tau=tau).fit(np.eye(3), [0, 1, 2])
+
+
+@pytest.mark.parametrize("n_threads", [0, -2, 1.5, "two"])
+def test_bad_threads(n_threads: object) -> None:
+    with pytest.raises(GeoprobeError, match="n_threads"):
+        DirectProbe(n_threads=n_threads).fit(np.eye(3), [0, 1, 2])

@@ -1,0 +1,83 @@
+"""Real spaces: cluster counts of the reference implementation, which used Gurobi, and our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from geoprobe.hulls import Status, pairwise_hull_distances
+from geoprobe.probes import DirectProbe
+
+SharedSpace = Callable[[str], dict[str, np.ndarray]]
+
+
+def reduced(X: np.ndarray, n_dims: int) -> np.ndarray:
+    """Return the principal components as the published counts were made from them."""
+    return PCA(n_dims, random_state=0).fit_transform(X.astype(np.float64)).astype(np.float32)
+
+
+def ps_roles(space: dict[str, np.ndarray], n_points: int | None) -> tuple[np.ndarray, np.ndarray]:
+    order = np.arange(4285) if n_points is None else np.random.default_rng(0).permutation(4285)
+    return space["X"][order[:n_points]], space["role"][order[:n_points]]
+
+
+@pytest.mark.parametrize(
+    ("n_points", "n_dims", "expected"),
+    [
+        pytest.param(None, None, 46, id="as it is"),
+        pytest.param(None, 16, 144, id="PCA 16"),
+        pytest.param(1000, 16, 65, id="first 1000, PCA 16"),
+        pytest.param(2000, 16, 87, id="first 2000, PCA 16"),
+        pytest.param(1000, 8, 115, id="first 1000, PCA 8"),
+        pytest.param(None, 32, 86, id="PCA 32, the study alone"),
+        pytest.param(None, 64, 57, id="PCA 64, the study alone"),
+    ],
+)
+def test_ps_layer_6(
+    shared_space: SharedSpace, n_points: int | None, n_dims: int | None, expected: int
+) -> None:
+    X, y = ps_roles(shared_space("ps_layer6"), n_points)
+    probe = DirectProbe().fit(X if n_dims is None else reduced(X, n_dims), y)
+    assert probe.n_clusters_ == expected
+    assert probe.is_linear_ == (n_dims is None)
+    assert probe.counts_.contradictory_points == 0
+
+
+def test_ps_layer_0_holds_contradictions(shared_space: SharedSpace) -> None:
+    """The count is the study's own: the reference implementation does not end on this space."""
+    X, y = ps_roles(shared_space("ps_layer0"), None)
+    probe = DirectProbe().fit(X, y)
+    assert probe.n_clusters_ == 1878
+    assert probe.counts_.contradictory_points > 0
+
+
+def test_ps_layer_6_distances(shared_space: SharedSpace) -> None:
+    space = shared_space("ps_layer6")
+    table = pairwise_hull_distances(space["X"], space["role"])
+    assert len(table) == 1035
+    assert np.all(table.status == Status.DISJOINT)
+    assert np.all(table.upper - table.lower <= 1e-9 * table.upper)
+
+
+def test_prediction_on_the_test_part(shared_space: SharedSpace) -> None:
+    space = shared_space("ps_layer6")
+    probe = DirectProbe().fit(space["X"], space["role"])
+    assert probe.score(space["X"][:100], space["role"][:100]) == 1.0
+    assert probe.score(space["X_test"], space["role_test"]) > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("pos_layer6", None), ("treedistance_layer3", 16), ("siblings_layer3", 4)],
+)
+def test_hard_spaces(shared_space: SharedSpace, name: str, expected: int | None) -> None:
+    space = shared_space(name)
+    probe = DirectProbe().fit(space["X"], space["y"])
+    if expected is not None:
+        assert probe.n_clusters_ == expected
+    apart = probe.distances_.status == Status.DISJOINT
+    assert apart.all() or probe.counts_.contradictory_points

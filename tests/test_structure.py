@@ -1,0 +1,180 @@
+"""How the house is built: imports go downwards, imports are light, the wheel is whole."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# From the ground floor up: a room may import itself and the rooms before it.
+ROOMS = [
+    ("kernels",),
+    ("errors", "arrays", "tolerances", "progress", "threads"),
+    ("hulls",),
+    ("probes",),
+    ("spaces",),
+    ("results",),
+    ("reference",),
+    ("cli", "console", "terminal", "__main__"),
+]
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+NEVER = {("spaces", "probes"), ("spaces", "hulls")}
+HEAVY = ("torch", "transformers", "faiss", "matplotlib")
+
+
+def modules(repository: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (room, file) for every module of the package; the symlinked kernels are read once."""
+    for path in sorted((repository / "kernels").rglob("*.py")):
+        yield "kernels", path
+    for path in sorted((repository / "geoprobe").rglob("*.py")):
+        inside = path.relative_to(repository / "geoprobe")
+        if inside.parts[0] != "kernels" and inside.parts != ("__init__.py",):
+            yield inside.parts[0].removesuffix(".py"), path
+
+
+def imported(path: Path, *, module_level: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) for what a file imports, wherever it does so."""
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    nodes = tree.body if module_level else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_every_room_is_known(repository: Path) -> None:
+    assert {room for room, _ in modules(repository)} <= set(FLOOR)
+
+
+def test_imports_go_downwards(repository: Path) -> None:
+    wrong = []
+    for room, path in modules(repository):
+        for line, name in imported(path):
+            package, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if package != "geoprobe" or other == room:
+                continue
+            upwards = FLOOR.get(other, len(ROOMS)) > FLOOR[room]
+            if upwards or (room, other) in NEVER:
+                wrong.append(f"{path.relative_to(repository)}:{line} {room} imports {name}")
+    assert wrong == []
+
+
+def test_kernels_know_only_numpy_and_numba(repository: Path) -> None:
+    allowed = {"numpy", "numba", "__future__", *sys.stdlib_module_names}
+    wrong = [
+        f"{path.name}:{line} {name}"
+        for room, path in modules(repository)
+        for line, name in imported(path)
+        if room == "kernels"
+        and name.partition(".")[0] not in allowed
+        and not name.startswith("geoprobe.kernels")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ["highspy", "faiss"])
+def test_one_file_knows_each_library(repository: Path, library: str) -> None:
+    users = {
+        path.relative_to(repository).as_posix()
+        for _, path in modules(repository)
+        for _, name in imported(path)
+        if name.partition(".")[0] == library
+    }
+    assert len(users) <= 1, users
+
+
+def test_kernels_package_is_an_empty_door(repository: Path) -> None:
+    """Other libraries look for a package called kernels and must find nothing in ours."""
+    tree = ast.parse((repository / "kernels" / "__init__.py").read_text(encoding="utf8"))
+    assert len(tree.body) == 1
+    assert ast.get_docstring(tree)
+    assert (repository / "geoprobe" / "kernels").is_symlink()
+
+
+def run_python(code: str, cwd: Path, **environment: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_is_light(repository: Path) -> None:
+    code = f"import sys, geoprobe; print([m for m in {HEAVY} if m in sys.modules])"
+    assert run_python(code, repository).strip() == "[]"
+
+
+def test_import_is_quick(repository: Path) -> None:
+    code = (
+        "import time; start = time.perf_counter(); import geoprobe;"
+        "print(time.perf_counter() - start)"
+    )
+    assert min(float(run_python(code, repository)) for _ in range(3)) < 0.5
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy of the sources, without the network."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("building the wheel needs setuptools, which the extra dev installs")
+    source = tmp_path_factory.mktemp("source")
+    names = ["pyproject.toml", "README.md", "LICENSE", "geoprobe", "kernels"]
+    subprocess.run(["cp", "-R", *(repository / name for name in names), source], check=True)
+    target = tmp_path_factory.mktemp("wheel")
+    build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(target)],
+        capture_output=True,
+        text=True,
+        cwd=source,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return next(target.glob("*.whl"))
+
+
+def test_wheel_holds_every_module(wheel: Path, repository: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    missing = []
+    for room, path in modules(repository):
+        base = repository if room == "kernels" else repository / "geoprobe"
+        name = f"geoprobe/{path.relative_to(base).as_posix()}"
+        if name not in inside:
+            missing.append(name)
+    assert missing == []
+    assert "geoprobe/py.typed" in inside
+    assert not [name for name in inside if name.startswith(("kernels/", "tests/"))]
+
+
+def test_wheel_imports_on_its_own(wheel: Path, repository: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    names = []
+    for room, path in modules(repository):
+        base = repository if room == "kernels" else repository / "geoprobe"
+        parts = path.relative_to(base).with_suffix("").parts
+        names.append(".".join(("geoprobe", *parts)).removesuffix(".__init__"))
+    code = (
+        "import importlib, geoprobe\n"
+        f"assert geoprobe.__file__.startswith({str(site)!r}), geoprobe.__file__\n"
+        f"for name in {sorted(names)}:\n"
+        "    if not name.endswith('__main__'): importlib.import_module(name)\n"
+        "print('whole')"
+    )
+    assert run_python(code, tmp_path, PYTHONPATH=str(site)).strip() == "whole"
