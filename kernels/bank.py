@@ -17,8 +17,6 @@ from geoprobe.kernels.linkage import Linkage
 
 # Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
 FLOAT32_SLACK = 2.5e-7
-# Directions kept for a pair of labels, where memory allows.
-MAX_DIRECTIONS = 512
 WIDE = np.float32(1e30)
 
 
@@ -36,7 +34,9 @@ class Bank(NamedTuple):
     log_high: NDArray[np.float32]
 
 
-def allocate(links: Linkage, partner: NDArray[np.bool_], n_bytes: int = 1 << 27) -> Bank:
+def allocate(
+    links: Linkage, partner: NDArray[np.bool_], n_dims: int, n_bytes: int = 1 << 27
+) -> Bank:
     """Return an empty bank for the pairs of labels in ``partner`` (n_labels, n_labels)."""
     sizes = np.diff(links.first)
     pair = np.full(partner.shape, -1, np.int64)
@@ -46,7 +46,10 @@ def allocate(links: Linkage, partner: NDArray[np.bool_], n_bytes: int = 1 << 27)
         pair[a, b] = pair[b, a] = len(begin)
         begin.append(total)
         total += int(sizes[a] + sizes[b])
-    capacity = int(np.clip(n_bytes // (12 * max(total, 1)) // 32 * 32, 32, MAX_DIRECTIONS))
+    # Solves are dear in many dimensions and directions cheap to look through in few.
+    wanted = max(64, 4 * n_dims // 3)
+    room = n_bytes // (12 * max(total, 1))
+    capacity = int(np.clip(min(wanted, room) // 32 * 32, 32, 1024))
     most = int(partner.sum(axis=1).max())
     depth = len(links.log_pair)
     return Bank(

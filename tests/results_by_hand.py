@@ -75,7 +75,7 @@ def probe_by_hand(points: np.ndarray = POINTS, labels: np.ndarray = LABELS) -> A
         scale_=scale,
         distances_=distances_by_hand(points, ASSIGNMENT, pairs, scale),
         blocks_=_blocks(scale),
-        counts_=Counts(8, 3, 20, 1, 1, 2),
+        counts_=Counts(7, 3, 20, 1, 1, 2),
         timings_={"merging": 0.25, "distances": 0.5},
     )
 

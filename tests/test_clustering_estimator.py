@@ -14,7 +14,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from geoprobe.errors import GeoprobeError
 from geoprobe.probes import DirectProbe
 
-NOT_MEANT: dict[str, str] = {}
+NOT_MEANT = {
+    "check_dtype_object": "arrays of Python objects are refused: they hide strings and None",
+    "check_supervised_y_2d": "labels of shape (n_points, 1) are refused, not flattened",
+}
 """Checks of scikit-learn that geoprobe declines, each with its reason."""
 
 
@@ -78,18 +81,16 @@ def test_training_points_lie_in_their_own_clusters() -> None:
 def test_label_distances() -> None:
     X, y, _ = space(2)
     probe = DirectProbe().fit(X, y)
-    table = probe.distances_
+    table, labels = probe.distances_, probe.label_distances()
     of_cluster = probe.cluster_labels_
-    pairs = list(zip(of_cluster[table.first], of_cluster[table.second], strict=True))
-    for how, reduce in (("min", np.min), ("mean", np.mean)):
-        labels = probe.label_distances(how)
-        assert len(labels) == 6
-        for k in range(6):
-            names = labels.names[labels.first[k]], labels.names[labels.second[k]]
-            chosen = [d for d, pair in zip(table.distance, pairs, strict=True) if pair == names]
-            assert labels.distance[k] == pytest.approx(reduce(chosen), rel=1e-12)
-    with pytest.raises(GeoprobeError, match="median"):
-        probe.label_distances("median")
+    assert len(labels.first) == 6
+    for k, (first, second) in enumerate(zip(labels.first, labels.second, strict=True)):
+        chosen = of_cluster[table.first] == probe.classes_[first]
+        chosen &= of_cluster[table.second] == probe.classes_[second]
+        assert labels.pairs[k] == chosen.sum()
+        assert labels.lower[k] == table.lower[chosen].min()
+        assert labels.upper[k] == table.upper[chosen].min()
+        assert labels.mean[k] == pytest.approx(table.distance[chosen].mean(), rel=1e-12)
 
 
 def test_clone_and_pickle() -> None:
@@ -119,3 +120,8 @@ def test_bad_tau(tau: object) -> None:
 def test_bad_threads(n_threads: object) -> None:
     with pytest.raises(GeoprobeError, match="n_threads"):
         DirectProbe(n_threads=n_threads).fit(np.eye(3), [0, 1, 2])
+
+
+def test_all_points_equal() -> None:
+    with pytest.raises(GeoprobeError, match="equal"):
+        DirectProbe().fit(np.ones((3, 2)), [0, 1, 1])

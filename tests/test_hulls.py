@@ -9,6 +9,7 @@ from named_spaces import HULL_PAIRS, NEAR_TOUCHING, HullPair, near_touching
 from rational import exact_overlap, exact_squared_distance
 from reference import highs_overlap, qp_distance, scale_of
 
+from geoprobe.errors import GeoprobeError, UnprovedError
 from geoprobe.hulls import (
     HullResult,
     Status,
@@ -25,11 +26,35 @@ def test_named_pairs(pair: HullPair) -> None:
         check_hull_result(result, a, b)
         assert bool(result) is pair.overlap
         if not pair.overlap:
-            assert result.distance == pytest.approx(pair.distance, rel=1e-9, abs=1e-15)
+            assert result.upper == pytest.approx(pair.distance, rel=1e-9, abs=1e-13 * result.scale)
             check_tight(result.lower, result.upper, result.scale)
         overlap = hulls_overlap(a, b)
         check_hull_result(overlap, a, b)
         assert bool(overlap) is pair.overlap
+
+
+@pytest.mark.parametrize("gap", [1.0001e-7, 0.9999e-7, 1.000001e-7, 0.999999e-7])
+@pytest.mark.parametrize("n_dims", [2, 5, 40, 300])
+def test_knife_edge_is_never_wrong(gap: float, n_dims: int) -> None:
+    """So near to tau * R an answer may stay unproved, but says so and has valid bounds."""
+    for seed in range(5):
+        pair = near_touching(gap, n_dims=n_dims, seed=seed)
+        result = hull_distance(pair.a, pair.b)
+        assert result.lower <= gap * (1 + 1e-8)
+        assert result.upper >= gap * (1 - 1e-8)
+        if result.status is Status.UNPROVED:
+            assert result.lower <= 1e-7 * result.scale < result.upper
+            with pytest.raises(UnprovedError):
+                bool(result)
+        else:
+            assert bool(result) is pair.overlap
+
+
+def test_all_points_equal() -> None:
+    point = np.array([[1.0, 2.0]])
+    with pytest.raises(GeoprobeError, match="equal"):
+        hull_distance(point, np.repeat(point, 3, axis=0))
+    assert hull_distance(point, point, scale=1.0)
 
 
 @pytest.mark.parametrize("pair", [*HULL_PAIRS, *NEAR_TOUCHING], ids=str)

@@ -277,3 +277,29 @@ def test_folder_without_clusters() -> None:
     Path("before").mkdir()
     with pytest.raises(FormatError, match=r"before/clusters\.txt: there is no such file"):
         go("prediction", "before")
+
+
+def test_threads_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    go(n_threads=1)
+    for at, pairs in enumerate([1, 10]):
+        RESULTS.rename(f"results/before{at}")
+        monkeypatch.setattr("geoprobe.reference.engine._PAIRS_AT_ONCE", pairs)
+        done = go(n_threads=2)
+        for name in done.files[1:]:
+            assert Path(f"results/before{at}", name).read_bytes() == (RESULTS / name).read_bytes()
+
+
+def test_equal_vectors_under_two_labels() -> None:
+    # The two at the origin cannot be told apart: they stay clusters of their own.
+    named = [
+        ("a", (0, 0)),
+        ("b", (0, 0)),
+        ("a", (5, 0)),
+        ("a", (5, 1)),
+        ("b", (9, 0)),
+        ("b", (9, 1)),
+    ]
+    write("train", named)
+    assert go().n_clusters == 4
+    assert read("clusters.txt") == ["0", "2", "1", "1", "3", "3"]
+    assert read("dis.txt")[0] == "(0-a, 2-b): 0.0000"

@@ -23,7 +23,7 @@ from geoprobe.results import (
     write_distances,
     write_results,
 )
-from geoprobe.results.label_table import label_table
+from geoprobe.label_table import label_table
 from geoprobe.results.layout import COLUMNS
 from geoprobe.results.supports_io import read_supports
 from geoprobe.results.tables import ANY_TEXT, FINITE, WHOLE, one_of, read_table, write_table
@@ -53,7 +53,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert results.summary["scale"] == probe.scale_
     assert results.summary["tau"] == TAU
     assert results.summary["is_linear"] is False
-    assert results.summary["counts"]["merges"] == 8
+    assert results.summary["counts"]["merges"] == 7
     assert results.summary["timings"] == {"merging": 0.25, "distances": 0.5}
     assert results.summary["input"]["path"] is None
 

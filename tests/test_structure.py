@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -16,7 +18,7 @@ import pytest
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    ("errors", "arrays", "tolerances", "progress", "threads"),
+    ("errors", "arrays", "tolerances", "progress", "threads", "label_table"),
     ("hulls",),
     ("probes",),
     ("spaces",),
@@ -99,6 +101,18 @@ def test_kernels_package_is_an_empty_door(repository: Path) -> None:
     assert len(tree.body) == 1
     assert ast.get_docstring(tree)
     assert (repository / "geoprobe" / "kernels").is_symlink()
+
+
+def test_examples_in_docstrings(repository: Path) -> None:
+    tried = 0
+    for room, path in modules(repository):
+        base = repository if room == "kernels" else repository / "geoprobe"
+        dotted = ".".join(("geoprobe", *path.relative_to(base).with_suffix("").parts))
+        if ">>>" in path.read_text(encoding="utf8"):
+            outcome = doctest.testmod(importlib.import_module(dotted.removesuffix(".__init__")))
+            assert outcome.failed == 0, dotted
+            tried += outcome.attempted
+    assert tried > 0
 
 
 def run_python(code: str, cwd: Path, **environment: str) -> str:

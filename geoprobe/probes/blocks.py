@@ -64,7 +64,7 @@ class Counts:
     duplicate_points : int
         Points equal to an earlier point of the same label.
     contradictory_points : int
-        Points equal to a point of another label.
+        Points at most ``tau * scale`` away from a point of another label.
     """
 
     merges: int

@@ -107,7 +107,7 @@ def merge_clusters(
     for label in np.flatnonzero(involved):
         _fill_matrix(linkage.square(links, label), points[first[label] : first[label + 1]])
         linkage.prepare(links, label, barred)
-    bank = banks.allocate(links, partner)
+    bank = banks.allocate(links, partner, n_dims)
     agenda = merging.allocate_agenda(n_rows, _precision(points))
     pool = merging.allocate_pool(n_dims)
     conflicts = merging.allocate_certificates(32, n_dims)

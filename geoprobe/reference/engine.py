@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.hulls.frame import Frame, frame
+from geoprobe.hulls.frame import frame
 from geoprobe.hulls.results import Status
-from geoprobe.hulls.solving import Groups, group_rows, solve_pairs
+from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
+from geoprobe.probes.ranking import rank
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.data import LabelledPoints
 from geoprobe.reference.partition import majority_labels
@@ -22,6 +23,7 @@ from geoprobe.tolerances import TAU
 _PAIRS_AT_ONCE = 50_000
 
 Ranking = tuple[NDArray[np.float64], NDArray[np.int64]]
+Rank = Callable[[NDArray[Any]], Ranking]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Clustering:
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     distance: NDArray[np.float64]
-    rank: Callable[[NDArray[Any]], Ranking]
+    rank: Rank
 
     @property
     def n_clusters(self) -> int:
@@ -61,6 +63,8 @@ def cluster(
     """Cluster the points: the mode ``probing``."""
     probe = DirectProbe(n_threads=n_threads, progress=progress)
     probe.fit(train.points, train.labels)
+    # Batches report their own progress.
+    probe.set_params(progress=None)
     table = probe.distances_
     return Clustering(
         clusters=probe.labels_,
@@ -68,7 +72,7 @@ def cluster(
         first=table.first,
         second=table.second,
         distance=table.distance,
-        rank=probe.rank_clusters,
+        rank=_in_batches(probe.rank_clusters, probe.n_clusters_, progress),
     )
 
 
@@ -86,74 +90,43 @@ def measure(
     different labels. Pairs with a cluster of fewer than ``smallest`` points are left out.
     """
     own = majority_labels(clusters, train.labels)
-    space = _Clusters(frame(train.points), group_rows(clusters, len(own)), n_threads, progress)
-    large = np.flatnonzero(space.groups.sizes >= smallest)
+    threads = checked_threads(n_threads)
+    placed = frame(train.points)
+    groups = group_rows(clusters, len(own))
+    large = np.flatnonzero(groups.sizes >= smallest)
     one, other = np.triu_indices(len(large), 1)
     first, second = large[one], large[other]
     differ = own[first] != own[second]
     first, second = first[differ], second[differ]
+    solved = solve_pairs(placed.points, groups, first, second, TAU, threads, progress)
+
+    def rank_points(points: NDArray[Any]) -> Ranking:
+        queries = placed.place(points)
+        far, ids = rank(placed.points, groups, queries, len(own), TAU, threads)
+        return far * placed.scale, ids
+
     return Clustering(
         clusters=clusters,
         cluster_labels=own,
         first=first,
         second=second,
-        distance=space.distances(first, second),
-        rank=space.rank,
+        distance=np.where(solved.status == Status.OVERLAP, 0.0, solved.upper * placed.scale),
+        rank=_in_batches(rank_points, len(own), progress),
     )
 
 
-@dataclass(frozen=True)
-class _Clusters:
-    """Given clusters in the frame of all their points."""
+def _in_batches(rank_some: Rank, n_clusters: int, progress: ProgressCallback | None) -> Rank:
+    """Rank a batch at a time: the certificates of all points at once would not fit in memory."""
+    batch = max(1, _PAIRS_AT_ONCE // n_clusters)
 
-    placed: Frame
-    groups: Groups
-    n_threads: int | None
-    progress: ProgressCallback | None
-
-    def distances(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the distances of pairs of clusters, shape (n_pairs,)."""
-        return self._solve(
-            self.placed.points, self.groups, first, second, self.progress, "distances"
-        )
-
-    def rank(self, points: NDArray[Any]) -> Ranking:
-        """Return distances and ids of all clusters for each point, ascending, ties by id."""
-        n_clusters = len(self.groups)
+    def rank_all(points: NDArray[Any]) -> Ranking:
         distance = np.empty((len(points), n_clusters))
-        # The certificates of a batch are dropped before the next one: all at once would not fit.
-        batch = max(1, _PAIRS_AT_ONCE // n_clusters)
+        ids = np.empty((len(points), n_clusters), dtype=np.int64)
         for start in range(0, len(points), batch):
-            part = distance[start : start + batch]
-            part[:] = self._to_clusters(points[start : start + batch])
-            if self.progress is not None:
-                self.progress(Progress("prediction", start + len(part), len(points)))
-        order = np.argsort(distance, axis=1, kind="stable")
-        return np.take_along_axis(distance, order, axis=1), order
+            part = slice(start, min(start + batch, len(points)))
+            distance[part], ids[part] = rank_some(points[part])
+            if progress is not None:
+                progress(Progress("ranking", part.stop, len(points)))
+        return distance, ids
 
-    def _to_clusters(self, points: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the distance of each point to each cluster, shape (n_points, n_clusters)."""
-        n_points, n_clusters = len(points), len(self.groups)
-        n_train = len(self.placed.points)
-        # Each point is a group of its own behind the clusters.
-        groups = Groups(
-            rows=np.r_[self.groups.rows, n_train + np.arange(n_points)],
-            start=np.r_[self.groups.start, n_train + 1 + np.arange(n_points)],
-        )
-        together = np.concatenate([self.placed.points, self.placed.place(points)])
-        first = np.tile(np.arange(n_clusters), n_points)
-        second = n_clusters + np.repeat(np.arange(n_points), n_clusters)
-        return self._solve(together, groups, first, second).reshape(n_points, n_clusters)
-
-    def _solve(
-        self,
-        points: NDArray[np.float64],
-        groups: Groups,
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
-        progress: ProgressCallback | None = None,
-        phase: str = "",
-    ) -> NDArray[np.float64]:
-        threads = checked_threads(self.n_threads)
-        solved = solve_pairs(points, groups, first, second, TAU, threads, progress, phase)
-        return np.where(solved.status == Status.OVERLAP, 0.0, solved.upper * self.placed.scale)
+    return rank_all

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
-from geoprobe.results.label_table import LabelTable
+from geoprobe.label_table import LabelTable
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,

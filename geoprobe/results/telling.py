@@ -154,7 +154,7 @@ def _sentences(summary: Mapping[str, Any]) -> Iterable[str]:
         yield f"Points that repeat an earlier point of their label: {counts['duplicate_points']:,}."
     if counts.get("contradictory_points"):
         yield (
-            f"Points equal to a point of another label, which nothing can separate: "
+            f"Points that coincide with a point of another label, which nothing can separate: "
             f"{counts['contradictory_points']:,}."
         )
     yield from _unproved(summary["unproved_pairs"])

@@ -57,7 +57,6 @@ class Geometry:
         raw *= unit
         self.centred: FloatArray = raw
         self.rounding = float(EPS * (2 * (raw.shape[1] + 32) * self.radius + 8 * furthest))
-        self.points = points
         self.assignment = assignment
         self.n_clusters = n_clusters
         self.members = np.argsort(assignment, kind="stable")
@@ -69,11 +68,11 @@ class Geometry:
         return self.members[self.begins[cluster] : self.begins[cluster + 1]]
 
     def single_vector_clusters(self) -> NDArray[np.bool_]:
-        """Whether all points of each cluster are equal, shape (n_clusters,)."""
+        """Whether all points of each cluster are equal but for rounding, shape (n_clusters,)."""
         single = np.ones(self.n_clusters, dtype=np.bool_)
         for cluster in np.flatnonzero(self.sizes > 1):
-            block = self.points[self.rows(int(cluster))]
-            single[cluster] = bool((block == block[0]).all())
+            block = self.centred[self.rows(int(cluster))]
+            single[cluster] = bool(np.abs(block - block[0]).max() <= self.rounding)
         return single
 
     def combine(self, start: IntArray, index: IntArray, weight: FloatArray) -> FloatArray:

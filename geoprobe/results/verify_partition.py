@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
-from geoprobe.results.label_table import label_table
+from geoprobe.label_table import label_table
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,
@@ -151,22 +151,32 @@ def check_summary(t: Tabled) -> int:
 
 
 def check_counts(t: Tabled, points: NDArray[Any], codes: IntArray) -> int:
-    """Check how many points repeat an earlier one or contradict another label."""
+    """Check the counts of a probe that follow from the points and the tables.
+
+    Points that rounding makes equal count as repeated too, so that more may be stated than are
+    equal to the last bit.
+    """
     if t.summary["kind"] != "probe":
         return 0
+    counts, path = t.summary["counts"], t.folder / SUMMARY
     vector = np.unique(points + 0.0, axis=0, return_inverse=True)[1].reshape(-1)
-    atoms = np.unique(np.stack([vector, codes], axis=1), axis=0)
-    n_labels = np.bincount(atoms[:, 0])
+    equal = len(points) - len(np.unique(vector.astype(np.int64) * (codes.max() + 1) + codes))
+    repeated = counts.get("duplicate_points")
+    if not isinstance(repeated, int) or repeated < equal:
+        raise VerificationError(
+            f'{path}: "duplicate_points" is {repeated!r}, but {equal} points repeat an earlier one.'
+        )
+    overlap = t.pairs.status == OVERLAP
+    contradict = np.union1d(t.pairs.first[overlap], t.pairs.second[overlap])
     for key, value in (
-        ("duplicate_points", len(points) - len(atoms)),
-        ("contradictory_points", int((n_labels[vector] > 1).sum())),
+        ("merges", len(points) - repeated - len(t.cluster)),
+        ("contradictory_points", int(t.cluster_size[contradict].sum())),
     ):
-        if t.summary["counts"].get(key) != value:
+        if counts.get(key) != value:
             raise VerificationError(
-                f'{t.folder / SUMMARY}: "{key}" is {t.summary["counts"].get(key)!r}, but the '
-                f"points give {value!r}."
+                f'{path}: "{key}" is {counts.get(key)!r}, but the tables give {value!r}.'
             )
-    return 2
+    return 3
 
 
 def check_predictions(t: Tabled) -> int:

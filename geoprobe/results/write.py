@@ -20,7 +20,7 @@ from geoprobe.results.content import (
 )
 from geoprobe.results.describe import describe
 from geoprobe.results.folder import new_folder
-from geoprobe.results.label_table import label_table
+from geoprobe.label_table import label_table
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,

@@ -1,0 +1,98 @@
+"""Distances from new points to the hulls of clusters, with most of them pruned."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.hulls.results import Status
+from geoprobe.hulls.solving import Groups, solve_pairs
+from geoprobe.progress import ProgressCallback
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def rank(
+    points: FloatArray,
+    clusters: Groups,
+    queries: FloatArray,
+    k: int,
+    tau: float,
+    n_threads: int,
+    progress: ProgressCallback | None = None,
+) -> tuple[FloatArray, IntArray]:
+    """Find the ``k`` clusters with the nearest hulls for each query, exactly.
+
+    The hull of a cluster lies in the half space behind its foremost point on the way from the
+    cluster's mean to the query, which bounds the distance from below at the price of a dot
+    product a point. Clusters are solved in the order of that bound, in rounds over all queries,
+    until the bound of the next one exceeds the ``k``-th distance known.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n_points, n_dims)
+    clusters : Groups
+        Rows of each cluster.
+    queries : ndarray of float64, shape (n_queries, n_dims)
+    k : int
+    tau : float
+        A query at most this far from a hull is inside: distance 0.
+    n_threads : int
+    progress : callable, optional
+
+    Returns
+    -------
+    distances : ndarray of float64, shape (n_queries, k)
+        In ascending order; equal distances are in the order of the clusters.
+    ids : ndarray of int64, shape (n_queries, k)
+    """
+    n_queries, n_clusters = len(queries), len(clusters)
+    everything = np.concatenate([points, queries])
+    groups = Groups(
+        rows=np.r_[clusters.rows, len(points) + np.arange(n_queries)],
+        start=np.r_[clusters.start, clusters.start[-1] + 1 + np.arange(n_queries)],
+    )
+    bounds = lower_bounds(points, clusters, queries)
+    order = np.argsort(bounds, axis=1, kind="stable")
+    known = np.full((n_queries, n_clusters), np.inf)
+    position = 0
+    width = k
+    while position < n_clusters:
+        chosen = order[:, position : position + width]
+        kth = np.partition(known, k - 1, axis=1)[:, k - 1]
+        wanted = np.take_along_axis(bounds, chosen, axis=1) <= kth[:, None]
+        query, column = np.nonzero(wanted)
+        if len(query) == 0:
+            break
+        cluster = chosen[query, column]
+        solved = solve_pairs(
+            everything,
+            groups,
+            cluster.astype(np.int64),
+            n_clusters + query.astype(np.int64),
+            tau,
+            n_threads,
+            progress,
+            "ranking",
+        )
+        known[query, cluster] = np.where(solved.status == Status.OVERLAP, 0.0, solved.upper)
+        position += width
+        width = max(1, k // 4)
+    ids = np.argsort(known, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(known, ids, axis=1), ids
+
+
+def lower_bounds(points: FloatArray, clusters: Groups, queries: FloatArray) -> FloatArray:
+    """Bound the distances of queries to hulls from below, shape (n_queries, n_clusters)."""
+    bounds = np.empty((len(queries), len(clusters)))
+    for c in range(len(clusters)):
+        members = points[clusters[c]]
+        towards = queries - members.mean(axis=0)
+        length = np.sqrt(np.einsum("ij,ij->i", towards, towards))
+        towards /= np.where(length > 0.0, length, 1.0)[:, None]
+        foremost = (towards @ members.T).max(axis=1)
+        own = np.einsum("ij,ij->i", towards, queries)
+        # The two dot products are rounded; 1e-12 of the unit ball covers that.
+        bounds[:, c] = np.maximum(own - foremost - 1e-12, 0.0)
+    return bounds

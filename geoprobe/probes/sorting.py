@@ -1,0 +1,130 @@
+"""Rows in the order the kernels want, equal points made one, contradictions found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Distinct (point, label) rows, sorted by label and then by their first original row.
+
+    Attributes
+    ----------
+    points : ndarray of float64, shape (n_rows, n_dims)
+    first : ndarray of int64, shape (n_labels + 1,)
+        Where each label begins.
+    original : ndarray of int64, shape (n_rows,)
+        First original row of each row.
+    weight : ndarray of float64, shape (n_rows,)
+        Number of original rows.
+    row_of : ndarray of int64, shape (n_points,)
+        Row of each original point.
+    """
+
+    points: FloatArray
+    first: IntArray
+    original: IntArray
+    weight: FloatArray
+    row_of: IntArray
+
+    @property
+    def labels(self) -> IntArray:
+        """Label code of each row, shape (n_rows,)."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+
+def sort_rows(points: FloatArray, codes: NDArray[np.integer[Any]], n_labels: int) -> SortedRows:
+    """Sort points by label and join those that are equal and have the same label.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n_points, n_dims)
+    codes : ndarray of int, shape (n_points,)
+    n_labels : int
+    """
+    _, same = np.unique(_as_bytes(points), return_inverse=True)
+    keys = codes.astype(np.int64) * (same.max() + 1) + same.ravel()
+    _, earliest, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.lexsort((earliest, codes[earliest]))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    original = earliest[order].astype(np.int64)
+    row_of = place[inverse.ravel()]
+    return SortedRows(
+        points=np.ascontiguousarray(points[original]),
+        first=np.searchsorted(codes[original], np.arange(n_labels + 1)).astype(np.int64),
+        original=original,
+        weight=np.bincount(row_of).astype(np.float64),
+        row_of=row_of,
+    )
+
+
+def _as_bytes(points: FloatArray) -> NDArray[np.void]:
+    """View each point as one value to compare; adding zero makes the two zeros equal."""
+    plain = np.ascontiguousarray(points + 0.0)
+    return plain.view(np.dtype((np.void, plain.itemsize * plain.shape[1]))).ravel()
+
+
+@dataclass(frozen=True)
+class Contradictions:
+    """Rows that coincide with a row of another label.
+
+    Attributes
+    ----------
+    barred : ndarray of bool, shape (n_rows,)
+    other : ndarray of int64, shape (n_rows,)
+        For a barred row the smallest row of another label that it coincides with, else -1.
+    """
+
+    barred: NDArray[np.bool_]
+    other: IntArray
+
+
+def find_contradictions(rows: SortedRows, tau: float) -> Contradictions:
+    """Find rows at most ``tau`` away from a row of another label.
+
+    No hyperplane can tell them apart, so that they can be part of no larger cluster.
+    """
+    labels = rows.labels
+    pairs = [
+        (i, j)
+        for i, j in _close_pairs(rows.points, tau)
+        if labels[i] != labels[j]
+    ]
+    close = np.array(pairs, np.int64).reshape(-1, 2)
+    other = np.full(len(rows.points), len(rows.points), np.int64)
+    np.minimum.at(other, close[:, 0], close[:, 1])
+    np.minimum.at(other, close[:, 1], close[:, 0])
+    barred = other < len(rows.points)
+    other[~barred] = -1
+    return Contradictions(barred=barred, other=other)
+
+
+def _close_pairs(points: FloatArray, reach: float) -> Iterator[tuple[int, int]]:
+    """Find the pairs of points at most ``reach`` apart.
+
+    Points that close are as close along any line; along one that no data set knows about, few
+    others are.
+    """
+    line = np.random.default_rng(0).standard_normal(points.shape[1])
+    line /= np.sqrt(line @ line)
+    place = points @ line
+    order = np.argsort(place, kind="stable")
+    place = place[order]
+    for step in range(1, len(order)):
+        near = np.flatnonzero(place[step:] - place[:-step] <= reach + 1e-13)
+        if len(near) == 0:
+            return
+        i, j = order[near], order[near + step]
+        apart = points[i] - points[j]
+        for k in np.flatnonzero(np.einsum("ij,ij->i", apart, apart) <= reach * reach):
+            yield int(i[k]), int(j[k])
