@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.jit import inner, kernel
 
 # Below this share of its length, a new diagonal entry has lost half its digits to cancellation
 # and is computed again from the residual itself.
@@ -62,7 +62,7 @@ def allocate(n_dims: int) -> Working:
     )
 
 
-@kernel
+@inner
 def dot(a, b):
     """Return the dot product of two vectors."""
     total = 0.0
@@ -71,7 +71,7 @@ def dot(a, b):
     return total
 
 
-@kernel
+@inner
 def solve_transposed(factor, k, vector):
     """Overwrite ``vector`` with the solution of ``R.T @ x = vector``."""
     for i in range(k):
@@ -82,7 +82,7 @@ def solve_transposed(factor, k, vector):
             vector[j] -= value * row[j]
 
 
-@kernel
+@inner
 def solve_upper(factor, k, vector):
     """Overwrite ``vector`` with the solution of ``R @ x = vector``."""
     for i in range(k - 1, -1, -1):
@@ -93,7 +93,7 @@ def solve_upper(factor, k, vector):
         vector[i] = (vector[i] - part) / row[i]
 
 
-@kernel
+@inner
 def recomputed_diagonal(work, k, side):
     """Correct ``column`` once and return the squared residual of the point in ``signed[k]``.
 
@@ -170,7 +170,7 @@ def append(work, point, row, side):
     return True
 
 
-@kernel
+@inner
 def delete(work, j):
     """Delete working point ``j``."""
     k = work.state[0]
@@ -207,7 +207,7 @@ def delete(work, j):
     work.state[0] = k - 1
 
 
-@kernel
+@inner
 def affine_minimiser(work):
     """Write into ``trial`` the weights, summing to one a side, of the nearest affine points."""
     k = work.state[0]
@@ -238,7 +238,7 @@ def normalise(work):
         work.weight[i] /= sum_a if work.side[i] == 0 else sum_b
 
 
-@kernel
+@inner
 def rebuild(work):
     """Factorise the working set anew: many updates have let rounding errors grow."""
     k = work.state[0]
@@ -256,7 +256,7 @@ def rebuild(work):
     normalise(work)
 
 
-@kernel
+@inner
 def difference(work, w):
     """Write into ``w`` the vector between the two convex combinations; return its length."""
     w[:] = 0.0
@@ -268,7 +268,7 @@ def difference(work, w):
     return np.sqrt(dot(w, w))
 
 
-@kernel
+@inner
 def settle(work):
     """Move to the nearest points of the hulls of the working set; return the points dropped.
 
@@ -309,7 +309,7 @@ def settle(work):
         drops += 1
 
 
-@kernel
+@inner
 def refine(work, w):
     """Remove the rounding error that the factor left in the weights, in one Newton step.
 

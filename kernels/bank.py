@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.kernels.activeset import dot
-from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.jit import inner
 from geoprobe.kernels.linkage import Linkage
 
 # Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
@@ -65,7 +65,7 @@ def allocate(
     )
 
 
-@kernel
+@inner
 def place(bank, links, pair, a, b, row):
     """Return where the bank keeps ``row`` for the pair of labels ``a``, ``b``."""
     low = min(a, b)
@@ -76,7 +76,7 @@ def place(bank, links, pair, a, b, row):
     return begin + links.first[low + 1] - links.first[low] + row - links.first[high]
 
 
-@kernel
+@inner
 def add(bank, links, points, a, b, w):
     """Add the direction ``w`` (of length 1) for the labels ``a``, ``b``, forgetting the oldest."""
     pair = bank.pair[a, b]
@@ -98,7 +98,7 @@ def add(bank, links, points, a, b, w):
             bank.high[home, column] = max(bank.high[home, column], value)
 
 
-@kernel
+@inner
 def separated(bank, p, q, used, slack):
     """Return whether a known direction separates the clusters kept at ``p`` and ``q``."""
     low_p = bank.low[p]
@@ -114,7 +114,7 @@ def separated(bank, p, q, used, slack):
     return False
 
 
-@kernel
+@inner
 def joined(bank, links, i, j):
     """Follow a merge of ``j`` into ``i``: call after the linkage has merged."""
     level = links.depth[0] - 1
@@ -134,7 +134,7 @@ def joined(bank, links, i, j):
         spot += 1
 
 
-@kernel
+@inner
 def rebuild(bank, links, pair, offset, slot, column):
     """Find one interval of a cluster anew from its rows."""
     low = WIDE
@@ -149,7 +149,7 @@ def rebuild(bank, links, pair, offset, slot, column):
     bank.high[offset + slot, column] = high
 
 
-@kernel
+@inner
 def undone(bank, links, i, j):
     """Follow the undoing of a merge: call after the linkage has undone it."""
     level = links.depth[0]
@@ -170,7 +170,7 @@ def undone(bank, links, i, j):
         spot += 1
 
 
-@kernel
+@inner
 def settled(bank):
     """Forget when directions were added: the merges in the log have become final."""
     bank.stamp[:, :] = 0

@@ -40,13 +40,32 @@ def cache_folder() -> Path:
 _FOLDER = str(cache_folder())
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function on its first call and keep the outcome for later processes."""
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile on the first call and keep the outcome for later processes."""
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
     try:
         return numba.njit(
-            cache=True, nogil=True, fastmath=SUM_FLAGS, error_model="numpy"
+            cache=True, nogil=True, fastmath=SUM_FLAGS, error_model="numpy", **options
         )(function)
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that Python calls."""
+    return _compiled(function)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a part of a kernel: only other kernels call it, which saves its Python wrapper."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile as a passage of the one kernel that calls it.
+
+    Numba optimises whatever a kernel calls anew with each caller; what is pasted in before
+    compilation is optimised once.
+    """
+    return numba.njit(inline="always")(function)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.jit import inner, kernel
 
 # Squared distances (R = 1) this close are taken as equal, and the smaller rows decide: rounding
 # in the matrix stays two orders of magnitude below.
@@ -108,7 +108,7 @@ def square(links, label):
     return links.matrix[begin : begin + size * size].reshape(size, size)
 
 
-@kernel
+@inner
 def scan(links, label, matrix, i):
     """Find the nearest neighbour of row ``i`` (within its label) anew."""
     begin = links.first[label]
@@ -127,7 +127,7 @@ def scan(links, label, matrix, i):
             break
 
 
-@kernel
+@inner
 def update_best(links, label):
     """Find the smallest distance within a label anew."""
     least = np.inf
@@ -154,7 +154,7 @@ def prepare(links, label, barred):
     update_best(links, label)
 
 
-@kernel
+@inner
 def closest_pair(links):
     """Return the slots of the closest pair that is not banned, or (-1, -1).
 
@@ -184,14 +184,14 @@ def closest_pair(links):
     return -1, -1
 
 
-@kernel
+@inner
 def remember(links, spot, row):
     links.change_row[spot, 0] = row
     links.change_row[spot, 1] = links.near[row]
     links.change_distance[spot] = links.near_distance[row]
 
 
-@kernel
+@inner
 def has_room(links):
     """Return whether one more merge can be logged."""
     level = links.depth[0]
@@ -201,7 +201,7 @@ def has_room(links):
     )
 
 
-@kernel
+@inner
 def join(links, i, j):
     """Merge cluster ``j`` into cluster ``i < j``."""
     label = links.label[i]
@@ -265,7 +265,7 @@ def join(links, i, j):
     links.log_change[level + 1] = spot
 
 
-@kernel
+@inner
 def undo(links):
     """Take back the last merge in the log."""
     level = links.depth[0] - 1
@@ -298,7 +298,7 @@ def undo(links):
     update_best(links, label)
 
 
-@kernel
+@inner
 def ban(links, i, j):
     """Ban the union of two clusters, and with it every union of supersets."""
     label = links.label[i]

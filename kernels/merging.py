@@ -17,7 +17,7 @@ from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage
 from geoprobe.kernels.activeset import Working, dot
 from geoprobe.kernels.bank import add, joined, place, separated, settled, undone
-from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.jit import inner, kernel, part
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, members, undo
 from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED, keep_rows, nearest
 
@@ -124,7 +124,7 @@ def allocate_agenda(n_rows: int, precision: NDArray[np.float64]) -> Agenda:
     )
 
 
-@kernel
+@inner
 def working(pool, c):
     """Return working set number ``c`` of the pool."""
     return Working(
@@ -142,7 +142,7 @@ def working(pool, c):
     )
 
 
-@kernel
+@part
 def reserve(pool, a, b, clock):
     """Return the number of the working set that stays with the pair of slots ``a < b``."""
     oldest = 1
@@ -159,7 +159,7 @@ def reserve(pool, a, b, clock):
     return oldest
 
 
-@kernel
+@inner
 def united(links, conflicts, c, i, j):
     """Return whether the overlap ``c`` exists once the clusters ``i`` and ``j`` are one."""
     home_a = -1
@@ -180,7 +180,7 @@ def united(links, conflicts, c, i, j):
     return True
 
 
-@kernel
+@part
 def known_conflict(links, agenda, conflicts, i, j):
     """Return the number of a known overlap that merging ``i`` and ``j`` brings about, or -1."""
     for c in range(min(agenda.control[N_CONFLICTS], conflicts.size.shape[0])):
@@ -189,7 +189,7 @@ def known_conflict(links, agenda, conflicts, i, j):
     return -1
 
 
-@kernel
+@part
 def record_ban(links, conflicts, c, bans, number, i, j):
     """Write conflict ``c`` as the proof of a ban, its first side in the union."""
     bans.slots[number, 0] = i
@@ -203,7 +203,7 @@ def record_ban(links, conflicts, c, bans, number, i, j):
         bans.side[number, m] = 0 if links.label[row] == label else 1
 
 
-@kernel
+@part
 def extend(links, bank, agenda, conflicts, bans, n_bans):
     """Merge ahead without checks; return the known conflict met from a checked state, or -1.
 
@@ -226,7 +226,7 @@ def extend(links, bank, agenda, conflicts, bans, n_bans):
     return False
 
 
-@kernel
+@inner
 def list_changed(links, agenda):
     """List the clusters that the log has made, the latest first."""
     number = 0
@@ -247,7 +247,7 @@ def list_changed(links, agenda):
     agenda.control[N_EXEMPT] = 0
 
 
-@kernel
+@inner
 def is_exempt(agenda, a, b):
     """Return whether this state's check has already proved the pair disjoint."""
     for m in range(min(agenda.control[N_EXEMPT], agenda.exempt.shape[0])):
@@ -264,7 +264,7 @@ def exempt(agenda, a, b):
     agenda.control[N_EXEMPT] += 1
 
 
-@kernel
+@inner
 def list_open(links, bank, agenda, slot, other, slack):
     """List the clusters of label ``other`` that no known direction separates from ``slot``."""
     label = links.label[slot]
@@ -282,7 +282,7 @@ def list_open(links, bank, agenda, slot, other, slack):
     return number
 
 
-@kernel
+@inner
 def keep_open(links, bank, agenda, slot, other, number, slack):
     """Drop from the open clusters what the directions added since they were listed separate."""
     label = links.label[slot]
@@ -303,7 +303,7 @@ def keep_open(links, bank, agenda, slot, other, number, slack):
     return left
 
 
-@kernel
+@inner
 def note_conflict(agenda, conflicts, rows, sides, weights):
     """Keep a proved overlap; return its number."""
     c = agenda.control[N_CONFLICTS] % conflicts.size.shape[0]
@@ -317,7 +317,7 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
     return c
 
 
-@kernel
+@inner
 def step_back(links, bank, conflicts, c):
     """Undo merges until conflict ``c`` is gone."""
     while united(links, conflicts, c, -1, -1):
@@ -328,7 +328,7 @@ def step_back(links, bank, conflicts, c):
         undone(bank, links, i, j)
 
 
-@kernel
+@part
 def size_class(links, slot):
     """Return the binary logarithm of a cluster's size."""
     exponent = 0
@@ -337,14 +337,14 @@ def size_class(links, slot):
     return exponent
 
 
-@kernel
+@part
 def worth_trying(agenda, method, exponent):
     """Return whether a method has helped clusters of this size often enough to pay."""
     tries = agenda.luck[method, 0, exponent]
     return tries < 8 or agenda.luck[method, 1, exponent] * 3 >= tries
 
 
-@kernel
+@part
 def rows_of_open(links, agenda, number):
     """Return the rows of the first ``number`` open clusters."""
     total = 0
@@ -361,7 +361,7 @@ def rows_of_open(links, agenda, number):
     return rows
 
 
-@kernel
+@part
 def drop_seen(links, agenda, points, slot, number, slack):
     """Drop from the open clusters those that the cluster's own discriminant separates.
 
@@ -414,7 +414,7 @@ def back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights):
         list_changed(links, agenda)
 
 
-@kernel
+@part
 def try_group(links, bank, agenda, points, pool, slot, other, number, threshold):
     """Try to separate ``slot`` from all open clusters of a label at once."""
     control = agenda.control
@@ -438,7 +438,7 @@ def try_group(links, bank, agenda, points, pool, slot, other, number, threshold)
     return True
 
 
-@kernel
+@part
 def ask(links, bank, agenda, points, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
     control = agenda.control
@@ -472,7 +472,7 @@ def ask(links, bank, agenda, points, pool, a, b, threshold):
     return status, c
 
 
-@kernel
+@part
 def check_slot(links, bank, agenda, points, pool, slot, threshold):
     """Check one cluster against all others; return (conflict or unproved status, a, b, c)."""
     label = links.label[slot]

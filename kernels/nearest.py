@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geoprobe.kernels.activeset import DEPENDENT, append, delete, difference, dot, rebuild, refine, settle
-from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.jit import inner, kernel, part
 
 DISJOINT, OVERLAP, UNPROVED = 0, 1, 2
 
@@ -25,7 +25,7 @@ def rounding(n_dims):
     return 2.0 * (n_dims + 8) * 2.220446049250313e-16
 
 
-@kernel
+@inner
 def start(points, rows_a, rows_b, work):
     """Begin with the two points that lie innermost along the line through the two means."""
     n_dims = points.shape[1]
@@ -42,28 +42,23 @@ def start(points, rows_a, rows_b, work):
         point = points[rows_b[i]]
         for j in range(n_dims):
             w[j] -= share * point[j]
-    low = np.inf
-    first = rows_a[0]
-    for i in range(rows_a.shape[0]):
-        value = dot(points[rows_a[i]], w[:n_dims])
-        if value < low:
-            low = value
-            first = rows_a[i]
-    high = -np.inf
-    second = rows_b[0]
-    for i in range(rows_b.shape[0]):
-        value = dot(points[rows_b[i]], w[:n_dims])
-        if value > high:
-            high = value
-            second = rows_b[i]
+    innermost = np.empty(2, np.int64)
+    for side in range(2):
+        rows = rows_a if side == 0 else rows_b
+        sign = 1.0 if side == 0 else -1.0
+        best = np.inf
+        for i in range(rows.shape[0]):
+            value = sign * dot(points[rows[i]], w[:n_dims])
+            if value < best:
+                best = value
+                innermost[side] = rows[i]
     work.state[0] = 0
-    append(work, points[first], first, 0)
-    append(work, points[second], second, 1)
-    work.weight[0] = 1.0
-    work.weight[1] = 1.0
+    for side in range(2):
+        append(work, points[innermost[side]], innermost[side], side)
+        work.weight[side] = 1.0
 
 
-@kernel
+@part
 def price_all(points, rows_a, rows_b, w, price):
     """Write the dot products with ``w``; return the lowest of A and the highest of B."""
     n_a = rows_a.shape[0]
@@ -80,22 +75,37 @@ def price_all(points, rows_a, rows_b, w, price):
     return low, high
 
 
-@kernel
-def closest(price, n_a, n, level_a, level_b, number, candidates):
-    """Collect the positions of the points that come closest to crossing; return their number."""
-    excess = np.empty(n)
+@part
+def closest(price, n_a, n, level_a, level_b, wanted, candidates):
+    """Collect about ``wanted`` positions of points that come closest to crossing."""
+    low = np.inf
+    high = -np.inf
     for i in range(n):
-        excess[i] = level_a - price[i] if i < n_a else price[i] - level_b
-    cut = np.partition(excess, n - number)[n - number]
+        excess = level_a - price[i] if i < n_a else price[i] - level_b
+        low = min(low, excess)
+        high = max(high, excess)
+    for _ in range(40):
+        cut = 0.5 * (low + high)
+        above = 0
+        for i in range(n):
+            excess = level_a - price[i] if i < n_a else price[i] - level_b
+            above += excess >= cut
+        if above < wanted:
+            high = cut
+        elif above > candidates.shape[0]:
+            low = cut
+        else:
+            break
     count = 0
     for i in range(n):
-        if excess[i] >= cut and count < candidates.shape[0]:
+        excess = level_a - price[i] if i < n_a else price[i] - level_b
+        if excess >= cut and count < candidates.shape[0]:
             candidates[count] = i
             count += 1
     return count
 
 
-@kernel
+@inner
 def add_worst(points, rows_a, rows_b, work, price, candidates, count, floor, batch):
     """Append up to ``batch`` points that cross the levels of the working set the most.
 
@@ -134,7 +144,7 @@ def add_worst(points, rows_a, rows_b, work, price, candidates, count, floor, bat
     return added
 
 
-@kernel
+@part
 def levels(work, w):
     """Write into ``trial[:2]`` the prices of the two convex combinations; return their error.
 
@@ -181,66 +191,77 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
     steps = 0
     best = np.inf
     idle = 0
+    renewals = 0
     renewed = -1000
-    n_renewed = 0
+    renew = False
     work.dependent[0] = DEPENDENT
     while True:
+        if renew:
+            rebuild(work)
+            renewals += 1
+            renewed = steps
+            renew = False
         steps += settle(work)
         upper = difference(work, w)
         error = levels(work, w)
-        if error > DRIFT * upper * upper and upper + slack > threshold:
-            if refine(work, w):
-                upper = difference(work, w)
-                error = levels(work, w)
-            if error > DRIFT * upper * upper and steps > renewed + 20 and n_renewed < 100:
-                renewed = steps
-                n_renewed += 1
-                rebuild(work)
-                continue
+        for _ in range(2):
+            if error <= DRIFT * upper * upper or upper + slack <= threshold:
+                break
+            if not refine(work, w):
+                break
+            upper = difference(work, w)
+            error = levels(work, w)
         if upper + slack <= threshold:
             return OVERLAP, 0.0, upper + slack, steps
+        if error > DRIFT * upper * upper and steps > renewed + 20 and renewals < 100:
+            renew = True
+            continue
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
         level_a = work.trial[0]
         level_b = work.trial[1]
-        if count > 0:
-            for c in range(count):
-                i = candidates[c]
-                row = rows_a[i] if i < n_a else rows_b[i - n_a]
-                price[i] = dot(points[row], w)
+        added = 0
+        while True:
+            everything = count < 0
+            if everything:
+                low, high = price_all(points, rows_a, rows_b, w, price)
+                lower = (low - high) / upper - slack
+                if lower > threshold and (
+                    decide or upper - lower <= GAP * upper + 2.0 * slack
+                ):
+                    return DISJOINT, lower, upper + slack, steps
+                if upper < best * (1.0 - 1e-9):
+                    best = upper
+                    idle = 0
+                else:
+                    idle += 1
+                if steps > max_steps or idle > 20:
+                    break
+                if n > 2 * number:
+                    count = closest(price, n_a, n, level_a, level_b, number, candidates)
+            else:
+                for c in range(count):
+                    i = candidates[c]
+                    row = rows_a[i] if i < n_a else rows_b[i - n_a]
+                    price[i] = dot(points[row], w)
+            work.trial[0] = level_a
+            work.trial[1] = level_b
             added = add_worst(
                 points, rows_a, rows_b, work, price, candidates, count, floor, batch
             )
-            if added > 0:
-                steps += added
-                continue
-        low, high = price_all(points, rows_a, rows_b, w, price)
-        lower = (low - high) / upper - slack
-        if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
-            return DISJOINT, lower, upper + slack, steps
-        if upper < best * (1.0 - 1e-9):
-            best = upper
-            idle = 0
-        else:
-            idle += 1
-        count = -1
-        added = 0
-        if steps <= max_steps and idle <= 20:
-            if n > 2 * number:
-                count = closest(price, n_a, n, level_a, level_b, number, candidates)
-            work.trial[0] = level_a
-            work.trial[1] = level_b
-            added = add_worst(points, rows_a, rows_b, work, price, candidates, -1, floor, batch)
             steps += added
+            if added > 0 or everything:
+                break
+            count = -1
         if added == 0:
             if work.dependent[0] > STRICT and steps <= max_steps:
                 work.dependent[0] = STRICT
                 idle = 0
-                rebuild(work)
+                renew = True
                 continue
             return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
 
 
-@kernel
+@inner
 def keep_rows(work, cluster_of, slot_a, slot_b):
     """Delete from a warm working set what is no longer in its clusters; empty it if a side is."""
     count_a = count_b = 0

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from certificates import check_probe
 from sklearn.decomposition import PCA
 
 from geoprobe.hulls import Status, pairwise_hull_distances
 from geoprobe.probes import DirectProbe
+from geoprobe.results import verify_results, write_results
+from geoprobe.spaces import Space
 
 SharedSpace = Callable[[str], dict[str, np.ndarray]]
 
@@ -69,15 +73,24 @@ def test_prediction_on_the_test_part(shared_space: SharedSpace) -> None:
     assert probe.score(space["X_test"], space["role_test"]) > 0.5
 
 
+def test_every_proof_holds(shared_space: SharedSpace) -> None:
+    X, y = ps_roles(shared_space("ps_layer6"), 1000)
+    X = reduced(X, 8)
+    check_probe(DirectProbe().fit(X, y), X, y)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("pos_layer6", None), ("treedistance_layer3", 16), ("siblings_layer3", 4)],
 )
-def test_hard_spaces(shared_space: SharedSpace, name: str, expected: int | None) -> None:
-    space = shared_space(name)
-    probe = DirectProbe().fit(space["X"], space["y"])
+def test_hard_spaces(
+    shared_space: SharedSpace, tmp_path: Path, name: str, expected: int | None
+) -> None:
+    arrays = shared_space(name)
+    space = Space(arrays["X"], arrays["y"], name=name)
+    probe = DirectProbe().fit(space.points, space.labels)
+    write_results(probe, space, tmp_path / "results")
+    verify_results(tmp_path / "results", space.points, space.labels)
     if expected is not None:
         assert probe.n_clusters_ == expected
-    apart = probe.distances_.status == Status.DISJOINT
-    assert apart.all() or probe.counts_.contradictory_points

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import geoprobe
+
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
@@ -129,8 +131,16 @@ def run_python(code: str, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
+def test_versions_agree(repository: Path) -> None:
+    citation = (repository / "CITATION.cff").read_text(encoding="utf8")
+    assert f"\nversion: {geoprobe.__version__}\n" in citation
+
+
 def test_import_is_light(repository: Path) -> None:
-    code = f"import sys, geoprobe; print([m for m in {HEAVY} if m in sys.modules])"
+    code = (
+        "import sys, geoprobe; from geoprobe import *;"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
     assert run_python(code, repository).strip() == "[]"
 
 

@@ -269,7 +269,7 @@ def _check_margins(
     # The direction of a short vector is only as certain as its rounding error is small beside it,
     # and a turn of the hyperplane moves points at the distance R.
     with np.errstate(divide="ignore"):
-        turn = 32 * EPS * geometry.radius * (geometry.radius / length)
+        turn = 2 * EPS * geometry.radius * (geometry.radius / length)
     room = geometry.rounding + turn
     too_high = ~(margin + room >= lower)
     # Bounds that are no better than 0 need no proof.
