@@ -28,7 +28,8 @@ class Working(NamedTuple):
     """A working set: the first ``state[0]`` entries of every array are in use.
 
     At most ``n_dims + 2`` points are independent; ``state`` is (size,), ``dependent`` the share
-    below which a point counts as dependent.
+    below which a point counts as dependent. Position ``i`` has its signed point in
+    ``signed[slot[i]]``; the entries of ``slot`` not in use name the free ones.
     """
 
     factor: NDArray[np.float64]
@@ -40,6 +41,7 @@ class Working(NamedTuple):
     spare: NDArray[np.float64]
     row: NDArray[np.int64]
     side: NDArray[np.int64]
+    slot: NDArray[np.int64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
 
@@ -57,6 +59,7 @@ def allocate(n_dims: int) -> Working:
         spare=np.zeros(max(size, n_dims)),
         row=np.zeros(size, np.int64),
         side=np.zeros(size, np.int64),
+        slot=np.arange(size),
         state=np.zeros(1, np.int64),
         dependent=np.full(1, DEPENDENT),
     )
@@ -108,12 +111,12 @@ def recomputed_diagonal(work, k, side):
             trial[i] = column[i]
         solve_upper(work.factor, k, trial)
         for j in range(n_dims):
-            spare[j] = signed[k, j]
+            spare[j] = signed[work.slot[k], j]
         ones_a = 1.0 if side == 0 else 0.0
         ones_b = 1.0 - ones_a
         for i in range(k):
             share = trial[i]
-            row = signed[i]
+            row = signed[work.slot[i]]
             for j in range(n_dims):
                 spare[j] -= share * row[j]
             if work.side[i] == 0:
@@ -124,7 +127,7 @@ def recomputed_diagonal(work, k, side):
         for j in range(n_dims):
             total += spare[j] * spare[j]
         for i in range(k):
-            trial[i] = dot(signed[i], spare) + (ones_a if work.side[i] == 0 else ones_b)
+            trial[i] = dot(signed[work.slot[i]], spare[:n_dims]) + (ones_a if work.side[i] == 0 else ones_b)
         solve_transposed(work.factor, k, trial)
         for i in range(k):
             column[i] += trial[i]
@@ -139,11 +142,11 @@ def append(work, point, row, side):
         return False
     signed, column, factor, rhs = work.signed, work.column, work.factor, work.rhs
     sign = 1.0 if side == 0 else -1.0
-    new = signed[k]
+    new = signed[work.slot[k]]
     for j in range(point.shape[0]):
         new[j] = sign * point[j]
     for i in range(k):
-        column[i] = dot(signed[i], new) + (1.0 if work.side[i] == side else 0.0)
+        column[i] = dot(signed[work.slot[i]], new) + (1.0 if work.side[i] == side else 0.0)
     length = dot(new, new) + 1.0
     solve_transposed(factor, k, column)
     rest = length
@@ -174,31 +177,35 @@ def append(work, point, row, side):
 def delete(work, j):
     """Delete working point ``j``."""
     k = work.state[0]
-    factor, rhs, signed = work.factor, work.rhs, work.signed
+    factor, rhs = work.factor, work.rhs
+    freed = work.slot[j]
     for i in range(j, k - 1):
         work.row[i] = work.row[i + 1]
         work.side[i] = work.side[i + 1]
+        work.slot[i] = work.slot[i + 1]
         work.weight[i] = work.weight[i + 1]
         work.trial[i] = work.trial[i + 1]
-        for c in range(signed.shape[1]):
-            signed[i, c] = signed[i + 1, c]
-    for i in range(k):
-        for c in range(max(j, i - 1), k - 1):
-            factor[i, c] = factor[i, c + 1]
+    work.slot[k - 1] = freed
+    for i in range(j):
+        row = factor[i]
+        for c in range(j, k - 1):
+            row[c] = row[c + 1]
+    # Column j is gone, so that what is left has one entry below the diagonal in each column;
+    # rotating rows i and i + 1 removes it, and moves the columns to their new places.
     for i in range(j, k - 1):
-        a = factor[i, i]
-        b = factor[i + 1, i]
+        upper = factor[i]
+        lower = factor[i + 1]
+        a = upper[i + 1]
+        b = lower[i + 1]
         length = np.hypot(a, b)
         cosine = a / length
         sine = b / length
-        factor[i, i] = length
-        upper = factor[i]
-        lower = factor[i + 1]
+        upper[i] = length
         for c in range(i + 1, k - 1):
-            x = upper[c]
-            y = lower[c]
+            x = upper[c + 1]
+            y = lower[c + 1]
             upper[c] = cosine * x + sine * y
-            lower[c] = cosine * y - sine * x
+            lower[c + 1] = cosine * y - sine * x
         for c in range(2):
             x = rhs[c, i]
             y = rhs[c, i + 1]
@@ -245,7 +252,9 @@ def rebuild(work):
     rows = work.row[:k].copy()
     sides = work.side[:k].copy()
     weights = work.weight[:k].copy()
-    signed = work.signed[:k].copy()
+    signed = np.empty((k, work.signed.shape[1]))
+    for i in range(k):
+        signed[i] = work.signed[work.slot[i]]
     work.state[0] = 0
     for i in range(k):
         if sides[i] == 1:
@@ -257,15 +266,35 @@ def rebuild(work):
 
 
 @inner
-def difference(work, w):
-    """Write into ``w`` the vector between the two convex combinations; return its length."""
-    w[:] = 0.0
+def difference(work, w, reach):
+    """Write into ``w`` the vector between the two convex combinations; return its length.
+
+    ``reach`` receives the dot products of the two combinations with ``w``.
+    """
+    n_dims = w.shape[0]
+    spare = work.spare
+    for j in range(n_dims):
+        w[j] = 0.0
+        spare[j] = 0.0
     for i in range(work.state[0]):
         weight = work.weight[i]
-        row = work.signed[i]
-        for j in range(w.shape[0]):
-            w[j] += weight * row[j]
-    return np.sqrt(dot(w, w))
+        row = work.signed[work.slot[i]]
+        if work.side[i] == 0:
+            for j in range(n_dims):
+                w[j] += weight * row[j]
+        else:
+            for j in range(n_dims):
+                spare[j] += weight * row[j]
+    square = 0.0
+    level = 0.0
+    for j in range(n_dims):
+        total = w[j] + spare[j]
+        level -= spare[j] * total
+        square += total * total
+        w[j] = total
+    reach[0] = square + level
+    reach[1] = level
+    return np.sqrt(square)
 
 
 @inner
@@ -320,7 +349,7 @@ def refine(work, w):
     trial, spare, rhs = work.trial, work.spare, work.rhs
     mean_a = mean_b = 0.0
     for i in range(k):
-        spare[i] = dot(work.signed[i], w)
+        spare[i] = dot(work.signed[work.slot[i]], w)
         if work.side[i] == 0:
             mean_a += work.weight[i] * spare[i]
         else:

@@ -45,6 +45,7 @@ class Pool(NamedTuple):
     spare: NDArray[np.float64]
     row: NDArray[np.int64]
     side: NDArray[np.int64]
+    slot: NDArray[np.int64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
     pair: NDArray[np.int64]
@@ -87,6 +88,7 @@ def allocate_pool(n_dims: int, n_bytes: int = 160 << 20) -> Pool:
         spare=np.zeros((number, max(size, n_dims))),
         row=np.zeros((number, size), np.int64),
         side=np.zeros((number, size), np.int64),
+        slot=np.tile(np.arange(size), (number, 1)),
         state=np.zeros((number, 1), np.int64),
         dependent=np.zeros((number, 1)),
         pair=np.full((number, 2), -1, np.int64),
@@ -137,6 +139,7 @@ def working(pool, c):
         pool.spare[c],
         pool.row[c],
         pool.side[c],
+        pool.slot[c],
         pool.state[c],
         pool.dependent[c],
     )

@@ -106,15 +106,15 @@ def closest(price, n_a, n, level_a, level_b, wanted, candidates):
 
 
 @inner
-def add_worst(points, rows_a, rows_b, work, price, candidates, count, floor, batch):
+def add_worst(
+    points, rows_a, rows_b, work, price, candidates, count, level_a, level_b, floor, batch
+):
     """Append up to ``batch`` points that cross the levels of the working set the most.
 
     ``count`` positions of ``candidates`` are looked at, all positions when it is negative.
     """
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
-    level_a = work.trial[0]
-    level_b = work.trial[1]
     added = 0
     size = work.state[0]
     for _ in range(batch):
@@ -138,33 +138,24 @@ def add_worst(points, rows_a, rows_b, work, price, candidates, count, floor, bat
                 break
         if known:
             continue
-        # The levels live in trial, which appending may use.
         if append(work, points[row], row, side):
             added += 1
     return added
 
 
 @part
-def levels(work, w):
-    """Write into ``trial[:2]`` the prices of the two convex combinations; return their error.
+def drift(work, w, reach):
+    """Return how far the prices of working points differ from the levels of their sides.
 
-    At the minimiser all working points of a side have one price; the error is the largest
-    deviation from it.
+    At the minimiser they are equal; what differs is the rounding error of many updates.
     """
-    k = work.state[0]
-    level_a = level_b = 0.0
-    for i in range(k):
-        value = dot(work.signed[i], w)
-        work.spare[i] = value
-        if work.side[i] == 0:
-            level_a += work.weight[i] * value
-        else:
-            level_b += work.weight[i] * value
     error = 0.0
-    for i in range(k):
-        error = max(error, abs(work.spare[i] - (level_a if work.side[i] == 0 else level_b)))
-    work.trial[0] = level_a
-    work.trial[1] = -level_b
+    for i in range(work.state[0]):
+        value = dot(work.signed[work.slot[i]], w)
+        if work.side[i] == 0:
+            error = max(error, abs(value - reach[0]))
+        else:
+            error = max(error, abs(value + reach[1]))
     return error
 
 
@@ -194,6 +185,9 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
     renewals = 0
     renewed = -1000
     renew = False
+    stuck = False
+    rounds = 0
+    reach = np.empty(2)
     work.dependent[0] = DEPENDENT
     while True:
         if renew:
@@ -202,23 +196,25 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
             renewed = steps
             renew = False
         steps += settle(work)
-        upper = difference(work, w)
-        error = levels(work, w)
-        for _ in range(2):
-            if error <= DRIFT * upper * upper or upper + slack <= threshold:
-                break
-            if not refine(work, w):
-                break
-            upper = difference(work, w)
-            error = levels(work, w)
+        upper = difference(work, w, reach)
         if upper + slack <= threshold:
             return OVERLAP, 0.0, upper + slack, steps
-        if error > DRIFT * upper * upper and steps > renewed + 20 and renewals < 100:
-            renew = True
-            continue
+        rounds += 1
+        if stuck or rounds % 8 == 0:
+            error = np.inf
+            for _ in range(3):
+                error = drift(work, w, reach)
+                if error <= DRIFT * upper * upper or not refine(work, w):
+                    break
+                upper = difference(work, w, reach)
+            if upper + slack <= threshold:
+                return OVERLAP, 0.0, upper + slack, steps
+            if error > DRIFT * upper * upper and steps > renewed + 20 and renewals < 100:
+                renew = True
+                continue
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
-        level_a = work.trial[0]
-        level_b = work.trial[1]
+        level_a = reach[0]
+        level_b = reach[1]
         added = 0
         while True:
             everything = count < 0
@@ -243,16 +239,29 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
                     i = candidates[c]
                     row = rows_a[i] if i < n_a else rows_b[i - n_a]
                     price[i] = dot(points[row], w)
-            work.trial[0] = level_a
-            work.trial[1] = level_b
             added = add_worst(
-                points, rows_a, rows_b, work, price, candidates, count, floor, batch
+                points,
+                rows_a,
+                rows_b,
+                work,
+                price,
+                candidates,
+                count,
+                level_a,
+                level_b,
+                floor,
+                batch,
             )
             steps += added
             if added > 0 or everything:
                 break
             count = -1
-        if added == 0:
+        if added > 0:
+            stuck = False
+        else:
+            if not stuck and steps <= max_steps:
+                stuck = True
+                continue
             if work.dependent[0] > STRICT and steps <= max_steps:
                 work.dependent[0] = STRICT
                 idle = 0
