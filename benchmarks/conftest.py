@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,9 +44,10 @@ def timed(benchmark: Any) -> Callable[..., Any]:
     ) -> Any:
         benchmark.group = work
         benchmark.extra_info.update(program=program, threads=threads, share=share)
-        answer = benchmark.pedantic(
-            function, rounds=rounds, iterations=1, warmup_rounds=1 if warm else 0
-        )
+        with threadpool_limits(threads):  # linear algebra libraries too
+            answer = benchmark.pedantic(
+                function, rounds=rounds, iterations=1, warmup_rounds=1 if warm else 0
+            )
         benchmark.extra_info["outcome"] = outcome(answer)
         return answer
 

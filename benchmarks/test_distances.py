@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from inputs import label_pairs, space
 from peers import gram, piqp_distance, svc_distance
-from threadpoolctl import threadpool_limits
 
 from geoprobe.hulls import PairwiseDistances, pairwise_hull_distances
 
@@ -51,14 +50,13 @@ def test_geoprobe(timed: Callable[..., Any], name: str, threads: int) -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_gram_floor(timed: Callable[..., Any], name: str, threads: int) -> None:
     X, _ = space(*SPACES[name])
-    with threadpool_limits(threads):
-        timed(
-            lambda: gram(X),
-            work=WORK.format(name),
-            program="float64 Gram product",
-            threads=threads,
-            outcome=lambda product: f"{product.shape[0]} x {product.shape[1]} dot products",
-        )
+    timed(
+        lambda: gram(X),
+        work=WORK.format(name),
+        program="float64 Gram product",
+        threads=threads,
+        outcome=lambda product: f"{product.shape[0]} x {product.shape[1]} dot products",
+    )
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -87,15 +85,14 @@ def time_pairs(
 ) -> None:
     """Time a peer's own call for every pair of labels, on one thread."""
     pairs = label_pairs(*space(*SPACES[name]))
-    with threadpool_limits(1):
-        timed(
-            lambda: [distance(a, b) for a, b in pairs],
-            work=WORK.format(name),
-            program=program,
-            rounds=1,
-            warm=False,
-            outcome=outcome,
-        )
+    timed(
+        lambda: [distance(a, b) for a, b in pairs],
+        work=WORK.format(name),
+        program=program,
+        rounds=1,
+        warm=False,
+        outcome=outcome,
+    )
 
 
 def errors(name: str, found: list[float]) -> str:

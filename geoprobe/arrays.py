@@ -104,10 +104,11 @@ def as_labels(
         raise InputError(f"{name} has {len(array)} labels, but there are {n_points} points.")
     classes, codes = np.unique(_label_values(array, name), return_inverse=True)
     if len(classes) < min_labels:
-        only = f"all are {classes[0].item()!r}" if len(classes) == 1 else "it is empty"
+        if len(classes) == 0:
+            raise InputError(f"{name} is empty, but at least {min_labels} label is needed.")
         raise InputError(
-            f"{name} has {len(classes)} different label(s) ({only}), but at least {min_labels} "
-            f"classes are needed."
+            f"{name} has only one class (every label is {classes[0].item()!r}), but at least "
+            f"{min_labels} different labels are needed."
         )
     return classes, codes.astype(np.int32)
 

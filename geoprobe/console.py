@@ -29,18 +29,17 @@ class Pace:
     Parameters
     ----------
     clock : callable
-        Returns seconds; for tests.
+        Returns seconds.
+    began : float or None
+        When the phase began; now by default.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, began: float | None = None
+    ) -> None:
         self._clock = clock
-        self._began = clock()
-        self._seen: deque[tuple[float, int]] = deque([(self._began, 0)])
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the phase began."""
-        return self._clock() - self._began
+        self._start = clock() if began is None else began
+        self._seen: deque[tuple[float, int]] = deque([(self._start, 0)])
 
     def left(self, done: int, total: int) -> float | None:
         """Note how far the work is, and return the seconds left; None while it is too early."""
@@ -50,7 +49,7 @@ class Pace:
         while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW:
             self._seen.popleft()
         then, before = self._seen[0]
-        if now - self._began < _TOO_EARLY or done <= before:
+        if now - self._start < _TOO_EARLY or done <= before:
             return None
         return max(0, total - done) * (now - then) / (done - before)
 
@@ -83,7 +82,11 @@ def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
     """
     stream = sys.stderr if stream is None else stream
     if not stream.isatty():
-        yield PlainProgress(stream)
+        lines = PlainProgress(stream)
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -101,40 +104,56 @@ def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
 
 
 class PlainProgress:
-    """One line when a phase ends, and now and then one in between."""
+    """One line when a phase is over, and now and then one in between.
+
+    A phase is over when the next one begins, or :meth:`close` is called: some come in rounds, each
+    of which ends.
+    """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
         self._lock = threading.Lock()
-        self._phase = ""
-        self._ended = False
+        self._step: Progress | None = None
         self._pace = Pace(clock)
-        self._last = clock()
+        self._began = self._last_report = self._last_line = clock()
 
     def __call__(self, step: Progress) -> None:
         """Print a line if it is time for one."""
         with self._lock:
-            if step.phase != self._phase or (self._ended and step.done < step.total):
-                self._phase, self._pace = step.phase, Pace(self._clock)
-                self._last, self._ended = self._clock(), False
+            now = self._clock()
+            if self._step is None or step.phase != self._step.phase:
+                self._end_phase()
+                # Whoever first reports in the middle began when the phase before it was over.
+                began = now if step.done == 0 else self._last_report
+                self._pace, self._began, self._last_line = Pace(self._clock, began), began, began
+            elif step.done < self._step.done:
+                self._pace = Pace(self._clock)
             left = self._pace.left(step.done, step.total)
-            if step.done >= step.total:
-                if not self._ended:
-                    self._say(f"{step.phase}: done in {duration(self._pace.elapsed)}", step.detail)
-                self._ended = True
-            elif self._clock() - self._last >= SECONDS_BETWEEN_LINES:
-                self._last = self._clock()
+            self._step, self._last_report = step, now
+            if step.done < step.total and now - self._last_line >= SECONDS_BETWEEN_LINES:
+                self._last_line = now
                 share = 100 * step.done // step.total
-                spent = f"{step.phase}: {share}% after {duration(self._pace.elapsed)}"
-                self._say(
-                    spent + ("" if left is None else f", about {duration(left)} left"), step.detail
-                )
+                line = f"{step.phase}: {share}% after {duration(now - self._began)}"
+                self._say(line + ("" if left is None else f", about {duration(left)} left"))
 
-    def _say(self, line: str, detail: str) -> None:
+    def close(self) -> None:
+        """End the last phase."""
+        with self._lock:
+            self._end_phase()
+            self._step = None
+
+    def _end_phase(self) -> None:
+        if self._step is not None and self._step.done >= self._step.total:
+            spent = self._last_report - self._began
+            self._say(f"{self._step.phase}: done in {duration(spent)}")
+
+    def _say(self, line: str) -> None:
+        assert self._step is not None
+        detail = f" ({self._step.detail})" if self._step.detail else ""
         # Whoever no longer listens to the progress may still want the result.
         with contextlib.suppress(OSError, ValueError):
-            print(f"{line} ({detail})" if detail else line, file=self._stream, flush=True)
+            print(line + detail, file=self._stream, flush=True)
 
 
 class BarProgress:

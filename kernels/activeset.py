@@ -127,7 +127,9 @@ def recomputed_diagonal(work, k, side):
         for j in range(n_dims):
             total += spare[j] * spare[j]
         for i in range(k):
-            trial[i] = dot(signed[work.slot[i]], spare[:n_dims]) + (ones_a if work.side[i] == 0 else ones_b)
+            trial[i] = dot(signed[work.slot[i]], spare[:n_dims]) + (
+                ones_a if work.side[i] == 0 else ones_b
+            )
         solve_transposed(work.factor, k, trial)
         for i in range(k):
             column[i] += trial[i]

@@ -17,6 +17,8 @@ from geoprobe.kernels.linkage import Linkage
 
 # Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
 FLOAT32_SLACK = 2.5e-7
+# Directions looked at together: one cache line of float32.
+CHUNK = 16
 WIDE = np.float32(1e30)
 
 
@@ -40,14 +42,14 @@ def allocate(
     """Return an empty bank for the pairs of labels in ``partner`` (n_labels, n_labels)."""
     sizes = np.diff(links.first)
     pair = np.full(partner.shape, -1, np.int64)
-    begin = []
+    begin: list[int] = []
     total = 0
     for a, b in zip(*np.nonzero(np.triu(partner, 1)), strict=True):
         pair[a, b] = pair[b, a] = len(begin)
         begin.append(total)
         total += int(sizes[a] + sizes[b])
     # Solves are dear in many dimensions and directions cheap to look through in few.
-    wanted = max(64, 4 * n_dims // 3)
+    wanted = max(32, 4 * n_dims // 3)
     room = n_bytes // (12 * max(total, 1))
     capacity = int(np.clip(min(wanted, room) // 32 * 32, 32, 1024))
     most = int(partner.sum(axis=1).max())
@@ -105,9 +107,9 @@ def separated(bank, p, q, used, slack):
     high_p = bank.high[p]
     low_q = bank.low[q]
     high_q = bank.high[q]
-    for begin in range(0, used, 32):
+    for begin in range(0, used, CHUNK):
         count = 0
-        for c in range(begin, begin + 32):
+        for c in range(begin, begin + CHUNK):
             count += (low_p[c] - high_q[c] > slack) + (low_q[c] - high_p[c] > slack)
         if count > 0:
             return True

@@ -42,14 +42,14 @@ _FOLDER = str(cache_folder())
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Compile on the first call and keep the outcome for later processes."""
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _FOLDER
     try:
         return numba.njit(
             cache=True, nogil=True, fastmath=SUM_FLAGS, error_model="numpy", **options
         )(function)
     finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = before
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -196,9 +196,7 @@ def has_room(links):
     """Return whether one more merge can be logged."""
     level = links.depth[0]
     used = links.log_change[level]
-    return level < links.log_pair.shape[0] and used + links.log_row.shape[1] < len(
-        links.change_row
-    )
+    return level < links.log_pair.shape[0] and used + links.log_row.shape[1] < len(links.change_row)
 
 
 @inner

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.kernels import bank as banks
-from geoprobe.kernels import linkage
 from geoprobe.kernels.activeset import Working, dot
 from geoprobe.kernels.bank import add, joined, place, separated, settled, undone
 from geoprobe.kernels.jit import inner, kernel, part
@@ -261,6 +260,7 @@ def is_exempt(agenda, a, b):
 
 @kernel
 def exempt(agenda, a, b):
+    """Note that the pair has been proved disjoint in this state."""
     spot = agenda.control[N_EXEMPT] % agenda.exempt.shape[0]
     agenda.exempt[spot, 0] = min(a, b)
     agenda.exempt[spot, 1] = max(a, b)
@@ -418,13 +418,14 @@ def back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights):
 
 
 @part
-def try_group(links, bank, agenda, points, pool, slot, other, number, threshold):
+def try_group(links, bank, agenda, points, rough, pool, slot, other, number, threshold):
     """Try to separate ``slot`` from all open clusters of a label at once."""
     control = agenda.control
     work = working(pool, 0)
     work.state[0] = 0
-    status, lower, upper, steps = nearest(
+    status, _, upper, steps = nearest(
         points,
+        rough,
         members(links, slot),
         rows_of_open(links, agenda, number),
         work,
@@ -442,7 +443,7 @@ def try_group(links, bank, agenda, points, pool, slot, other, number, threshold)
 
 
 @part
-def ask(links, bank, agenda, points, pool, a, b, threshold):
+def ask(links, bank, agenda, points, rough, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
     control = agenda.control
     control[CLOCK] += 1
@@ -458,13 +459,13 @@ def ask(links, bank, agenda, points, pool, a, b, threshold):
     rows_a = members(links, a)
     rows_b = members(links, b)
     limit = 100 * (points.shape[1] + 16)
-    status, lower, upper, steps = nearest(
-        points, rows_a, rows_b, work, pool.w[c], threshold, True, limit
+    status, _, upper, steps = nearest(
+        points, rough, rows_a, rows_b, work, pool.w[c], threshold, True, limit
     )
     if status == UNPROVED and c > 0:
         work.state[0] = 0
-        status, lower, upper, more = nearest(
-            points, rows_a, rows_b, work, pool.w[c], threshold, True, limit
+        status, _, upper, more = nearest(
+            points, rough, rows_a, rows_b, work, pool.w[c], threshold, True, limit
         )
         steps += more
     control[SOLVES] += 1
@@ -476,7 +477,7 @@ def ask(links, bank, agenda, points, pool, a, b, threshold):
 
 
 @part
-def check_slot(links, bank, agenda, points, pool, slot, threshold):
+def check_slot(links, bank, agenda, points, rough, pool, slot, threshold):
     """Check one cluster against all others; return (conflict or unproved status, a, b, c)."""
     label = links.label[slot]
     slack = threshold + banks.FLOAT32_SLACK
@@ -492,7 +493,7 @@ def check_slot(links, bank, agenda, points, pool, slot, threshold):
             number = left
         if number > 2 and worth_trying(agenda, GROUP, exponent):
             agenda.luck[GROUP, 0, exponent] += 1
-            if try_group(links, bank, agenda, points, pool, slot, other, number, threshold):
+            if try_group(links, bank, agenda, points, rough, pool, slot, other, number, threshold):
                 agenda.luck[GROUP, 1, exponent] += 1
                 number = 0
         while number > 0:
@@ -503,7 +504,7 @@ def check_slot(links, bank, agenda, points, pool, slot, threshold):
             q = agenda.open[pick]
             a = min(slot, q)
             b = max(slot, q)
-            status, c = ask(links, bank, agenda, points, pool, a, b, threshold)
+            status, c = ask(links, bank, agenda, points, rough, pool, a, b, threshold)
             if status != DISJOINT:
                 return status, a, b, c
             number = keep_open(links, bank, agenda, slot, other, number, slack)
@@ -511,7 +512,7 @@ def check_slot(links, bank, agenda, points, pool, slot, threshold):
 
 
 @kernel
-def advance(links, bank, agenda, points, pool, conflicts, bans, threshold, checks):
+def advance(links, bank, agenda, points, rough, pool, conflicts, bans, threshold, checks):
     """Merge on until finished, or until the caller is needed; return why and the pair open.
 
     ``control`` carries everything from one call to the next.
@@ -536,7 +537,7 @@ def advance(links, bank, agenda, points, pool, conflicts, bans, threshold, check
         status = DISJOINT
         while status == DISJOINT and control[TODO] < control[N_TODO]:
             slot = agenda.todo[control[TODO]]
-            status, a, b, c = check_slot(links, bank, agenda, points, pool, slot, threshold)
+            status, a, b, c = check_slot(links, bank, agenda, points, rough, pool, slot, threshold)
             if status == DISJOINT:
                 control[TODO] += 1
         if status == OVERLAP:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import DEPENDENT, append, delete, difference, dot, rebuild, refine, settle
+from geoprobe.kernels.activeset import (
+    DEPENDENT,
+    append,
+    delete,
+    difference,
+    dot,
+    rebuild,
+    refine,
+    settle,
+)
 from geoprobe.kernels.jit import inner, kernel, part
 
 DISJOINT, OVERLAP, UNPROVED = 0, 1, 2
@@ -13,8 +22,13 @@ DISJOINT, OVERLAP, UNPROVED = 0, 1, 2
 CANDIDATES_PER_DIM = 3
 # Relative gap of the two bounds at which a distance is final.
 GAP = 1e-10
-# Prices of working points may differ by this share of the squared distance.
-DRIFT = 1e-7
+# Prices of working points may differ by this share of the squared distance: on the way, and
+# where the bounds do not meet. The second number is what rounding alone leaves.
+DRIFT = 1e-3
+FINAL_DRIFT = 1e-7
+PRICE_NOISE = 1e-15
+# Points that cross by less than this share of the distance are left to exact prices.
+ROUGH = 1e-6
 # What counts as dependent where the usual limit leaves the bounds apart.
 STRICT = 1e-22
 
@@ -72,6 +86,29 @@ def price_all(points, rows_a, rows_b, w, price):
         value = dot(points[rows_b[i]], w)
         price[n_a + i] = value
         high = max(high, value)
+    return low, high
+
+
+@part
+def price_roughly(rough, rows_a, rows_b, w, price):
+    """Write the dot products with ``w`` in float32: half the bytes, and good enough to propose."""
+    n_a = rows_a.shape[0]
+    n_dims = w.shape[0]
+    short = np.empty(n_dims, np.float32)
+    for j in range(n_dims):
+        short[j] = w[j]
+    low = np.inf
+    high = -np.inf
+    for i in range(n_a + rows_b.shape[0]):
+        row = rough[rows_a[i] if i < n_a else rows_b[i - n_a]]
+        total = np.float32(0.0)
+        for j in range(n_dims):
+            total += row[j] * short[j]
+        price[i] = total
+        if i < n_a:
+            low = min(low, price[i])
+        else:
+            high = max(high, price[i])
     return low, high
 
 
@@ -160,13 +197,16 @@ def drift(work, w, reach):
 
 
 @kernel
-def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
+def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps):
     """Find the nearest points of two hulls, or decide whether the hulls overlap.
 
-    ``work`` is warm when its size is not 0: its rows must be among the given ones. With
-    ``decide`` the loop ends as soon as either answer is proved. Return the status, the lower and
-    the upper bound of the distance and the number of points appended and dropped; ``work`` holds
-    the weights and ``w`` the vector between the nearest points.
+    ``rough`` is a float32 copy of ``points`` that proposes which points to append; every answer
+    rests on float64. ``work`` is warm when its size is not 0: its rows must be among the given
+    ones. With ``decide`` the loop ends as soon as either answer is proved.
+
+    Return the status, the lower and the upper bound of the distance, and the number of points
+    appended and dropped; ``work`` holds the weights and ``w`` the vector between the nearest
+    points.
     """
     n_dims = points.shape[1]
     n_a = rows_a.shape[0]
@@ -186,6 +226,7 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
     renewed = -1000
     renew = False
     stuck = False
+    roughly = True
     rounds = 0
     reach = np.empty(2)
     work.dependent[0] = DEPENDENT
@@ -202,43 +243,52 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
         rounds += 1
         if stuck or rounds % 8 == 0:
             error = np.inf
+            allowed = 0.0
             for _ in range(3):
                 error = drift(work, w, reach)
-                if error <= DRIFT * upper * upper or not refine(work, w):
+                allowed = (FINAL_DRIFT if stuck else DRIFT) * upper * upper + PRICE_NOISE
+                if error <= allowed or not refine(work, w):
                     break
                 upper = difference(work, w, reach)
             if upper + slack <= threshold:
                 return OVERLAP, 0.0, upper + slack, steps
-            if error > DRIFT * upper * upper and steps > renewed + 20 and renewals < 100:
+            if error > allowed and steps > renewed + 20 and renewals < 100:
                 renew = True
                 continue
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
         level_a = reach[0]
         level_b = reach[1]
         added = 0
+        lower = -np.inf
         while True:
             everything = count < 0
-            if everything:
+            exact = not roughly
+            if not everything:
+                for c in range(count):
+                    i = candidates[c]
+                    row = rows_a[i] if i < n_a else rows_b[i - n_a]
+                    price[i] = dot(points[row], w)
+            elif roughly:
+                low, high = price_roughly(rough, rows_a, rows_b, w, price)
+                exact = decide and low - high > threshold * upper
+            if everything and exact:
                 low, high = price_all(points, rows_a, rows_b, w, price)
                 lower = (low - high) / upper - slack
-                if lower > threshold and (
-                    decide or upper - lower <= GAP * upper + 2.0 * slack
-                ):
+                if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
                     return DISJOINT, lower, upper + slack, steps
+            if everything:
                 if upper < best * (1.0 - 1e-9):
                     best = upper
                     idle = 0
                 else:
                     idle += 1
                 if steps > max_steps or idle > 20:
-                    break
+                    if exact:
+                        break
+                    roughly = False
+                    continue
                 if n > 2 * number:
                     count = closest(price, n_a, n, level_a, level_b, number, candidates)
-            else:
-                for c in range(count):
-                    i = candidates[c]
-                    row = rows_a[i] if i < n_a else rows_b[i - n_a]
-                    price[i] = dot(points[row], w)
             added = add_worst(
                 points,
                 rows_a,
@@ -249,12 +299,14 @@ def nearest(points, rows_a, rows_b, work, w, threshold, decide, max_steps):
                 count,
                 level_a,
                 level_b,
-                floor,
+                floor if exact else max(floor, ROUGH * upper),
                 batch,
             )
             steps += added
-            if added > 0 or everything:
+            if added > 0 or (everything and exact):
                 break
+            if everything:
+                roughly = False
             count = -1
         if added > 0:
             stuck = False

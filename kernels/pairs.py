@@ -42,7 +42,7 @@ def allocate(n_pairs: int, n_dims: int) -> Answers:
 
 
 @kernel
-def solve_pairs(points, rows, start, first, second, threshold, work, w, out):
+def solve_pairs(points, rough, rows, start, first, second, threshold, work, w, out):
     """Solve the pairs ``(first[k], second[k])`` of groups ``rows[start[g]:start[g + 1]]``.
 
     ``out`` is a :class:`Answers`; the supports are written end to end, and the number of pairs
@@ -57,8 +57,9 @@ def solve_pairs(points, rows, start, first, second, threshold, work, w, out):
         a = first[k]
         b = second[k]
         work.state[0] = 0
-        status, lower, upper, steps = nearest(
+        status, lower, upper, _ = nearest(
             points,
+            rough,
             rows[start[a] : start[a + 1]],
             rows[start[b] : start[b + 1]],
             work,

@@ -416,3 +416,29 @@ def test_ctrl_c_leaves_nothing(repository: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert errors.endswith("Interrupted.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["long.npz"]
+
+
+def test_a_config_of_directprobe(run: Run) -> None:
+    Path("tags.txt").write_text("a\nb\n")
+    for name in ("train", "test"):
+        Path(f"{name}.txt").write_text("one\ta\ntwo\ta\nthree\tb\nfour\tb\n")
+        Path(f"{name}_vectors.txt").write_text("0 0\n1 0\n5 0\n5 2\n")
+    Path("config.ini").write_text(
+        "[run]\noutput_path = out\n"
+        "[data]\nlabel_set_path = tags.txt\n"
+        "entities_path = train.txt\nembeddings_path = train_vectors.txt\n"
+        "test_entities_path = test.txt\ntest_embeddings_path = test_vectors.txt\n"
+        "[clustering]\nmode = probing\nprobing_cluster_path =\n"
+    )
+    code, out, _ = run("directprobe", "config.ini")
+    assert code == 0
+    assert "4 points of 2 dimensions, 2 labels.\nClusters: 2.\nAccuracy: 100.00%." in out
+    assert Path("out", "clusters.txt").read_text().split() == ["0", "0", "1", "1"]
+    code, _, err = run("directprobe", "config.ini")
+    assert code == 2
+    assert "not empty" in err
+    text = Path("config.ini").read_text().replace("= out", "= more")
+    Path("config.ini").write_text(text)
+    code, out, _ = run("directprobe", "config.ini", "--json")
+    assert code == 0
+    assert json.loads(out)["n_clusters"] == 2

@@ -19,6 +19,8 @@ def test_random_integer_instances(seed: int) -> None:
     report = campaign(300, seed)
     assert report.instances == 300
     assert report.wrong == []
+    assert report.undecided == []
+    assert report.loose == []
     assert 60 < report.overlapping < 240
     assert report.touching_only > 20
 

@@ -16,6 +16,7 @@ from results_by_hand import ASSIGNMENT, LABELS, POINTS, TAU, distances_by_hand, 
 from results_by_hand import space_by_hand as plane
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.label_table import label_table
 from geoprobe.results import (
     Predictions,
     read_results,
@@ -23,7 +24,6 @@ from geoprobe.results import (
     write_distances,
     write_results,
 )
-from geoprobe.label_table import label_table
 from geoprobe.results.layout import COLUMNS
 from geoprobe.results.supports_io import read_supports
 from geoprobe.results.tables import ANY_TEXT, FINITE, WHOLE, one_of, read_table, write_table

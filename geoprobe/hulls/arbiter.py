@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.hulls.highs import arbitrate
+from geoprobe.hulls.normals import best_normal
 from geoprobe.hulls.results import Status
 from geoprobe.kernels import activeset, nearest
 
@@ -68,7 +69,15 @@ def decide_with_highs(
     activeset.normalise(work)
     w = np.empty(n_dims)
     code, lower, upper, _ = nearest.nearest(
-        points, rows_a, rows_b, work, w, threshold, True, 1000 * (n_dims + 16)
+        points,
+        points.astype(np.float32),
+        rows_a,
+        rows_b,
+        work,
+        w,
+        threshold,
+        True,
+        1000 * (n_dims + 16),
     )
     slack = nearest.rounding(n_dims)
     length = float(np.sqrt(program.direction @ program.direction))
@@ -79,27 +88,33 @@ def decide_with_highs(
     shared = program.weights_a @ points[rows_a] - program.weights_b @ points[rows_b]
     distance = float(np.sqrt(shared @ shared)) + slack
     if distance <= threshold < upper:
-        used_a, used_b = program.weights_a > 0.0, program.weights_b > 0.0
+        some_a, some_b = program.weights_a > 0.0, program.weights_b > 0.0
         return Verdict(
             Status.OVERLAP,
             0.0,
             distance,
-            rows_a[used_a],
-            program.weights_a[used_a],
-            rows_b[used_b],
-            program.weights_b[used_b],
+            rows_a[some_a],
+            program.weights_a[some_a],
+            rows_b[some_b],
+            program.weights_b[some_b],
         )
-    status = Status(code)
-    if status is Status.UNPROVED and lower > threshold:
-        status = Status.DISJOINT
     k = int(work.state[0])
     on_a, on_b = work.side[:k] == 0, work.side[:k] == 1
+    used_a, used_b = work.row[:k][on_a].copy(), work.row[:k][on_b].copy()
+    status = Status(code)
+    if status is Status.UNPROVED:
+        _, low, high = best_normal(
+            w, points[rows_a], points[rows_b], points[used_a], points[used_b]
+        )
+        lower = max(lower, low - high - slack)
+        if lower > threshold:
+            status = Status.DISJOINT
     return Verdict(
         status,
         lower,
         upper,
-        work.row[:k][on_a].copy(),
+        used_a,
         work.weight[:k][on_a].copy(),
-        work.row[:k][on_b].copy(),
+        used_b,
         work.weight[:k][on_b].copy(),
     )

@@ -9,14 +9,13 @@ import numpy as np
 from geoprobe.arrays import as_points
 from geoprobe.errors import InputError
 from geoprobe.hulls.frame import frame
+from geoprobe.hulls.normals import best_normal
 from geoprobe.hulls.results import HullResult, Stage, Status
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.tolerances import TAU, checked_tau
 
 
-def hull_distance(
-    A: Any, B: Any, *, tau: float = TAU, scale: float | None = None
-) -> HullResult:
+def hull_distance(A: Any, B: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:
     """Distance of the convex hulls of two sets of points, with its certificate.
 
     It is twice the hard margin of the linear support vector machine that tells A from B (Zhou &
@@ -68,11 +67,10 @@ def hull_distance(
     normal = np.zeros(both.shape[1])
     offset = 0.0
     if status is not Status.OVERLAP:
-        w = weights_a @ placed.points[support_a]
-        w -= weights_b @ placed.points[support_b + len(points_a)]
-        normal = w / np.sqrt(w @ w)
-        shifted = both @ normal
-        offset = float(shifted[: len(points_a)].min() + shifted[len(points_a) :].max()) / 2.0
+        a, b = placed.points[: len(points_a)], placed.points[len(points_a) :]
+        w = weights_a @ a[support_a] - weights_b @ b[support_b]
+        normal, low, high = best_normal(w, a, b, a[support_a], b[support_b])
+        offset = placed.scale * (low + high) / 2.0 + float(placed.centre @ normal)
     return HullResult(
         status=status,
         lower=float(solved.lower[0]) * placed.scale,
@@ -89,9 +87,7 @@ def hull_distance(
     )
 
 
-def hulls_overlap(
-    A: Any, B: Any, *, tau: float = TAU, scale: float | None = None
-) -> HullResult:
+def hulls_overlap(A: Any, B: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:
     """Whether two convex hulls share a point; ``bool`` of the result says so.
 
     Parameters and errors are those of :func:`hull_distance`, and so is the result: its status
@@ -106,9 +102,7 @@ def hulls_overlap(
     return hull_distance(A, B, tau=tau, scale=scale)
 
 
-def point_to_hull(
-    A: Any, p: Any, *, tau: float = TAU, scale: float | None = None
-) -> HullResult:
+def point_to_hull(A: Any, p: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:
     """Distance of a point to the convex hull of a set; overlap means that it lies inside.
 
     Parameters

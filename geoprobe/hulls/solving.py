@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,8 +109,10 @@ def solve_pairs(
     done = 0
     parts: list[_Part] = []
 
+    rough = points.astype(np.float32)
+
     def work(task: slice) -> _Part:
-        return _solve(points, groups, first[task], second[task], threshold)
+        return _solve(points, rough, groups, first[task], second[task], threshold)
 
     for part in in_order(work, tasks, n_threads):
         parts.append(part)
@@ -126,7 +129,7 @@ def _tasks(groups: Groups, first: IntArray, second: IntArray, n_dims: int) -> li
     number = max(1, min(len(first), total // CHUNK_WORK))
     cuts = np.searchsorted(cost, np.linspace(0, total, number + 1)[1:-1]) + 1
     edges = np.unique(np.r_[0, cuts, len(first)])
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
 
 
 @dataclass(frozen=True)
@@ -145,20 +148,25 @@ class _Part:
 
 
 def _solve(
-    points: FloatArray, groups: Groups, first: IntArray, second: IntArray, threshold: float
+    points: FloatArray,
+    rough: NDArray[np.float32],
+    groups: Groups,
+    first: IntArray,
+    second: IntArray,
+    threshold: float,
 ) -> _Part:
     """Solve a run of pairs: kernels first, HiGHS for what they leave open."""
     work = activeset.allocate(points.shape[1])
     w = np.empty(points.shape[1])
     supports: list[tuple[IntArray, FloatArray, IntArray, FloatArray]] = []
-    columns: list[pairs.Answers] = []
+    columns: list[tuple[NDArray[np.uint8], FloatArray, FloatArray]] = []
     begin = 0
     while begin < len(first):
         out = pairs.allocate(min(len(first) - begin, 4096), points.shape[1])
         some = slice(begin, begin + len(out.status))
         done = int(
             pairs.solve_pairs(
-                points, groups.rows, groups.start, first[some], second[some],
+                points, rough, groups.rows, groups.start, first[some], second[some],
                 threshold, work, w, out,
             )
         )  # fmt: skip
@@ -174,13 +182,13 @@ def _solve(
                 )
             )
             edge = end
-        columns.append(pairs.Answers(*(column[:done] for column in out)))
+        columns.append((out.status[:done], out.lower[:done], out.upper[:done]))
         begin += done
-    status = np.concatenate([c.status for c in columns])
-    lower = np.concatenate([c.lower for c in columns])
-    upper = np.concatenate([c.upper for c in columns])
+    status = np.concatenate([c[0] for c in columns])
+    lower = np.concatenate([c[1] for c in columns])
+    upper = np.concatenate([c[2] for c in columns])
     stage = np.full(len(status), Stage.KERNEL, np.uint8)
-    open_pairs = np.flatnonzero(status == Status.UNPROVED)
+    open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
     for k in open_pairs:
         verdict = decide_with_highs(points, groups[first[k]], groups[second[k]], threshold)
         status[k], stage[k] = verdict.status, Stage.HIGHS

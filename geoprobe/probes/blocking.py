@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def find_blocks(
     sides: list[tuple[Side, Side]] = []
     proof: dict[tuple[int, int], int] = {}
     lonely: dict[int, int] = {}
-    for row in np.flatnonzero(contradictions.barred):
+    for row in np.flatnonzero(contradictions.barred).tolist():
         lonely[int(cluster_of[row])] = len(sides)
         one = np.ones(1)
         sides.append(((np.array([row]), one), (contradictions.other[row : row + 1], one)))
@@ -60,12 +61,11 @@ def find_blocks(
     certificate: list[int] = []
     for label in np.unique(cluster_labels):
         clusters = np.flatnonzero(cluster_labels == label)
-        for position, i in enumerate(clusters):
-            for j in clusters[position + 1 :]:
-                number = lonely.get(int(i), lonely.get(int(j), -1))
-                first.append(int(i))
-                second.append(int(j))
-                certificate.append(number if number >= 0 else proof[int(i), int(j)])
+        for i, j in itertools.combinations(clusters.tolist(), 2):
+            number = lonely.get(i, lonely.get(j, -1))
+            first.append(i)
+            second.append(j)
+            certificate.append(number if number >= 0 else proof[i, j])
 
     used, position_of = np.unique(np.array(certificate, np.int64), return_inverse=True)
     kept = [sides[k] for k in used]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,13 @@ from sklearn.utils.validation import (
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError, UnprovedError
-from geoprobe.hulls.frame import Frame, frame
+from geoprobe.hulls.frame import frame
 from geoprobe.hulls.pairwise import to_distances
-from geoprobe.hulls.results import PairwiseDistances, Status
-from geoprobe.hulls.solving import Groups, Solved, group_rows, solve_pairs
+from geoprobe.hulls.results import Status
+from geoprobe.hulls.solving import group_rows
 from geoprobe.label_table import LabelTable, label_table
-from geoprobe.probes.blocking import find_blocks
-from geoprobe.probes.blocks import Blocks, Counts
-from geoprobe.probes.merging import Merged, merge_clusters
+from geoprobe.probes.clustering import cluster_space
 from geoprobe.probes.ranking import rank
-from geoprobe.probes.sorting import SortedRows, find_contradictions, sort_rows
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
@@ -124,101 +120,37 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, codes = as_labels(y, len(points), min_labels=2)
         _check_feature_names(self, X, reset=True)
         _check_n_features(self, points, reset=True)
-        clock = _Clock()
 
         placed = frame(points)
-        rows = sort_rows(placed.points, codes, len(classes))
-        contradictions = find_contradictions(rows, tau)
-        clock.lap("sorting")
-
-        label_groups = Groups(np.arange(len(rows.points)), rows.first)
-        pairs = tuple(side.astype(np.int64) for side in np.triu_indices(len(classes), 1))
-        by_label = solve_pairs(
-            rows.points, label_groups, *pairs, tau, threads, self.progress, "labels"
-        )
-        partner = np.zeros((len(classes), len(classes)), bool)
-        overlapping = by_label.status != Status.DISJOINT
-        partner[pairs[0][overlapping], pairs[1][overlapping]] = True
-        partner |= partner.T
-        clock.lap("labels")
-
-        if partner.any():
-            merged = merge_clusters(
-                rows.points,
-                rows.first,
-                rows.original,
-                rows.weight,
-                partner,
-                contradictions.barred,
-                tau,
-                self.progress,
-            )
-        else:
-            merged = Merged(cluster_of=np.arange(len(rows.points)))
-        slot_of = merged.cluster_of.copy()
-        alone = ~partner.any(axis=1)
-        slot_of[alone[rows.labels]] = np.repeat(rows.first[:-1], np.diff(rows.first))[
-            alone[rows.labels]
-        ]
-        slots, cluster_of = np.unique(slot_of, return_inverse=True)
-        cluster_codes = rows.labels[slots]
-        clock.lap("merging")
-
-        first, second = _different(cluster_codes)
-        if len(slots) == len(classes):
-            solved = by_label
-        else:
-            clusters = group_rows(cluster_of, len(slots))
-            solved = solve_pairs(
-                rows.points, clusters, first, second, tau, threads, self.progress, "distances"
-            )
-        clock.lap("distances")
-
+        found = cluster_space(placed, codes, len(classes), tau, threads, self.progress)
+        n_clusters = len(found.cluster_codes)
         self.classes_ = classes
-        self.labels_ = cluster_of[rows.row_of].astype(np.int64)
-        self.cluster_labels_ = classes[cluster_codes]
+        self.labels_ = found.cluster_of
+        self.cluster_labels_ = classes[found.cluster_codes]
         self.cluster_sizes_ = np.bincount(self.labels_).astype(np.int64)
-        self.n_clusters_ = len(slots)
-        self.is_linear_ = len(slots) == len(classes)
+        self.n_clusters_ = n_clusters
+        self.is_linear_ = n_clusters == len(classes)
         self.scale_ = placed.scale
         self.distances_ = to_distances(
-            _in_original_rows(solved, rows),
-            np.arange(len(slots)),
-            first,
-            second,
-            placed.scale,
-            tau,
+            found.solved, np.arange(n_clusters), found.first, found.second, placed.scale, tau
         )
-        self.blocks_ = find_blocks(
-            rows, cluster_of, cluster_codes, merged.bans, contradictions, placed.scale
-        )
-        self.counts_ = Counts(
-            merges=int(len(rows.points) - len(slots)),
-            bans=len(merged.bans),
-            solves=len(by_label.status)
-            + merged.solves
-            + (0 if solved is by_label else len(solved.status)),
-            highs_calls=by_label.highs_calls
-            + merged.highs_calls
-            + (0 if solved is by_label else solved.highs_calls),
-            duplicate_points=len(points) - len(rows.points),
-            contradictory_points=int(rows.weight[contradictions.barred].sum()),
-        )
-        clock.lap("blocks")
-        self.timings_ = clock.seconds
+        self.blocks_ = found.blocks
+        self.counts_ = found.counts
+        self.timings_ = found.timings
         self._frame = placed
-        self._check_proved(solved)
+        self._check_proved()
         return self
 
-    def _check_proved(self, solved: Solved) -> None:
+    def _check_proved(self) -> None:
         """Refuse clusters of different labels that are not proved apart."""
-        open_pairs = np.flatnonzero(solved.status == Status.UNPROVED)
+        found = self.distances_
+        open_pairs = np.flatnonzero(found.status == Status.UNPROVED)
         if len(open_pairs):
             k = int(open_pairs[0])
             raise UnprovedError(
-                f"clusters {self.distances_.first[k]} and {self.distances_.second[k]} are between "
-                f"{self.distances_.lower[k]:.3g} and {self.distances_.upper[k]:.3g} apart, on "
-                f"both sides of tau * R = {self.tau * self.scale_:.3g}. Choose another tau."
+                f"clusters {found.first[k]} and {found.second[k]} are between "
+                f"{found.lower[k]:.3g} and {found.upper[k]:.3g} apart, on both sides of "
+                f"tau * R = {found.tau * found.scale:.3g}. Choose another tau."
             )
 
     def label_distances(self) -> LabelTable:
@@ -258,7 +190,11 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         points = as_points(X)
         _check_feature_names(self, X, reset=False)
-        _check_n_features(self, points, reset=False)
+        if points.shape[1] != self.n_features_in_:
+            raise InputError(
+                f"X has {points.shape[1]} features, but DirectProbe is expecting "
+                f"{self.n_features_in_} features as input."
+            )
         number = self.n_clusters_ if k is None else k
         if isinstance(number, bool) or not 1 <= number <= self.n_clusters_:
             raise InputError(
@@ -290,45 +226,3 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _, clusters = self.rank_clusters(X, k=1)
         predicted: NDArray[Any] = self.cluster_labels_[clusters[:, 0]]
         return predicted
-
-
-class _Clock:
-    """Seconds spent in each phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, phase: str) -> None:
-        """Book the time since the last lap to ``phase``."""
-        now = time.perf_counter()
-        self.seconds[phase] = now - self._last
-        self._last = now
-
-
-def _different(codes: IntArray) -> tuple[IntArray, IntArray]:
-    """Return all pairs of clusters of different labels; ``codes`` are sorted."""
-    first, second = np.triu_indices(len(codes), 1)
-    apart = codes[first] != codes[second]
-    return first[apart].astype(np.int64), second[apart].astype(np.int64)
-
-
-def _in_original_rows(solved: Solved, rows: SortedRows) -> Solved:
-    """Let the supports speak of the rows that the user gave."""
-    supports = solved.supports
-    moved = type(supports)(
-        start_a=supports.start_a,
-        index_a=rows.original[supports.index_a],
-        weight_a=supports.weight_a,
-        start_b=supports.start_b,
-        index_b=rows.original[supports.index_b],
-        weight_b=supports.weight_b,
-    )
-    return Solved(
-        status=solved.status,
-        stage=solved.stage,
-        lower=solved.lower,
-        upper=solved.upper,
-        supports=moved,
-        highs_calls=solved.highs_calls,
-    )

@@ -102,7 +102,7 @@ def merge_clusters(
         If neither the kernels nor HiGHS can decide a pair.
     """
     n_rows, n_dims = points.shape
-    involved = partner.any(axis=1)
+    involved: BoolArray = np.any(partner, axis=1)
     links = linkage.allocate(first, original, weight, involved)
     for label in np.flatnonzero(involved):
         _fill_matrix(linkage.square(links, label), points[first[label] : first[label + 1]])
@@ -110,6 +110,7 @@ def merge_clusters(
     bank = banks.allocate(links, partner, n_dims)
     agenda = merging.allocate_agenda(n_rows, _precision(points))
     pool = merging.allocate_pool(n_dims)
+    rough = points.astype(np.float32)
     conflicts = merging.allocate_certificates(32, n_dims)
     bans = merging.allocate_certificates(256, n_dims)
     merged = Merged(cluster_of=links.cluster_of)
@@ -117,15 +118,13 @@ def merge_clusters(
     control = agenda.control
     while True:
         reason, n_bans, a, b = merging.advance(
-            links, bank, agenda, points, pool, conflicts, bans, tau, CHECKS
+            links, bank, agenda, points, rough, pool, conflicts, bans, tau, CHECKS
         )
         merged.bans += [_ban(bans, k) for k in range(n_bans)]
         if progress is not None:
             done = int(control[merging.MERGES])
             left = total if reason == merging.FINISHED else min(done, total - 1)
-            progress(
-                Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans")
-            )
+            progress(Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans"))
         if reason == merging.FINISHED:
             break
         if reason == merging.ARBITER:

@@ -95,11 +95,7 @@ def find_contradictions(rows: SortedRows, tau: float) -> Contradictions:
     No hyperplane can tell them apart, so that they can be part of no larger cluster.
     """
     labels = rows.labels
-    pairs = [
-        (i, j)
-        for i, j in _close_pairs(rows.points, tau)
-        if labels[i] != labels[j]
-    ]
+    pairs = [(i, j) for i, j in _close_pairs(rows.points, tau) if labels[i] != labels[j]]
     close = np.array(pairs, np.int64).reshape(-1, 2)
     other = np.full(len(rows.points), len(rows.points), np.int64)
     np.minimum.at(other, close[:, 0], close[:, 1])
@@ -116,8 +112,7 @@ def _close_pairs(points: FloatArray, reach: float) -> Iterator[tuple[int, int]]:
     others are.
     """
     line = np.random.default_rng(0).standard_normal(points.shape[1])
-    line /= np.sqrt(line @ line)
-    place = points @ line
+    place = points @ (line / np.sqrt(np.sum(line * line)))
     order = np.argsort(place, kind="stable")
     place = place[order]
     for step in range(1, len(order)):

@@ -37,9 +37,9 @@ from geoprobe.results.verify_partition import (
     check_input,
     check_label_distances,
     check_pairs,
-    check_predictions,
     check_summary,
 )
+from geoprobe.results.verify_predictions import check_predictions
 
 
 @dataclass(frozen=True)

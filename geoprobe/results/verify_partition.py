@@ -18,7 +18,6 @@ from geoprobe.results.layout import (
     DISTANCES,
     LABEL_DISTANCES,
     OVERLAP,
-    PREDICTIONS,
     SUMMARY,
     UNPROVED,
 )
@@ -55,9 +54,9 @@ def check_assignments(t: Tabled, codes: IntArray) -> int:
     """Check every row's label and that each cluster holds points of its own label only."""
     path = t.folder / ASSIGNMENTS
     names = texts(t.summary["labels"])
-    _every(path, "row", t.row, np.arange(len(codes)))
-    _every(path, "label", t.row_label, codes, names.__getitem__)
-    _every(path, "label of the cluster", t.cluster_label[t.assignment], codes, names.__getitem__)
+    every(path, "row", t.row, np.arange(len(codes)))
+    every(path, "label", t.row_label, codes, names.__getitem__)
+    every(path, "label of the cluster", t.cluster_label[t.assignment], codes, names.__getitem__)
     return len(codes)
 
 
@@ -65,16 +64,16 @@ def check_clusters(t: Tabled) -> int:
     """Check sizes, first rows and the order of the clusters against the assignments."""
     path = t.folder / CLUSTERS
     n_clusters = len(t.cluster)
-    _every(path, "cluster", t.cluster, np.arange(n_clusters))
+    every(path, "cluster", t.cluster, np.arange(n_clusters))
     sizes = np.bincount(t.assignment, minlength=n_clusters)
-    _every(path, "size", t.cluster_size, sizes)
+    every(path, "size", t.cluster_size, sizes)
     empty = np.flatnonzero(sizes == 0)
     if len(empty):
         raise VerificationError(f"{path}, line {empty[0] + 2}: the cluster holds no point.")
     first_row = np.unique(t.assignment, return_index=True)[1]
-    _every(path, "first_row", t.cluster_first_row, first_row)
+    every(path, "first_row", t.cluster_first_row, first_row)
     order = np.lexsort((first_row, t.cluster_label))
-    _every(path, "place in the order by label and first row", np.arange(n_clusters), order)
+    every(path, "place in the order by label and first row", np.arange(n_clusters), order)
     return n_clusters
 
 
@@ -83,8 +82,8 @@ def check_pairs(t: Tabled) -> int:
     p, path = t.pairs, t.folder / DISTANCES
     n_pairs = _check_listed(path, t, p.first, p.second, same_label=False)
     names = texts(t.summary["labels"])
-    _every(path, "label_a", p.first_label, t.cluster_label[p.first], names.__getitem__)
-    _every(path, "label_b", p.second_label, t.cluster_label[p.second], names.__getitem__)
+    every(path, "label_a", p.first_label, t.cluster_label[p.first], names.__getitem__)
+    every(path, "label_b", p.second_label, t.cluster_label[p.second], names.__getitem__)
     if t.summary["kind"] == "distances" and len(t.cluster) != t.summary["n_labels"]:
         raise VerificationError(
             f"{t.folder / CLUSTERS}: {len(t.cluster)} clusters, but every one of the "
@@ -92,8 +91,8 @@ def check_pairs(t: Tabled) -> int:
         )
     b, path = t.blocks, t.folder / BLOCKS
     n_pairs += _check_listed(path, t, b.first, b.second, same_label=True)
-    _every(path, "label", b.label, t.cluster_label[b.first], names.__getitem__)
-    _every(path, "blocker_label", b.blocker_label, t.cluster_label[b.blocker], names.__getitem__)
+    every(path, "label", b.label, t.cluster_label[b.first], names.__getitem__)
+    every(path, "blocker_label", b.blocker_label, t.cluster_label[b.blocker], names.__getitem__)
     own = np.flatnonzero(b.blocker_label == b.label)
     if len(own):
         raise VerificationError(
@@ -116,10 +115,10 @@ def check_label_distances(t: Tabled) -> int:
             f"of labels."
         )
     names = texts(t.summary["labels"])
-    _every(path, "label_a", t.label_pairs.first, expected.first, names.__getitem__)
-    _every(path, "label_b", t.label_pairs.second, expected.second, names.__getitem__)
+    every(path, "label_a", t.label_pairs.first, expected.first, names.__getitem__)
+    every(path, "label_b", t.label_pairs.second, expected.second, names.__getitem__)
     for name in ("pairs", "lower", "upper"):
-        _every(path, name, getattr(t.label_pairs, name), getattr(expected, name))
+        every(path, name, getattr(t.label_pairs, name), getattr(expected, name))
     # The order in which NumPy adds numbers differs between machines.
     off = np.abs(t.label_pairs.mean - expected.mean) > 1e-12 * np.abs(expected.mean)
     if off.any():
@@ -179,51 +178,6 @@ def check_counts(t: Tabled, points: NDArray[Any], codes: IntArray) -> int:
     return 3
 
 
-def check_predictions(t: Tabled) -> int:
-    """Check that predictions name clusters of the label predicted, and the accuracy."""
-    if t.predictions is None:
-        return 0
-    p, path = t.predictions, t.folder / PREDICTIONS
-    names = texts(t.summary["labels"])
-    _every(path, "row", p.row, np.arange(len(p.row)))
-    _every(path, "predicted", p.predicted, t.cluster_label[p.cluster], names.__getitem__)
-    negative = np.flatnonzero(p.distance < 0)
-    if len(negative):
-        at = int(negative[0])
-        raise VerificationError(f"{path}, line {at + 2}: distance is {p.distance[at]!r}, below 0.")
-    test = t.summary["test"]
-    if not isinstance(test, dict):
-        raise VerificationError(
-            f'{t.folder / SUMMARY}: "test" is {test!r}, but should be an object.'
-        )
-    if _hash_cells(p.label, test.get("label_type")) != test.get("labels_sha256"):
-        raise VerificationError(f"{path}: the labels are not those of the test points.")
-    right = sum(names[code] == label for code, label in zip(p.predicted, p.label, strict=True))
-    n_points = len(p.predicted)
-    for key, value in (
-        ("n_points", n_points),
-        ("right", right),
-        ("accuracy", right / n_points if n_points else None),
-    ):
-        if test.get(key) != value:
-            raise VerificationError(
-                f'{t.folder / SUMMARY}: "{key}" of "test" is {test.get(key)!r}, but {PREDICTIONS} '
-                f"gives {value!r}."
-            )
-    return n_points
-
-
-def _hash_cells(cells: NDArray[np.object_], kind: object) -> str | None:
-    """Return the fingerprint of labels that were spelt out in a table; None if they are no such."""
-    types: dict[object, Callable[[str], object]] = {"str": str, "int": int, "bool": "True".__eq__}
-    if kind not in types:
-        return None
-    try:
-        return hash_labels(np.array([types[kind](cell) for cell in cells]))
-    except (ValueError, OverflowError):
-        return None
-
-
 def _check_listed(
     path: Path, t: Tabled, first: IntArray, second: IntArray, *, same_label: bool
 ) -> int:
@@ -277,14 +231,25 @@ def _first_missing(
     raise AssertionError("a pair is missing")
 
 
-def _every(
+def every(
     path: Path,
     name: str,
     found: NDArray[Any],
     expected: NDArray[Any],
     spell: Callable[[int], Any] = lambda value: value,
 ) -> None:
-    """Raise at the first line where a column is not as expected."""
+    """Raise at the first line where a column is not as expected.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    name : str
+        The column.
+    found, expected : ndarray, shape (n_rows,)
+    spell : callable
+        Turns a value into what the table holds.
+    """
     wrong = np.flatnonzero(found != expected)
     if len(wrong):
         at = int(wrong[0])

@@ -11,6 +11,7 @@ import numpy as np
 
 from geoprobe.arrays import as_labels
 from geoprobe.errors import InputError
+from geoprobe.label_table import label_table
 from geoprobe.results.content import (
     Content,
     FittedProbe,
@@ -20,7 +21,6 @@ from geoprobe.results.content import (
 )
 from geoprobe.results.describe import describe
 from geoprobe.results.folder import new_folder
-from geoprobe.label_table import label_table
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,
