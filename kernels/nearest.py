@@ -225,7 +225,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
     renewals = 0
     renewed = -1000
     renew = False
-    stuck = False
+    final = False
     roughly = True
     rounds = 0
     reach = np.empty(2)
@@ -241,23 +241,32 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
         if upper + slack <= threshold:
             return OVERLAP, 0.0, upper + slack, steps
         rounds += 1
-        if stuck or rounds % 8 == 0:
+        allowed = (FINAL_DRIFT if final else DRIFT) * upper * upper
+        if final or rounds % 8 == 0:
             error = np.inf
-            allowed = 0.0
             for _ in range(3):
                 error = drift(work, w, reach)
-                allowed = (FINAL_DRIFT if stuck else DRIFT) * upper * upper + PRICE_NOISE
-                if error <= allowed or not refine(work, w):
+                if error <= allowed + PRICE_NOISE or not refine(work, w):
                     break
                 upper = difference(work, w, reach)
             if upper + slack <= threshold:
                 return OVERLAP, 0.0, upper + slack, steps
-            if error > allowed and steps > renewed + 20 and renewals < 100:
+            if error > allowed + PRICE_NOISE and steps > renewed + 20 and renewals < 100:
                 renew = True
                 continue
+        if upper < best * (1.0 - 1e-9):
+            best = upper
+            idle = 0
+        else:
+            idle += 1
+        ending = idle > 20 or steps > max_steps
+        if ending:
+            roughly = False
+            count = -1
+        # On the way, what a drifted factor may feign is no reason to append a point.
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
-        level_a = reach[0]
-        level_b = reach[1]
+        if not final:
+            floor = max(floor, 2.0 * allowed)
         added = 0
         lower = -np.inf
         while True:
@@ -274,21 +283,14 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
             if everything and exact:
                 low, high = price_all(points, rows_a, rows_b, w, price)
                 lower = (low - high) / upper - slack
-                if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
+                if lower > threshold and (
+                    decide or upper - lower <= GAP * upper + 2.0 * slack
+                ):
                     return DISJOINT, lower, upper + slack, steps
-            if everything:
-                if upper < best * (1.0 - 1e-9):
-                    best = upper
-                    idle = 0
-                else:
-                    idle += 1
-                if steps > max_steps or idle > 20:
-                    if exact:
-                        break
-                    roughly = False
-                    continue
-                if n > 2 * number:
-                    count = closest(price, n_a, n, level_a, level_b, number, candidates)
+                if ending:
+                    break
+            if everything and n > 2 * number:
+                count = closest(price, n_a, n, reach[0], reach[1], number, candidates)
             added = add_worst(
                 points,
                 rows_a,
@@ -297,8 +299,8 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
                 price,
                 candidates,
                 count,
-                level_a,
-                level_b,
+                reach[0],
+                reach[1],
                 floor if exact else max(floor, ROUGH * upper),
                 batch,
             )
@@ -308,18 +310,16 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
             if everything:
                 roughly = False
             count = -1
-        if added > 0:
-            stuck = False
-        else:
-            if not stuck and steps <= max_steps:
-                stuck = True
-                continue
-            if work.dependent[0] > STRICT and steps <= max_steps:
+        if added == 0:
+            if not final and steps <= max_steps:
+                final = True
+                idle = 0
+            elif work.dependent[0] > STRICT and steps <= max_steps:
                 work.dependent[0] = STRICT
                 idle = 0
                 renew = True
-                continue
-            return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
+            else:
+                return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
 
 
 @inner

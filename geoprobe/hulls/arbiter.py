@@ -1,4 +1,4 @@
-"""What the kernels leave open: ask HiGHS, then prove its answer in float64."""
+"""Pairs that a first solve leaves open: look closer, then ask HiGHS, and prove what it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoprobe.hulls.highs import arbitrate
 from geoprobe.hulls.normals import best_normal
-from geoprobe.hulls.results import Status
+from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import activeset, nearest
 
 FloatArray = NDArray[np.float64]
@@ -23,6 +23,7 @@ class Verdict:
     Attributes
     ----------
     status : Status
+    stage : Stage
     lower, upper : float
     rows_a, rows_b : ndarray of int64
         Rows of the frame's points.
@@ -30,6 +31,7 @@ class Verdict:
     """
 
     status: Status
+    stage: Stage
     lower: float
     upper: float
     rows_a: IntArray
@@ -38,14 +40,15 @@ class Verdict:
     weights_b: FloatArray
 
 
-def decide_with_highs(
+def look_closer(
     points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
 ) -> Verdict:
-    """Decide whether two hulls overlap, starting from the optimum of the linear program.
+    """Decide whether two hulls overlap where a first solve could not.
 
-    The program's support is where the kernel goes on: it ends at the nearest points in the
-    Euclidean sense and brings the bounds. The direction of the program is a second candidate for
-    the lower bound.
+    The nearest points are found from scratch, and the hyperplane is set upright on the faces
+    that carry them, which bounds the distance from below better than the vector between nearly
+    equal points can. If that leaves the bounds on both sides of the threshold, HiGHS solves the
+    pair as a linear program, and the kernel goes on from the program's support.
 
     Parameters
     ----------
@@ -56,17 +59,49 @@ def decide_with_highs(
     threshold : float
         Hulls at most this far apart overlap.
     """
-    n_dims = points.shape[1]
+    work = activeset.allocate(points.shape[1])
+    verdict = _solve(points, rows_a, rows_b, threshold, work, Stage.KERNEL)
+    if verdict.status is not Status.UNPROVED:
+        return verdict
+
     program = arbitrate(points[rows_a], points[rows_b])
-    work = activeset.allocate(n_dims)
+    slack = nearest.rounding(points.shape[1])
+    shared = program.weights_a @ points[rows_a] - program.weights_b @ points[rows_b]
+    distance = float(np.sqrt(shared @ shared)) + slack
+    some_a, some_b = program.weights_a > 0.0, program.weights_b > 0.0
+    if distance <= threshold:
+        return Verdict(
+            Status.OVERLAP,
+            Stage.HIGHS,
+            0.0,
+            distance,
+            rows_a[some_a],
+            program.weights_a[some_a],
+            rows_b[some_b],
+            program.weights_b[some_b],
+        )
+    work.state[0] = 0
     for rows, weights, side in (
-        (rows_a, program.weights_a, 0),
-        (rows_b, program.weights_b, 1),
+        (rows_a[some_a], program.weights_a[some_a], 0),
+        (rows_b[some_b], program.weights_b[some_b], 1),
     ):
-        for i in np.flatnonzero(weights > 0.0):
-            if activeset.append(work, points[rows[i]], rows[i], side):
-                work.weight[work.state[0] - 1] = weights[i]
+        for row, weight in zip(rows, weights, strict=True):
+            if activeset.append(work, points[row], row, side):
+                work.weight[work.state[0] - 1] = weight
     activeset.normalise(work)
+    return _solve(points, rows_a, rows_b, threshold, work, Stage.HIGHS)
+
+
+def _solve(
+    points: FloatArray,
+    rows_a: IntArray,
+    rows_b: IntArray,
+    threshold: float,
+    work: activeset.Working,
+    stage: Stage,
+) -> Verdict:
+    """Solve from a working set, empty or not, and take the better of two hyperplanes."""
+    n_dims = points.shape[1]
     w = np.empty(n_dims)
     code, lower, upper, _ = nearest.nearest(
         points,
@@ -76,28 +111,9 @@ def decide_with_highs(
         work,
         w,
         threshold,
-        True,
+        False,
         1000 * (n_dims + 16),
     )
-    slack = nearest.rounding(n_dims)
-    length = float(np.sqrt(program.direction @ program.direction))
-    if length > 0.0:
-        normal = program.direction / length
-        margin = float((points[rows_a] @ normal).min() - (points[rows_b] @ normal).max())
-        lower = max(lower, margin - slack)
-    shared = program.weights_a @ points[rows_a] - program.weights_b @ points[rows_b]
-    distance = float(np.sqrt(shared @ shared)) + slack
-    if distance <= threshold < upper:
-        some_a, some_b = program.weights_a > 0.0, program.weights_b > 0.0
-        return Verdict(
-            Status.OVERLAP,
-            0.0,
-            distance,
-            rows_a[some_a],
-            program.weights_a[some_a],
-            rows_b[some_b],
-            program.weights_b[some_b],
-        )
     k = int(work.state[0])
     on_a, on_b = work.side[:k] == 0, work.side[:k] == 1
     used_a, used_b = work.row[:k][on_a].copy(), work.row[:k][on_b].copy()
@@ -106,11 +122,12 @@ def decide_with_highs(
         _, low, high = best_normal(
             w, points[rows_a], points[rows_b], points[used_a], points[used_b]
         )
-        lower = max(lower, low - high - slack)
+        lower = max(lower, low - high - nearest.rounding(n_dims))
         if lower > threshold:
             status = Status.DISJOINT
     return Verdict(
         status,
+        stage,
         lower,
         upper,
         used_a,

@@ -26,13 +26,13 @@ def face_normal(w: FloatArray, support_a: FloatArray, support_b: FloatArray) -> 
     ndarray of float64, shape (n_dims,)
         Of length 1. It is ``w`` itself, scaled, where the faces leave nothing of it.
     """
-    plain = w / np.sqrt(np.sum(w * w))
+    plain: FloatArray = w / np.sqrt(np.sum(w * w))
     inside = np.concatenate([support_a[1:] - support_a[0], support_b[1:] - support_b[0]])
     if len(inside) == 0:
         return plain
     _, sizes, axes = np.linalg.svd(inside, full_matrices=False)
     axes = axes[sizes > 1e-12 * sizes[0]] if sizes[0] > 0.0 else axes[:0]
-    upright = plain
+    upright: FloatArray = plain
     # Each pass removes what rounding left of the pass before.
     for _ in range(3):
         upright = upright - axes.T @ (axes @ upright)

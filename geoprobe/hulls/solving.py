@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.hulls.arbiter import decide_with_highs
+from geoprobe.hulls.arbiter import look_closer
 from geoprobe.hulls.results import Stage, Status, Supports
 from geoprobe.kernels import activeset, pairs
 from geoprobe.progress import Progress, ProgressCallback
@@ -155,7 +155,7 @@ def _solve(
     second: IntArray,
     threshold: float,
 ) -> _Part:
-    """Solve a run of pairs: kernels first, HiGHS for what they leave open."""
+    """Solve a run of pairs, and look closer at what is left open."""
     work = activeset.allocate(points.shape[1])
     w = np.empty(points.shape[1])
     supports: list[tuple[IntArray, FloatArray, IntArray, FloatArray]] = []
@@ -190,8 +190,8 @@ def _solve(
     stage = np.full(len(status), Stage.KERNEL, np.uint8)
     open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
     for k in open_pairs:
-        verdict = decide_with_highs(points, groups[first[k]], groups[second[k]], threshold)
-        status[k], stage[k] = verdict.status, Stage.HIGHS
+        verdict = look_closer(points, groups[first[k]], groups[second[k]], threshold)
+        status[k], stage[k] = verdict.status, verdict.stage
         lower[k], upper[k] = verdict.lower, verdict.upper
         supports[k] = verdict.rows_a, verdict.weights_a, verdict.rows_b, verdict.weights_b
     return _Part(
@@ -203,7 +203,7 @@ def _solve(
         sizes_b=np.array([len(s[2]) for s in supports], np.int64),
         entries_a=_end_to_end([s[0] for s in supports], [s[1] for s in supports]),
         entries_b=_end_to_end([s[2] for s in supports], [s[3] for s in supports]),
-        highs_calls=len(open_pairs),
+        highs_calls=int((stage == Stage.HIGHS).sum()),
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import UnprovedError
-from geoprobe.hulls.arbiter import decide_with_highs
-from geoprobe.hulls.results import Status
+from geoprobe.hulls.arbiter import look_closer
+from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage, merging
 from geoprobe.progress import Progress, ProgressCallback
@@ -128,8 +128,7 @@ def merge_clusters(
         if reason == merging.FINISHED:
             break
         if reason == merging.ARBITER:
-            merged.highs_calls += 1
-            _arbitrate(links, bank, agenda, conflicts, points, a, b, tau)
+            merged.highs_calls += _look_closer(links, bank, agenda, conflicts, points, a, b, tau)
     merged.merges = int(control[merging.MERGES])
     merged.solves = int(control[merging.SOLVES])
     return merged
@@ -167,7 +166,7 @@ def _ban(bans: merging.Certificates, k: int) -> Ban:
     )
 
 
-def _arbitrate(
+def _look_closer(
     links: linkage.Linkage,
     bank: banks.Bank,
     agenda: merging.Agenda,
@@ -176,10 +175,10 @@ def _arbitrate(
     a: int,
     b: int,
     tau: float,
-) -> None:
-    """Ask HiGHS about the clusters in slots ``a`` and ``b`` and tell the kernel."""
+) -> bool:
+    """Decide about the clusters in slots ``a`` and ``b``, tell the kernel, return who did."""
     rows_a, rows_b = linkage.members(links, a), linkage.members(links, b)
-    verdict = decide_with_highs(points, rows_a, rows_b, tau)
+    verdict = look_closer(points, rows_a, rows_b, tau)
     if verdict.status is Status.UNPROVED:
         raise UnprovedError(
             f"two clusters of {len(rows_a)} and {len(rows_b)} points are between "
@@ -188,8 +187,9 @@ def _arbitrate(
         )
     if verdict.status is Status.DISJOINT:
         merging.exempt(agenda, a, b)
-        return
+        return verdict.stage is Stage.HIGHS
     rows = np.r_[verdict.rows_a, verdict.rows_b]
     sides = np.repeat([0, 1], [len(verdict.rows_a), len(verdict.rows_b)])
     weights = np.r_[verdict.weights_a, verdict.weights_b]
     merging.back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights)
+    return verdict.stage is Stage.HIGHS
