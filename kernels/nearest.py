@@ -283,9 +283,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
             if everything and exact:
                 low, high = price_all(points, rows_a, rows_b, w, price)
                 lower = (low - high) / upper - slack
-                if lower > threshold and (
-                    decide or upper - lower <= GAP * upper + 2.0 * slack
-                ):
+                if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
                     return DISJOINT, lower, upper + slack, steps
                 if ending:
                     break

@@ -253,7 +253,7 @@ def test_labels_refused(labels: object, match: str) -> None:
 
 def test_one_label_only() -> None:
     as_labels(["a", "a"], 2)
-    with pytest.raises(InputError, match="one class .every label is 'a'.*at least 2"):
+    with pytest.raises(InputError, match=r"one class .every label is 'a'.*at least 2"):
         as_labels(["a", "a"], 2, min_labels=2)
     with pytest.raises(InputError, match="y is empty"):
         as_labels([], 0, min_labels=1)

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from geoprobe.errors import UnprovedError
 from geoprobe.hulls.arbiter import look_closer
 from geoprobe.hulls.results import Stage, Status
+from geoprobe.kernels import agenda as agendas
 from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage, merging
+from geoprobe.kernels import pool as pools
 from geoprobe.progress import Progress, ProgressCallback
 
 FloatArray = NDArray[np.float64]
@@ -108,11 +110,11 @@ def merge_clusters(
         _fill_matrix(linkage.square(links, label), points[first[label] : first[label + 1]])
         linkage.prepare(links, label, barred)
     bank = banks.allocate(links, partner, n_dims)
-    agenda = merging.allocate_agenda(n_rows, _precision(points))
-    pool = merging.allocate_pool(n_dims)
+    agenda = agendas.allocate_agenda(n_rows, _precision(points))
+    pool = pools.allocate_pool(n_dims)
     rough = points.astype(np.float32)
-    conflicts = merging.allocate_certificates(32, n_dims)
-    bans = merging.allocate_certificates(256, n_dims)
+    conflicts = agendas.allocate_certificates(32, n_dims)
+    bans = agendas.allocate_certificates(256, n_dims)
     merged = Merged(cluster_of=links.cluster_of)
     total = int(np.diff(first)[involved].sum() - involved.sum())
     control = agenda.control
@@ -122,15 +124,15 @@ def merge_clusters(
         )
         merged.bans += [_ban(bans, k) for k in range(n_bans)]
         if progress is not None:
-            done = int(control[merging.MERGES])
+            done = int(control[agendas.MERGES])
             left = total if reason == merging.FINISHED else min(done, total - 1)
             progress(Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans"))
         if reason == merging.FINISHED:
             break
         if reason == merging.ARBITER:
             merged.highs_calls += _look_closer(links, bank, agenda, conflicts, points, a, b, tau)
-    merged.merges = int(control[merging.MERGES])
-    merged.solves = int(control[merging.SOLVES])
+    merged.merges = int(control[agendas.MERGES])
+    merged.solves = int(control[agendas.SOLVES])
     return merged
 
 
@@ -152,7 +154,7 @@ def _precision(points: FloatArray) -> FloatArray:
     return np.linalg.inv(covariance)
 
 
-def _ban(bans: merging.Certificates, k: int) -> Ban:
+def _ban(bans: agendas.Certificates, k: int) -> Ban:
     """Copy ban ``k`` out of the kernel's room."""
     size = bans.size[k]
     side = bans.side[k, :size]
@@ -169,8 +171,8 @@ def _ban(bans: merging.Certificates, k: int) -> Ban:
 def _look_closer(
     links: linkage.Linkage,
     bank: banks.Bank,
-    agenda: merging.Agenda,
-    conflicts: merging.Certificates,
+    agenda: agendas.Agenda,
+    conflicts: agendas.Certificates,
     points: FloatArray,
     a: int,
     b: int,
@@ -186,7 +188,7 @@ def _look_closer(
             f"tau = {tau:g}; neither the kernels nor HiGHS can tell more. Choose another tau."
         )
     if verdict.status is Status.DISJOINT:
-        merging.exempt(agenda, a, b)
+        agendas.exempt(agenda, a, b)
         return verdict.stage is Stage.HIGHS
     rows = np.r_[verdict.rows_a, verdict.rows_b]
     sides = np.repeat([0, 1], [len(verdict.rows_a), len(verdict.rows_b)])
