@@ -39,7 +39,7 @@ def list_open(links, bank, agenda, slot, other, slack):
 def size_class(links, slot):
     """Return the binary logarithm of a cluster's size."""
     exponent = 0
-    while (links.count[slot] >> exponent) > 1:
+    while (links.n_members[slot] >> exponent) > 1:
         exponent += 1
     return exponent
 
@@ -56,7 +56,7 @@ def rows_of_open(links, agenda, number):
     """Return the rows of the first ``number`` open clusters."""
     total = 0
     for m in range(number):
-        total += links.count[agenda.open[m]]
+        total += links.n_members[agenda.open[m]]
     rows = np.empty(total, np.int64)
     spot = 0
     for m in range(number):
@@ -159,7 +159,7 @@ def ask(links, bank, agenda, points, rough, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
     control = agenda.control
     control[CLOCK] += 1
-    small = min(links.count[a], links.count[b])
+    small = min(links.n_members[a], links.n_members[b])
     c = 0
     if small >= 8:
         c = reserve(pool, a, b, control[CLOCK])
@@ -211,7 +211,7 @@ def check_slot(links, bank, agenda, points, rough, pool, slot, threshold):
         while number > 0:
             pick = 0
             for m in range(number):
-                if links.count[agenda.open[m]] > links.count[agenda.open[pick]]:
+                if links.n_members[agenda.open[m]] > links.n_members[agenda.open[pick]]:
                     pick = m
             q = agenda.open[pick]
             a = min(slot, q)

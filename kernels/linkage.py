@@ -2,7 +2,8 @@
 
 Rows are sorted by label. A cluster is known by its slot, its smallest row; the squared distances
 of the centroids of one label form a full matrix, kept up to date by the Lance-Williams formula.
-A ban is an infinite entry, which the formula hands on to every superset by itself.
+A ban is an infinite entry, which the formula hands on to every superset by itself. Labels too
+large for a matrix are kept as their centroids; see :mod:`geoprobe.kernels.centroids`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.kernels.jit import inner, kernel
+from geoprobe.kernels.centroids import (
+    GONE,
+    MOST_CHANGES,
+    N_LINKS,
+    TIE,
+    UNKNOWN,
+    ban_centroids,
+    join_centroids,
+    remember,
+    settle,
+    undo_centroids,
+)
+from geoprobe.kernels.jit import inner, kernel, part
 
-# Squared distances (R = 1) this close are taken as equal, and the smaller rows decide: rounding
-# in the matrix stays two orders of magnitude below.
-TIE = 1e-12
+# Rows of a label up to which its distances are kept as a matrix: 512 MB at most.
+MATRIX_LIMIT = 8000
 
 
 class Linkage(NamedTuple):
@@ -35,7 +47,7 @@ class Linkage(NamedTuple):
     cluster_of: NDArray[np.int64]
     follow: NDArray[np.int64]
     tail: NDArray[np.int64]
-    count: NDArray[np.int64]
+    n_members: NDArray[np.int64]
     log_pair: NDArray[np.int64]
     log_weight: NDArray[np.float64]
     log_row: NDArray[np.float64]
@@ -43,19 +55,27 @@ class Linkage(NamedTuple):
     change_row: NDArray[np.int64]
     change_distance: NDArray[np.float64]
     depth: NDArray[np.int64]
+    tally: NDArray[np.int64]
+    centre: NDArray[np.float64]
+    mark: NDArray[np.int64]
+    ban_link: NDArray[np.int64]
 
 
 def allocate(
+    points: NDArray[np.float64],
     first: NDArray[np.int64],
     original: NDArray[np.int64],
     weight: NDArray[np.float64],
     involved: NDArray[np.bool_],
+    matrix_limit: int = MATRIX_LIMIT,
     log_bytes: int = 1 << 26,
 ) -> Linkage:
     """Return a linkage in which every row is a cluster of its own.
 
     Parameters
     ----------
+    points : ndarray of float64, shape (n_rows, n_dims)
+        In the unit ball, sorted by label.
     first : ndarray of int64, shape (n_labels + 1,)
         Label ``l`` has the rows ``first[l]`` to ``first[l + 1]``.
     original : ndarray of int64, shape (n_rows,)
@@ -63,23 +83,35 @@ def allocate(
     weight : ndarray of float64, shape (n_rows,)
         Number of equal points that each row stands for.
     involved : ndarray of bool, shape (n_labels,)
-        Labels that need a matrix.
+        Labels whose clusters are to merge.
+    matrix_limit : int
+        Involved labels of more rows keep centroids instead of a matrix.
     log_bytes : int
         Memory for undoing.
     """
     n_rows = int(first[-1])
     sizes = np.diff(first)
-    squares = np.where(involved, sizes**2, 0)
+    large = involved & (sizes > matrix_limit)
+    by_matrix = involved & ~large
+    squares = np.where(by_matrix, sizes**2, 0)
     start = np.concatenate([[0], np.cumsum(squares)]).astype(np.int64)
-    widest = int(sizes[involved].max()) if involved.any() else 1
+    length = int(start[-1])
+    # Below zero: where the label's centroids start, counted from -1 downwards.
+    start[:-1][large] = np.cumsum(sizes[large]) - sizes[large]
+    start[:-1][large] = -1 - start[:-1][large]
+    # A merge tells every cluster of its label; looking for it may have settled any bound, and
+    # the row picked once more.
+    n_large = int(sizes[large].sum())
+    most_changes = int(sizes[involved].max(initial=1)) + n_large + 2
+    widest = max(int(sizes[by_matrix].max(initial=1)), points.shape[1] if large.any() else 1)
     depth = int(np.clip(log_bytes // (8 * widest), 64, min(2048, n_rows + 64)))
-    changes = 64 * depth + n_rows
+    changes = 64 * depth + n_rows + n_large + 1
     rows = np.arange(n_rows)
     return Linkage(
         first=first.astype(np.int64),
         label=np.repeat(np.arange(len(sizes)), sizes),
         original=original.astype(np.int64),
-        matrix=np.empty(int(start[-1])),
+        matrix=np.empty(length),
         start=start,
         dead=np.zeros(n_rows),
         weight=weight.astype(np.float64),
@@ -89,7 +121,7 @@ def allocate(
         cluster_of=rows.copy(),
         follow=np.full(n_rows, -1),
         tail=rows.copy(),
-        count=np.ones(n_rows, np.int64),
+        n_members=np.ones(n_rows, np.int64),
         log_pair=np.zeros((depth, 3), np.int64),
         log_weight=np.zeros(depth),
         log_row=np.zeros((depth, widest)),
@@ -97,7 +129,53 @@ def allocate(
         change_row=np.zeros((changes, 2), np.int64),
         change_distance=np.zeros(changes),
         depth=np.zeros(1, np.int64),
+        tally=np.array([most_changes, 0, n_rows]),
+        centre=points[np.repeat(large, sizes)],
+        mark=np.zeros(n_rows, np.int64),
+        ban_link=np.full((n_rows, 2), -1),
     )
+
+
+def with_room(links: Linkage, bans: int) -> Linkage:
+    """Return the linkage with room for that many more bans in labels without a matrix."""
+    needed = int(links.tally[N_LINKS]) + 2 * bans
+    if len(links.centre) == 0 or needed <= len(links.ban_link):
+        return links
+    more = np.full((2 * needed - len(links.ban_link), 2), -1)
+    return links._replace(ban_link=np.concatenate([links.ban_link, more]))
+
+
+def prepare_centroids(
+    links: Linkage,
+    label: int,
+    barred: NDArray[np.bool_],
+    near: NDArray[np.int64],
+    bound: NDArray[np.float64],
+    others: NDArray[np.float64],
+) -> None:
+    """Take a label without a matrix into use; rows in ``barred`` never merge.
+
+    Parameters
+    ----------
+    links : Linkage
+    label : int
+    barred : ndarray of bool, shape (n_rows,)
+    near : ndarray of int64, shape (n_rows_of_label,)
+        For each row of the label a later one, or -1.
+    bound : ndarray of float64, shape (n_rows_of_label,)
+        The squared distance of the two, which no later row that is not barred undercuts; where
+        ``near`` is -1, a lower bound of the squared distances to all such rows.
+    others : ndarray of float64, shape (n_rows_of_label,)
+        Lower bound of the squared distances to all such rows but ``near``.
+    """
+    begin, end = links.first[label], links.first[label + 1]
+    kept_out = barred[begin:end]
+    links.mark[begin:end][kept_out] = GONE
+    slots = near + begin
+    links.near[begin:end] = np.where(others > bound + TIE, slots, -2 - slots)
+    links.near[begin:end][(near < 0) | kept_out] = UNKNOWN
+    links.near_distance[begin:end] = np.where(kept_out, np.inf, bound)
+    links.best[label] = links.near_distance[begin:end].min()
 
 
 @kernel
@@ -154,28 +232,50 @@ def prepare(links, label, barred):
     update_best(links, label)
 
 
+@part
+def first_ready(links, limit):
+    """Return the row with the smallest original of those that have a neighbour within ``limit``.
+
+    The neighbour may be known by a lower bound only: then the row has to be settled first.
+    """
+    pick = -1
+    for label in range(links.best.shape[0]):
+        if links.best[label] <= limit:
+            for r in range(links.first[label], links.first[label + 1]):
+                if links.near_distance[r] <= limit:
+                    if links.near[r] == UNKNOWN:
+                        return r
+                    if pick < 0 or links.original[r] < links.original[pick]:
+                        pick = r
+                    break
+    return pick
+
+
 @inner
 def closest_pair(links):
     """Return the slots of the closest pair that is not banned, or (-1, -1).
 
     Of pairs equally close up to ``TIE`` the one with the smallest original rows comes first.
     """
-    least = np.inf
-    for value in links.best:
-        if value < least:
-            least = value
-    if least == np.inf:
-        return -1, -1
-    limit = least + TIE
-    pick = -1
-    for label in range(links.best.shape[0]):
-        if links.best[label] <= limit:
-            for r in range(links.first[label], links.first[label + 1]):
-                if links.near_distance[r] <= limit:
-                    if pick < 0 or links.original[r] < links.original[pick]:
-                        pick = r
-                    break
-    label = links.label[pick]
+    while True:
+        least = np.inf
+        for value in links.best:
+            if value < least:
+                least = value
+        if least == np.inf:
+            return -1, -1
+        limit = least + TIE
+        pick = first_ready(links, limit)
+        label = links.label[pick]
+        if links.start[label] >= 0:
+            break
+        near = links.near[pick]
+        if near >= 0:
+            return pick, near
+        other = settle(links, pick, limit)
+        update_best(links, label)
+        if near != UNKNOWN:
+            return pick, other
     begin = links.first[label]
     row = square(links, label)[pick - begin]
     for c in range(row.shape[0]):
@@ -185,59 +285,33 @@ def closest_pair(links):
 
 
 @inner
-def remember(links, spot, row):
-    links.change_row[spot, 0] = row
-    links.change_row[spot, 1] = links.near[row]
-    links.change_distance[spot] = links.near_distance[row]
-
-
-@inner
 def has_room(links):
     """Return whether one more merge can be logged."""
     level = links.depth[0]
     used = links.log_change[level]
-    return level < links.log_pair.shape[0] and used + links.log_row.shape[1] < len(links.change_row)
+    return (
+        level < links.log_pair.shape[0]
+        and used + links.tally[MOST_CHANGES] <= links.change_row.shape[0]
+    )
 
 
-@inner
-def join(links, i, j):
-    """Merge cluster ``j`` into cluster ``i < j``."""
+@part
+def join_rows(links, i, j, share, spot):
+    """Form the row of the union by the Lance-Williams formula, and tell the others."""
     label = links.label[i]
     begin = links.first[label]
     matrix = square(links, label)
     size = matrix.shape[0]
     level = links.depth[0]
-    spot = links.log_change[level]
-    links.log_pair[level, 0] = i
-    links.log_pair[level, 1] = j
-    links.log_pair[level, 2] = links.tail[i]
-    links.log_weight[level] = links.weight[i]
     mine = matrix[i - begin]
     other = matrix[j - begin]
     for c in range(size):
         links.log_row[level, c] = mine[c]
-    a = links.weight[i]
-    b = links.weight[j]
-    total = a + b
-    share_a = a / total
-    share_b = b / total
-    drop = share_a * share_b * mine[j - begin]
+    rest = 1.0 - share
+    drop = rest * share * mine[j - begin]
     for c in range(size):
-        mine[c] = share_a * mine[c] + share_b * other[c] - drop
+        mine[c] = rest * mine[c] + share * other[c] - drop
     mine[i - begin] = np.inf
-    remember(links, spot, i)
-    remember(links, spot + 1, j)
-    spot += 2
-    links.dead[j] = np.inf
-    links.near_distance[j] = np.inf
-    links.weight[i] = total
-    links.follow[links.tail[i]] = j
-    links.tail[i] = links.tail[j]
-    links.count[i] += links.count[j]
-    member = j
-    while member >= 0:
-        links.cluster_of[member] = i
-        member = links.follow[member]
     for c in range(size):
         r = begin + c
         if links.dead[r] > 0.0 or r == i:
@@ -258,9 +332,54 @@ def join(links, i, j):
             links.near[r] = i
             links.near_distance[r] = value
     scan(links, label, matrix, i - begin)
-    update_best(links, label)
+    return spot
+
+
+@inner
+def join(links, i, j):
+    """Merge cluster ``j`` into cluster ``i < j``."""
+    level = links.depth[0]
+    spot = links.log_change[level]
+    links.log_pair[level, 0] = i
+    links.log_pair[level, 1] = j
+    links.log_pair[level, 2] = links.tail[i]
+    links.log_weight[level] = links.weight[i]
+    remember(links, spot, i)
+    remember(links, spot + 1, j)
+    spot += 2
+    share = links.weight[j] / (links.weight[i] + links.weight[j])
+    links.weight[i] += links.weight[j]
+    links.dead[j] = np.inf
+    links.near_distance[j] = np.inf
+    links.follow[links.tail[i]] = j
+    links.tail[i] = links.tail[j]
+    links.n_members[i] += links.n_members[j]
+    member = j
+    while member >= 0:
+        links.cluster_of[member] = i
+        member = links.follow[member]
+    if links.start[links.label[i]] < 0:
+        join_centroids(links, i, j, share)
+    else:
+        spot = join_rows(links, i, j, share, spot)
+    update_best(links, links.label[i])
     links.depth[0] = level + 1
     links.log_change[level + 1] = spot
+
+
+@part
+def undo_rows(links, i, j):
+    """Take back what :func:`join_rows` did to the matrix, before ``j`` lives again."""
+    label = links.label[i]
+    begin = links.first[label]
+    matrix = square(links, label)
+    level = links.depth[0]
+    mine = matrix[i - begin]
+    for c in range(matrix.shape[0]):
+        mine[c] = links.log_row[level, c]
+        if links.dead[begin + c] == 0.0:
+            matrix[c, i - begin] = mine[c]
+    matrix[j - begin, i - begin] = mine[j - begin]
 
 
 @inner
@@ -269,36 +388,33 @@ def undo(links):
     level = links.depth[0] - 1
     i = links.log_pair[level, 0]
     j = links.log_pair[level, 1]
-    label = links.label[i]
-    begin = links.first[label]
-    matrix = square(links, label)
-    size = matrix.shape[0]
     links.depth[0] = level
     for spot in range(links.log_change[level + 1] - 1, links.log_change[level] - 1, -1):
         r = links.change_row[spot, 0]
         links.near[r] = links.change_row[spot, 1]
         links.near_distance[r] = links.change_distance[spot]
-    mine = matrix[i - begin]
-    for c in range(size):
-        mine[c] = links.log_row[level, c]
-        if links.dead[begin + c] == 0.0:
-            matrix[c, i - begin] = mine[c]
-    matrix[j - begin, i - begin] = mine[j - begin]
+        # Bounds settled since the merge may be those of other labels.
+        home = links.label[r]
+        links.best[home] = min(links.best[home], links.near_distance[r])
+    if links.start[links.label[i]] < 0:
+        undo_centroids(links, i, j)
+    else:
+        undo_rows(links, i, j)
     links.dead[j] = 0.0
     links.weight[i] = links.log_weight[level]
     links.tail[i] = links.log_pair[level, 2]
     links.follow[links.tail[i]] = -1
-    links.count[i] -= links.count[j]
+    links.n_members[i] -= links.n_members[j]
     member = j
     while member >= 0:
         links.cluster_of[member] = j
         member = links.follow[member]
-    update_best(links, label)
+    update_best(links, links.label[i])
 
 
-@inner
-def ban(links, i, j):
-    """Ban the union of two clusters, and with it every union of supersets."""
+@part
+def ban_entry(links, i, j):
+    """Ban the union of two clusters in their label's matrix."""
     label = links.label[i]
     begin = links.first[label]
     matrix = square(links, label)
@@ -306,13 +422,22 @@ def ban(links, i, j):
     matrix[j - begin, i - begin] = np.inf
     scan(links, label, matrix, i - begin)
     scan(links, label, matrix, j - begin)
-    update_best(links, label)
+
+
+@inner
+def ban(links, i, j):
+    """Ban the union of two clusters ``i < j``, and with it every union of supersets."""
+    if links.start[links.label[i]] < 0:
+        ban_centroids(links, i, j)
+    else:
+        ban_entry(links, i, j)
+    update_best(links, links.label[i])
 
 
 @kernel
 def members(links, slot):
     """Return the rows of a cluster."""
-    rows = np.empty(links.count[slot], np.int64)
+    rows = np.empty(links.n_members[slot], np.int64)
     row = slot
     for m in range(rows.shape[0]):
         rows[m] = row

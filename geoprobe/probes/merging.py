@@ -14,6 +14,7 @@ from geoprobe.kernels import agenda as agendas
 from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage, merging
 from geoprobe.kernels import pool as pools
+from geoprobe.probes.candidates import later_neighbours
 from geoprobe.progress import Progress, ProgressCallback
 
 FloatArray = NDArray[np.float64]
@@ -74,6 +75,7 @@ def merge_clusters(
     barred: BoolArray,
     tau: float,
     progress: ProgressCallback | None = None,
+    matrix_limit: int = linkage.MATRIX_LIMIT,
 ) -> Merged:
     """Merge the clusters of each label as far as no hull of another label is met.
 
@@ -97,6 +99,9 @@ def merge_clusters(
         Rows that coincide with another label's: they stay clusters of their own.
     tau : float
     progress : callable, optional
+    matrix_limit : int
+        Labels of more rows are merged without a matrix of their distances; the outcome is the
+        same.
 
     Raises
     ------
@@ -105,10 +110,15 @@ def merge_clusters(
     """
     n_rows, n_dims = points.shape
     involved: BoolArray = np.any(partner, axis=1)
-    links = linkage.allocate(first, original, weight, involved)
-    for label in np.flatnonzero(involved):
-        _fill_matrix(linkage.square(links, label), points[first[label] : first[label + 1]])
-        linkage.prepare(links, label, barred)
+    links = linkage.allocate(points, first, original, weight, involved, matrix_limit)
+    for label in np.flatnonzero(involved).tolist():
+        span = slice(first[label], first[label + 1])
+        if first[label + 1] - first[label] > matrix_limit:
+            known = later_neighbours(points[span], barred[span])
+            linkage.prepare_centroids(links, label, barred, known.near, known.bound, known.others)
+        else:
+            _fill_matrix(linkage.square(links, label), points[span])
+            linkage.prepare(links, label, barred)
     bank = banks.allocate(links, partner, n_dims)
     agenda = agendas.allocate_agenda(n_rows, _precision(points))
     pool = pools.allocate_pool(n_dims)
@@ -119,6 +129,7 @@ def merge_clusters(
     total = int(np.diff(first)[involved].sum() - involved.sum())
     control = agenda.control
     while True:
+        links = linkage.with_room(links, len(bans.size))
         reason, n_bans, a, b = merging.advance(
             links, bank, agenda, points, rough, pool, conflicts, bans, tau, CHECKS
         )
