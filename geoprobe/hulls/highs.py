@@ -17,27 +17,23 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Program:
-    """What HiGHS found: convex weights on both sides and a separating direction.
+    """What HiGHS found: convex weights on both sides.
 
     Attributes
     ----------
     weights_a, weights_b : ndarray of float64, shapes (n_a,), (n_b,)
         Not negative, each of sum 1.
-    direction : ndarray of float64, shape (n_dims,)
-        From B to A; not of unit length, zero where the hulls share a point.
     """
 
     weights_a: FloatArray
     weights_b: FloatArray
-    direction: FloatArray
 
 
 def arbitrate(points_a: FloatArray, points_b: FloatArray) -> Program:
     """Minimise the city-block distance of two hulls.
 
-    The distance is zero exactly where the Euclidean one is, and its dual solution is the normal
-    of a separating hyperplane; neither the weights nor the normal are trusted here: whoever asks
-    computes the bounds from them in float64.
+    It is zero exactly where the Euclidean distance is. The weights are not trusted here: whoever
+    asks computes the bounds from them in float64.
 
     Parameters
     ----------
@@ -103,5 +99,4 @@ def arbitrate(points_a: FloatArray, points_b: FloatArray) -> Program:
     return Program(
         weights_a=weights[:n_a] / weights[:n_a].sum(),
         weights_b=weights[n_a:] / weights[n_a:].sum(),
-        direction=np.asarray(solution.row_dual)[:n_dims],
     )
