@@ -27,7 +27,7 @@ class Stage(enum.IntEnum):
     """Which solver produced an answer."""
 
     KERNEL = 0
-    """The compiled active-set or interior-point kernels."""
+    """The compiled active-set kernels."""
     HIGHS = 1
     """The linear program solved by HiGHS."""
 

@@ -35,7 +35,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Points that share a label are merged bottom-up, the closest centroids first, as long as the
     hull of the union meets no cluster of another label (Zhou & Srikumar 2021, algorithm 1). As
-    many clusters as labels mean that one linear classifier can be right on every point.
+    many clusters as labels mean a hyperplane between every two labels.
 
     Parameters
     ----------
