@@ -70,5 +70,12 @@ def frame(points: NDArray[np.floating[Any]], scale: float | None = None) -> Fram
         scale = radius
     elif not (np.isfinite(scale) and scale > 0.0):
         raise InputError(f"scale must be a positive number, but it is {scale!r}.")
+    elif scale < radius / 2.0:
+        # Points of a space of radius R lie within 2 R of their own mean, and the rounding
+        # bounds hold for points about as large as the unit ball.
+        raise InputError(
+            f"scale is {scale!r}, but the points reach {radius:.6g} from their mean: "
+            "the R of a space that holds them is at least half of that."
+        )
     moved /= scale
     return Frame(points=moved, centre=first + shift, scale=float(scale))
