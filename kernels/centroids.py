@@ -26,7 +26,8 @@ MOST_CHANGES, TOKEN, N_LINKS = range(3)
 # Entries of a link of bans: the other row of the pair, the next link. Row r's chain begins with
 # link r, which stands for no ban.
 OTHER, NEXT = 0, 1
-# Terms of a squared distance between two looks at what they have come to.
+# Terms of a squared distance between two looks at what they have come to; centroids are filled
+# up with zeros to a multiple.
 STRIDE = 16
 
 
@@ -41,11 +42,10 @@ def remember(links, spot, row):
 @inner
 def distance_within(centre, p, q, limit):
     """Return the squared distance of two centroids, or infinity once it exceeds ``limit``."""
-    n_dims = centre.shape[1]
     total = 0.0
-    for begin in range(0, n_dims, STRIDE):
-        for k in range(begin, min(begin + STRIDE, n_dims)):
-            step = centre[p, k] - centre[q, k]
+    for stretch in range(centre.shape[1]):
+        for k in range(centre.shape[2]):
+            step = centre[p, stretch, k] - centre[q, stretch, k]
             total += step * step
         if total > limit:
             return np.inf
@@ -95,23 +95,17 @@ def mark_banned(links, slot):
 
 
 @part
-def lose(links, c, slot):
-    """Return whether the neighbour that ``c`` names is the new cluster ``slot`` or is gone."""
-    old = named(links.near[c])
-    return old == slot or (old >= 0 and links.mark[old] == GONE)
+def offered(near, bound, lost, slot, value):
+    """Return what ``near`` and its distance become with a new cluster ``slot`` at ``value``.
 
-
-@part
-def offer(links, c, slot, value):
-    """Return what ``near`` and ``near_distance`` of ``c`` become with ``slot`` new at ``value``."""
-    near = links.near[c]
-    bound = links.near_distance[c]
+    ``lost`` tells that the slot named so far is part of it.
+    """
     if value < bound:
         return entry(slot, value < bound - TIE), value
-    if lose(links, c, slot):
+    if lost:
         return UNKNOWN, bound
-    if near >= 0 and value <= bound + TIE:
-        return entry(near, False), bound
+    if near != UNKNOWN and value <= bound + TIE:
+        return entry(named(near), False), bound
     return near, bound
 
 
@@ -130,24 +124,23 @@ def settle(links, slot, limit):
     shift = centre_shift(links, slot)
     token = mark_banned(links, slot)
     is_new = links.near_distance[slot] == NEW
+    centre = links.centre
     least = np.inf
     second = np.inf
     pick = -1
     found = -1
+    # No call in here may take `links`: counting the references to its arrays would cost more
+    # than the distances.
     for c in range(links.first[label] if is_new else slot + 1, links.first[label + 1]):
         if c == slot or links.mark[c] > token:
             continue
-        reach = max(least + TIE, limit) if c > slot else links.near_distance[c] + TIE
-        value = np.inf
-        if links.mark[c] < token:
-            value = distance_within(links.centre, c + shift, slot + shift, reach)
         near = links.near[c]
         bound = links.near_distance[c]
-        if c < slot:
-            near, bound = offer(links, c, slot, value)
-        else:
-            if is_new and lose(links, c, slot):
-                near = UNKNOWN
+        value = np.inf
+        if links.mark[c] < token:
+            reach = max(least + TIE, limit) if c > slot else bound + TIE
+            value = distance_within(centre, c + shift, slot + shift, reach)
+        if c > slot:
             if found < 0 and value <= limit:
                 found = c
             if value < least:
@@ -156,11 +149,24 @@ def settle(links, slot, limit):
                 pick = c
             elif value < second:
                 second = value
-        if near != links.near[c] or bound != links.near_distance[c]:
-            remember(links, spot, c)
-            spot += 1
-            links.near[c] = near
-            links.near_distance[c] = bound
+            if not is_new:
+                continue
+        old = named(near)
+        lost = old == slot or (old >= 0 and links.mark[old] == GONE)
+        if c > slot:
+            if not lost:
+                continue
+            near = UNKNOWN
+        else:
+            near, bound = offered(near, bound, lost, slot, value)
+            if near == links.near[c] and bound == links.near_distance[c]:
+                continue
+        links.change_row[spot, 0] = c
+        links.change_row[spot, 1] = links.near[c]
+        links.change_distance[spot] = links.near_distance[c]
+        spot += 1
+        links.near[c] = near
+        links.near_distance[c] = bound
     links.near_distance[slot] = least
     links.near[slot] = UNKNOWN if pick < 0 else entry(pick, second > least + TIE)
     if level > 0:
@@ -176,10 +182,11 @@ def join_centroids(links, i, j, share):
     """
     shift = centre_shift(links, i)
     level = links.depth[0]
-    for k in range(links.centre.shape[1]):
-        mine = links.centre[i + shift, k]
-        links.log_row[level, k] = mine
-        links.centre[i + shift, k] = (1.0 - share) * mine + share * links.centre[j + shift, k]
+    mine = links.centre[i + shift].reshape(-1)
+    other = links.centre[j + shift].reshape(-1)
+    for k in range(mine.shape[0]):
+        links.log_row[level, k] = mine[k]
+        mine[k] = (1.0 - share) * mine[k] + share * other[k]
     links.mark[j] = GONE
     links.near[i] = UNKNOWN
     links.near_distance[i] = NEW
@@ -188,9 +195,9 @@ def join_centroids(links, i, j, share):
 @part
 def undo_centroids(links, i, j):
     """Take back what :func:`join_centroids` did to the centroids."""
-    place = i + centre_shift(links, i)
-    for k in range(links.centre.shape[1]):
-        links.centre[place, k] = links.log_row[links.depth[0], k]
+    mine = links.centre[i + centre_shift(links, i)].reshape(-1)
+    for k in range(mine.shape[0]):
+        mine[k] = links.log_row[links.depth[0], k]
     links.mark[j] = 0
 
 

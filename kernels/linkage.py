@@ -17,6 +17,7 @@ from geoprobe.kernels.centroids import (
     GONE,
     MOST_CHANGES,
     N_LINKS,
+    STRIDE,
     TIE,
     UNKNOWN,
     ban_centroids,
@@ -103,10 +104,13 @@ def allocate(
     # the row picked once more.
     n_large = int(sizes[large].sum())
     most_changes = int(sizes[involved].max(initial=1)) + n_large + 2
-    widest = max(int(sizes[by_matrix].max(initial=1)), points.shape[1] if large.any() else 1)
+    width = -(-points.shape[1] // STRIDE) * STRIDE
+    widest = max(int(sizes[by_matrix].max(initial=1)), width if n_large else 1)
     depth = int(np.clip(log_bytes // (8 * widest), 64, min(2048, n_rows + 64)))
     changes = 64 * depth + n_rows + n_large + 1
     rows = np.arange(n_rows)
+    centre = np.zeros((n_large, width))
+    centre[:, : points.shape[1]] = points[np.repeat(large, sizes)]
     return Linkage(
         first=first.astype(np.int64),
         label=np.repeat(np.arange(len(sizes)), sizes),
@@ -130,7 +134,7 @@ def allocate(
         change_distance=np.zeros(changes),
         depth=np.zeros(1, np.int64),
         tally=np.array([most_changes, 0, n_rows]),
-        centre=points[np.repeat(large, sizes)],
+        centre=centre.reshape(n_large, width // STRIDE, STRIDE),
         mark=np.zeros(n_rows, np.int64),
         ban_link=np.full((n_rows, 2), -1),
     )
