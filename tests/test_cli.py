@@ -162,6 +162,20 @@ def test_probe_with_a_test_file(run: Run, plane: Path) -> None:
     assert "5 dimensions" in err
 
 
+def test_test_points_whose_labels_lie_in_a_file(run: Run, by_hand: None) -> None:
+    np.save("points.npy", POINTS)
+    np.save("labels.npy", LABELS)
+    np.save("new.npy", POINTS[:3])
+    np.save("new_labels.npy", LABELS[:3])
+    said = ("probe", "points.npy", "--labels", "labels.npy", "--test", "new.npy")
+    code, _, err = run(*said)
+    assert code == 2
+    assert "--test-labels" in err
+    code, out, _ = run(*said, "--test-labels", "new_labels.npy", "--json")
+    assert code == 0
+    assert json.loads(out)["test"]["n_points"] == 3
+
+
 @pytest.mark.usefixtures("by_hand")
 def test_names_of_arrays_are_remembered(run: Run) -> None:
     np.savez("named.npz", vectors=POINTS, role=LABELS)

@@ -84,12 +84,19 @@ class Source:
     def options(self) -> dict[str, str]:
         """Return what was said, files with their whole path, so that it holds anywhere."""
         said = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
-        is_table = self.path is not None and self.path.suffix.lower() in _TABLES
-        for name in ("label_set",) if is_table else ("label_set", "labels"):
-            # A name of labels may be that of an array; only a file that is there is a file.
-            if name in said and Path(said[name]).is_file():
-                said[name] = str(Path(said[name]).resolve())
+        if "label_set" in said:
+            said["label_set"] = str(Path(said["label_set"]).resolve())
+        labels = self._labels_file()
+        if labels is not None:
+            said["labels"] = str(labels.resolve())
         return said
+
+    def _labels_file(self) -> Path | None:
+        """Return the file of labels; a name may also be that of an array or of a column."""
+        is_table = self.path is not None and self.path.suffix.lower() in _TABLES
+        if self.labels is None or is_table or not Path(self.labels).is_file():
+            return None
+        return Path(self.labels)
 
     def read(self) -> Space:
         """Read the space.
@@ -105,9 +112,8 @@ class Source:
 
         if self.path is None:
             if self.options():
-                raise InputError(
-                    f"{', '.join(self.options())} say how to read a file, but no file is named."
-                )
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in self.options())
+                raise InputError(f"{options} says how to read a file, but no file is named.")
             return digits()
         points: str | list[str] | None = self.points
         if self.points is not None and self.path.suffix.lower() in _TABLES:
@@ -120,7 +126,7 @@ class Source:
             label_set=self.label_set,
         )
 
-    def read_test(self, path: Path, space: Space) -> Space:
+    def read_test(self, path: Path, space: Space, labels: str | None = None) -> Space:
         """Read points to predict, in the same way.
 
         Parameters
@@ -129,19 +135,27 @@ class Source:
             The file of the space itself means its own test part.
         space : Space
             What :meth:`read` returned.
+        labels : str or None
+            Their labels, where they are not called as those of the space are.
 
         Raises
         ------
         FormatError
             If the file holds no such points.
         InputError
-            If their dimensions differ from those of the space.
+            If their dimensions differ from those of the space, or their labels would be those of
+            the space.
         """
-        if self.path is not None and path.resolve() == self.path.resolve():
+        if labels is None and self.path is not None and path.resolve() == self.path.resolve():
             if space.test is None:
                 raise FormatError("the file holds no arrays *_test to predict.", path)
             return space.test
-        test = replace(self, path=path).read()
+        if labels is None and self._labels_file() is not None:
+            raise InputError(
+                f"the labels in {self.labels} belong to {self.path}; name the file with the labels "
+                f"of {path} as well: --test-labels FILE."
+            )
+        test = replace(self, path=path, labels=self.labels if labels is None else labels).read()
         if test.n_dims != space.n_dims:
             raise InputError(
                 f"the test points in {path} have {test.n_dims} dimensions, but the points have "

@@ -1,4 +1,4 @@
-"""The command line: arguments in, calls to the library out."""
+"""The commands that need nothing but points: probe, distances, verify, directprobe."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoprobe.terminal import BAD_INPUT, clean, say, say_json, say_where
+from geoprobe.cli.app import app
+from geoprobe.cli.terminal import clean, say, say_json, say_where
 
 if TYPE_CHECKING:
     from geoprobe.results import Source
-
-app = typer.Typer(
-    name="geoprobe",
-    help="Exact geometry of labelled representations: clusters and distances, with proofs.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
 File = Annotated[
     Path | None,
@@ -33,52 +26,28 @@ File = Annotated[
 ]
 Points = Annotated[
     str | None,
-    typer.Option(help="Array of the points (X), or columns of a table with commas between."),
+    typer.Option(help="Array of the points (default X), or columns of a table: a,b,c."),
 ]
 Labels = Annotated[
     str | None,
-    typer.Option(help="Array (y) or column (label) of the labels, or a file of labels."),
+    typer.Option(
+        help="Array (default y) or column (default label) of the labels, or a file of labels."
+    ),
 ]
 Column = Annotated[
-    str | None, typer.Option(help="Column of the labels in a table of their own (label).")
+    str | None, typer.Option(help="Column of a file of labels that is a table (default label).")
 ]
 LabelSet = Annotated[
     Path | None, typer.Option(help="File with the labels that may occur, one a line.")
 ]
 Threads = Annotated[
-    int | None, typer.Option(help="Threads to use (all). The answer does not depend on it.")
+    int | None, typer.Option(help="Threads (default all). The answer does not depend on them.")
 ]
 Tau = Annotated[
     float, typer.Option(help="Hulls at most TAU times the radius of the space apart overlap.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, missing or empty.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-
-
-def main() -> None:
-    """Run the program; the entry point of the package."""
-    clean(app)(prog_name="geoprobe")
-
-
-@app.callback(invoke_without_command=True)
-def common(
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Exact geometry of labelled representations: clusters and distances, with proofs."""
-    if version:
-        from importlib import metadata
-
-        try:
-            print(f"geoprobe {metadata.version('geoprobe')}")
-        except metadata.PackageNotFoundError:
-            print("geoprobe, not installed")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(BAD_INPUT)
 
 
 @app.command()
@@ -94,6 +63,9 @@ def probe(
         Path | None,
         typer.Option(help="Points to predict, read like FILE; FILE itself: its arrays *_test."),
     ] = None,
+    test_labels: Annotated[
+        str | None, typer.Option(help="Labels of the points to predict, where --labels is a file.")
+    ] = None,
     out: Out = None,
     threads: Threads = None,
     tau: Tau = 1e-7,
@@ -103,7 +75,7 @@ def probe(
 
     Without --out the results go to a new folder below geoprobe-results.
     """
-    from geoprobe.console import show_progress
+    from geoprobe.cli.console import show_progress
     from geoprobe.results import check_output, leftovers, predict_space, read_summary, write_results
     from geoprobe.results.source import default_folder
     from geoprobe.results.telling import tell_probe
@@ -111,7 +83,7 @@ def probe(
     source = _source(file, points, labels, column, label_set)
     folder = None if out is None else check_output(out)
     space = source.read()
-    held_out = None if test is None else source.read_test(test, space)
+    held_out = None if test is None else source.read_test(test, space, test_labels)
     folder = check_output(default_folder(space.name)) if folder is None else folder
     from geoprobe.probes import DirectProbe
 
@@ -149,7 +121,7 @@ def distances(
 
     Results are written with --out only.
     """
-    from geoprobe.console import show_progress
+    from geoprobe.cli.console import show_progress
     from geoprobe.results import check_output, leftovers, write_distances
     from geoprobe.results.telling import distances_json, tell_distances
 
@@ -191,7 +163,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every proof of a results folder against the data, in plain NumPy."""
-    from geoprobe.console import show_progress
+    from geoprobe.cli.console import show_progress
     from geoprobe.errors import VerificationError
     from geoprobe.results import remembered_source, verify_results
     from geoprobe.results.telling import tell_verification
@@ -225,7 +197,7 @@ def directprobe(
     as_json: Json = False,
 ) -> None:
     """Run an unchanged config of DirectProbe and write the files that it would write."""
-    from geoprobe.console import show_progress
+    from geoprobe.cli.console import show_progress
     from geoprobe.reference import run_config
 
     with show_progress() as progress:

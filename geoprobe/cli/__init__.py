@@ -1,0 +1,8 @@
+"""The command line: arguments in, calls to the library out."""
+
+from __future__ import annotations
+
+from geoprobe.cli import geometry
+from geoprobe.cli.app import app, main
+
+__all__ = ["app", "geometry", "main"]
