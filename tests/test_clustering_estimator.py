@@ -59,6 +59,25 @@ def test_ranking_against_the_reference(seed: int) -> None:
     assert np.allclose(chosen, nearest, rtol=1e-7, atol=1e-7 * probe.scale_)
 
 
+@pytest.mark.parametrize("factor", [3.0, 1e3, 1e7])
+def test_queries_far_outside(factor: float) -> None:
+    X, y, new = space(3)
+    probe = DirectProbe().fit(X, y)
+    new = np.concatenate([new[:5], new[:5] * factor])
+    hulls = [X[probe.labels_ == c] for c in range(probe.n_clusters_)]
+    distances, clusters = probe.rank_clusters(new)
+    for point, near, order in zip(new, distances, clusters, strict=True):
+        length = np.linalg.norm(point)
+        for distance, c in zip(near, order, strict=True):
+            # The foremost point along the way bounds from below, any member from above.
+            members = hulls[c]
+            assert distance <= np.linalg.norm(members - point, axis=1).min() * (1 + 1e-12)
+            assert distance >= length - (members @ point).max() / length - 1e-9 * length
+    unchanged = probe.rank_clusters(new[:5])
+    assert np.array_equal(distances[:5], unchanged[0])
+    assert np.array_equal(clusters[:5], unchanged[1])
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_prediction_is_the_nearest_cluster(seed: int) -> None:
     X, y, new = space(seed)

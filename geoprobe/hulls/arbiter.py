@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.hulls.highs import arbitrate
-from geoprobe.hulls.normals import best_normal
+from geoprobe.hulls.normals import upright_bound
 from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import activeset, nearest
 
@@ -119,10 +119,8 @@ def _solve(
     used_a, used_b = work.row[:k][on_a].copy(), work.row[:k][on_b].copy()
     status = Status(code)
     if status is Status.UNPROVED:
-        _, low, high = best_normal(
-            w, points[rows_a], points[rows_b], points[used_a], points[used_b]
-        )
-        lower = max(lower, low - high - nearest.rounding(n_dims))
+        bound = upright_bound(w, points[rows_a], points[rows_b], points[used_a], points[used_b])
+        lower = max(lower, bound)
         if lower > threshold:
             status = Status.DISJOINT
     return Verdict(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.hulls.arbiter import look_closer
+from geoprobe.hulls.normals import upright_bound
 from geoprobe.hulls.results import Stage, Status, Supports
 from geoprobe.kernels import activeset, pairs
 from geoprobe.progress import Progress, ProgressCallback
@@ -20,6 +21,8 @@ IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
 CHUNK_WORK = 200_000
+# A relative gap of the bounds that is worth a second look at the hyperplane.
+WIDE_GAP = 1e-8
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,12 @@ def _solve(
         status[k], stage[k] = verdict.status, verdict.stage
         lower[k], upper[k] = verdict.lower, verdict.upper
         supports[k] = verdict.rows_a, verdict.weights_a, verdict.rows_b, verdict.weights_b
+    wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper)
+    for k in np.flatnonzero(wide).tolist():
+        a, b = points[groups[first[k]]], points[groups[second[k]]]
+        rows_a, weights_a, rows_b, weights_b = supports[k]
+        w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
+        lower[k] = max(lower[k], upright_bound(w, a, b, points[rows_a], points[rows_b]))
     return _Part(
         status=status,
         stage=stage,

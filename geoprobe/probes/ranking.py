@@ -47,6 +47,32 @@ def rank(
         In ascending order; equal distances are in the order of the clusters.
     ids : ndarray of int64, shape (n_queries, k)
     """
+    distances = np.empty((len(queries), k))
+    ids = np.empty((len(queries), k), np.int64)
+    # The rounding bounds hold for points about as large as the unit ball. For queries far outside
+    # everything is made smaller, by a power of two so that no digit changes.
+    length = np.sqrt(np.einsum("ij,ij->i", queries, queries))
+    exponent = np.maximum(np.frexp(length)[1] - 1, 0)
+    for power in np.unique(exponent).tolist():
+        some = exponent == power
+        unit = 2.0**power
+        near, ids[some] = _rank_near(
+            points / unit, clusters, queries[some] / unit, k, tau / unit, n_threads, progress
+        )
+        distances[some] = near * unit
+    return distances, ids
+
+
+def _rank_near(
+    points: FloatArray,
+    clusters: Groups,
+    queries: FloatArray,
+    k: int,
+    tau: float,
+    n_threads: int,
+    progress: ProgressCallback | None,
+) -> tuple[FloatArray, IntArray]:
+    """Rank the clusters for queries that are at most twice as far out as the points."""
     n_queries, n_clusters = len(queries), len(clusters)
     everything = np.concatenate([points, queries])
     groups = Groups(
