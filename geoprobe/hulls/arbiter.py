@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.hulls.highs import arbitrate
-from geoprobe.hulls.normals import upright_bound
 from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import activeset, nearest
+from geoprobe.normals import best_normal
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -90,6 +90,21 @@ def look_closer(
                 work.weight[work.state[0] - 1] = weight
     activeset.normalise(work)
     return _solve(points, rows_a, rows_b, threshold, work, Stage.HIGHS)
+
+
+def upright_bound(
+    w: FloatArray,
+    points_a: FloatArray,
+    points_b: FloatArray,
+    support_a: FloatArray,
+    support_b: FloatArray,
+) -> float:
+    """Return the proved lower bound of the distance that :func:`best_normal` gives.
+
+    The points are those of the frame, in the unit ball.
+    """
+    _, low, high = best_normal(w, points_a, points_b, support_a, support_b)
+    return low - high - float(nearest.rounding(points_a.shape[1]))
 
 
 def _solve(

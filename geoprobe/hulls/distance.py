@@ -9,9 +9,9 @@ import numpy as np
 from geoprobe.arrays import as_points
 from geoprobe.errors import InputError
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.normals import best_normal
 from geoprobe.hulls.results import HullResult, Stage, Status
 from geoprobe.hulls.solving import group_rows, solve_pairs
+from geoprobe.normals import best_normal
 from geoprobe.tolerances import TAU, checked_tau
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.hulls.arbiter import look_closer
-from geoprobe.hulls.normals import upright_bound
+from geoprobe.hulls.arbiter import look_closer, upright_bound
 from geoprobe.hulls.results import Stage, Status, Supports
 from geoprobe.kernels import activeset, pairs
 from geoprobe.progress import Progress, ProgressCallback

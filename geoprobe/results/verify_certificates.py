@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
+from geoprobe.normals import best_normal
 from geoprobe.results.layout import (
     BLOCKS,
     CERTIFICATES,
@@ -113,9 +114,31 @@ def check_distances(t: Tabled, geometry: Geometry, tick: Tick) -> Widths:
         normals[length == 0] = 0.0
         margin = geometry.lowest(normals, pairs.first[part])
         margin += geometry.lowest(-normals, pairs.second[part])
+        for k in np.flatnonzero(pairs.lower[part] > np.maximum(margin, 0.0)).tolist():
+            margin[k] = max(margin[k], _upright_margin(t, geometry, part.start + k, difference[k]))
         _check_margins(path, pairs.lower[part], pairs.status[part], margin, length, geometry, part)
         tick("distances", part.stop, total)
     return _widths(pairs.status, pairs.lower, pairs.upper)
+
+
+def _upright_margin(t: Tabled, geometry: Geometry, k: int, difference: FloatArray) -> float:
+    """Return the margin of a hyperplane that stands upright on both faces of a certificate.
+
+    Whatever the normal, the margin of all points is the proof.
+    """
+    if not difference.any():
+        return 0.0
+    supports, points = t.pair_supports, geometry.centred
+    a, b = (
+        points[index[start[k] : start[k + 1]]]
+        for start, index in (
+            (supports.start_a, supports.index_a),
+            (supports.start_b, supports.index_b),
+        )
+    )
+    first, second = (points[geometry.rows(int(c[k]))] for c in (t.pairs.first, t.pairs.second))
+    _, low, high = best_normal(difference, first, second, a, b)
+    return low - high
 
 
 def check_blocks(t: Tabled, geometry: Geometry, tick: Tick) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.kernels import nearest
-
 FloatArray = NDArray[np.float64]
 
 
@@ -67,18 +65,3 @@ def best_normal(
             best = normal, low, high
     assert best is not None
     return best
-
-
-def upright_bound(
-    w: FloatArray,
-    points_a: FloatArray,
-    points_b: FloatArray,
-    support_a: FloatArray,
-    support_b: FloatArray,
-) -> float:
-    """Return the proved lower bound of the distance that :func:`best_normal` gives.
-
-    The points are those of the frame, in the unit ball.
-    """
-    _, low, high = best_normal(w, points_a, points_b, support_a, support_b)
-    return low - high - float(nearest.rounding(points_a.shape[1]))
