@@ -22,6 +22,8 @@ CANCELLED = 1e-6
 # A new diagonal entry below this share of its length is refused: the point lies in the affine
 # hull of the working set, and dividing by the entry would spread rounding errors.
 DEPENDENT = 1e-14
+# Points appended in one go, a multiple of four.
+BATCH = 8
 
 
 class Working(NamedTuple):
@@ -38,10 +40,12 @@ class Working(NamedTuple):
     weight: NDArray[np.float64]
     trial: NDArray[np.float64]
     column: NDArray[np.float64]
+    block: NDArray[np.float64]
     spare: NDArray[np.float64]
     row: NDArray[np.int64]
     side: NDArray[np.int64]
     slot: NDArray[np.int64]
+    origin: NDArray[np.int64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
 
@@ -56,10 +60,12 @@ def allocate(n_dims: int) -> Working:
         weight=np.zeros(size),
         trial=np.zeros(size),
         column=np.zeros(size),
+        block=np.zeros((BATCH, size)),
         spare=np.zeros(max(size, n_dims)),
         row=np.zeros(size, np.int64),
         side=np.zeros(size, np.int64),
         slot=np.arange(size),
+        origin=np.zeros(BATCH, np.int64),
         state=np.zeros(1, np.int64),
         dependent=np.full(1, DEPENDENT),
     )
@@ -136,19 +142,15 @@ def recomputed_diagonal(work, k, side):
     return total
 
 
-@kernel
-def append(work, point, row, side):
-    """Append a point with weight 0; return whether it was independent of the working set."""
+@inner
+def enter(work, row, side):
+    """Append the point in the first free slot, whose products stand in ``column``.
+
+    Return whether it was independent of the working set; a point enters with weight 0.
+    """
     k = work.state[0]
-    if k >= point.shape[0] + 2:
-        return False
     signed, column, factor, rhs = work.signed, work.column, work.factor, work.rhs
-    sign = 1.0 if side == 0 else -1.0
     new = signed[work.slot[k]]
-    for j in range(point.shape[0]):
-        new[j] = sign * point[j]
-    for i in range(k):
-        column[i] = dot(signed[work.slot[i]], new) + (1.0 if work.side[i] == side else 0.0)
     length = dot(new, new) + 1.0
     solve_transposed(factor, k, column)
     rest = length
@@ -173,6 +175,55 @@ def append(work, point, row, side):
     work.weight[k] = 0.0
     work.state[0] = k + 1
     return True
+
+
+@inner
+def dot4(a, b, c, d, x):
+    """Return the dot products of four vectors with ``x``, which is read once."""
+    sum_a = sum_b = sum_c = sum_d = 0.0
+    for i in range(x.shape[0]):
+        sum_a += a[i] * x[i]
+        sum_b += b[i] * x[i]
+        sum_c += c[i] * x[i]
+        sum_d += d[i] * x[i]
+    return sum_a, sum_b, sum_c, sum_d
+
+
+@kernel
+def append(work, points, rows, sides):
+    """Append points with weight 0, at most :data:`BATCH`; return how many were independent.
+
+    All products with the working set are taken first, four points at a time, so that the working
+    set is read once for four.
+    """
+    begin = work.state[0]
+    n_dims = points.shape[1]
+    signed, slot, block = work.signed, work.slot, work.block
+    number = min(rows.shape[0], n_dims + 2 - begin)
+    for m in range(number):
+        new = signed[slot[begin + m]]
+        sign = 1.0 if sides[m] == 0 else -1.0
+        for j in range(n_dims):
+            new[j] = sign * points[rows[m], j]
+    for m in range(0, number, 4):
+        a = signed[slot[begin + m]]
+        b = signed[slot[begin + min(m + 1, number - 1)]]
+        c = signed[slot[begin + min(m + 2, number - 1)]]
+        d = signed[slot[begin + min(m + 3, number - 1)]]
+        for i in range(begin + min(m + 3, number - 1)):
+            block[m, i], block[m + 1, i], block[m + 2, i], block[m + 3, i] = dot4(
+                a, b, c, d, signed[slot[i]]
+            )
+    for m in range(number):
+        k = work.state[0]
+        for i in range(k):
+            # Those before it in the batch that were refused have left no gap.
+            place = i if i < begin else work.origin[i - begin]
+            work.column[i] = block[m, place] + (1.0 if work.side[i] == sides[m] else 0.0)
+        slot[k], slot[begin + m] = slot[begin + m], slot[k]
+        if enter(work, rows[m], sides[m]):
+            work.origin[k - begin] = begin + m
+    return work.state[0] - begin
 
 
 @inner
@@ -248,21 +299,15 @@ def normalise(work):
 
 
 @inner
-def rebuild(work):
+def rebuild(work, points):
     """Factorise the working set anew: many updates have let rounding errors grow."""
     k = work.state[0]
     rows = work.row[:k].copy()
     sides = work.side[:k].copy()
     weights = work.weight[:k].copy()
-    signed = np.empty((k, work.signed.shape[1]))
-    for i in range(k):
-        signed[i] = work.signed[work.slot[i]]
     work.state[0] = 0
     for i in range(k):
-        if sides[i] == 1:
-            for j in range(signed.shape[1]):
-                signed[i, j] = -signed[i, j]
-        if append(work, signed[i], rows[i], sides[i]):
+        if append(work, points, rows[i : i + 1], sides[i : i + 1]) > 0:
             work.weight[work.state[0] - 1] = weights[i]
     normalise(work)
 

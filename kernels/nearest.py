@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geoprobe.kernels.activeset import (
+    BATCH,
     DEPENDENT,
     append,
     delete,
@@ -67,9 +68,8 @@ def start(points, rows_a, rows_b, work):
                 best = value
                 innermost[side] = rows[i]
     work.state[0] = 0
-    for side in range(2):
-        append(work, points[innermost[side]], innermost[side], side)
-        work.weight[side] = 1.0
+    append(work, points, innermost, np.arange(2))
+    work.weight[:2] = 1.0
 
 
 @part
@@ -152,7 +152,9 @@ def add_worst(
     """
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
-    added = 0
+    rows = np.empty(batch, np.int64)
+    sides = np.empty(batch, np.int64)
+    picked = 0
     size = work.state[0]
     for _ in range(batch):
         worst = floor
@@ -175,9 +177,10 @@ def add_worst(
                 break
         if known:
             continue
-        if append(work, points[row], row, side):
-            added += 1
-    return added
+        rows[picked] = row
+        sides[picked] = side
+        picked += 1
+    return append(work, points, rows[:picked], sides[:picked])
 
 
 @part
@@ -216,7 +219,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
     candidates = np.empty(2 * number, np.int64)
     count = -1
     slack = rounding(n_dims)
-    batch = 1 + min(5, n_dims // 64)
+    batch = 1 + min(BATCH - 1, n_dims // 32)
     if work.state[0] == 0:
         start(points, rows_a, rows_b, work)
     steps = 0
@@ -232,7 +235,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
     work.dependent[0] = DEPENDENT
     while True:
         if renew:
-            rebuild(work)
+            rebuild(work, points)
             renewals += 1
             renewed = steps
             renew = False

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.kernels.activeset import Working
+from geoprobe.kernels.activeset import BATCH, Working
 from geoprobe.kernels.jit import inner, part
 
 
@@ -20,10 +20,12 @@ class Pool(NamedTuple):
     weight: NDArray[np.float64]
     trial: NDArray[np.float64]
     column: NDArray[np.float64]
+    block: NDArray[np.float64]
     spare: NDArray[np.float64]
     row: NDArray[np.int64]
     side: NDArray[np.int64]
     slot: NDArray[np.int64]
+    origin: NDArray[np.int64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
     pair: NDArray[np.int64]
@@ -42,10 +44,12 @@ def allocate_pool(n_dims: int, n_bytes: int = 160 << 20) -> Pool:
         weight=np.zeros((number, size)),
         trial=np.zeros((number, size)),
         column=np.zeros((number, size)),
+        block=np.zeros((number, BATCH, size)),
         spare=np.zeros((number, max(size, n_dims))),
         row=np.zeros((number, size), np.int64),
         side=np.zeros((number, size), np.int64),
         slot=np.tile(np.arange(size), (number, 1)),
+        origin=np.zeros((number, BATCH), np.int64),
         state=np.zeros((number, 1), np.int64),
         dependent=np.zeros((number, 1)),
         pair=np.full((number, 2), -1, np.int64),
@@ -64,10 +68,12 @@ def working(pool, c):
         pool.weight[c],
         pool.trial[c],
         pool.column[c],
+        pool.block[c],
         pool.spare[c],
         pool.row[c],
         pool.side[c],
         pool.slot[c],
+        pool.origin[c],
         pool.state[c],
         pool.dependent[c],
     )
