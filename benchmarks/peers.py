@@ -11,7 +11,11 @@ from sklearn.svm import SVC
 
 
 def svc_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, bool]:
-    """Return (distance, converged) of a hard-margin linear SVM, with the reference's settings."""
+    """Return (distance, converged) of a linear SVM, with the reference's settings and rule.
+
+    The distance is twice the margin where the SVM is right on every point, and 0 otherwise, even
+    when it only has not converged.
+    """
     X = np.concatenate([a, b])
     y = np.repeat([0, 1], [len(a), len(b)])
     model = SVC(C=1e6, kernel="linear", tol=1e-5, max_iter=50_000)
@@ -19,9 +23,9 @@ def svc_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, bool]:
         warnings.simplefilter("always")
         model.fit(X, y)
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    normal = model.dual_coef_ @ model.support_vectors_
-    length = float(np.linalg.norm(normal))
-    return (2 / length if length > 0 else 0.0), converged
+    if np.any(model.predict(X) != y):
+        return 0.0, converged
+    return 2 / float(np.linalg.norm(model.coef_)), converged
 
 
 def piqp_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Run the benchmarks and write their table to ``docs/benchmarks.md``.
+"""Run the benchmarks, write their tables to ``docs/benchmarks.md`` and the gist to ``README.md``.
 
 Usage: ``python benchmarks/table.py [--hard] [--json FILE]``; with ``--json`` an earlier run's file
 is read instead of running.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+MARKED = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- /benchmarks -->)", re.DOTALL)
 PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "highspy", "piqp", "qpsolvers")
 
 INTRODUCTION = """\
@@ -74,11 +77,46 @@ def table(benchmarks: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def page(record: dict[str, Any]) -> str:
-    """Return the whole page."""
+def gist(record: dict[str, Any]) -> str:
+    """Return the README's table: one row a piece of work."""
+    lines = ["| work | geoprobe | others |", "|---|---:|---|"]
+    for work, benchmarks in grouped(record).items():
+        quickest: dict[str, float] = {}
+        for benchmark in benchmarks:
+            program = benchmark["extra_info"]["program"]
+            quickest[program] = min(quickest.get(program, float("inf")), seconds(benchmark))
+        own = quickest.pop("geoprobe", None)
+        if own is None:
+            continue
+        others = ", ".join(
+            f"{program} {show_seconds(time)} ({times(time / own)} times)"
+            for program, time in sorted(quickest.items(), key=lambda item: item[1])
+        )
+        lines.append(f"| {work} | {show_seconds(own)} | {others} |")
+    lines += [
+        "",
+        f"One run on one machine, {record['datetime'][:10]}; the best of one and two threads. The",
+        "whole of it, with what came out, is in [docs/benchmarks.md](docs/benchmarks.md).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with two digits or more."""
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
+def grouped(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the benchmarks of each piece of work."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for benchmark in record["benchmarks"]:
         groups.setdefault(benchmark["group"], []).append(benchmark)
+    return groups
+
+
+def page(record: dict[str, Any]) -> str:
+    """Return the whole page."""
     cpu = record["machine_info"]["cpu"]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     parts = [
@@ -87,7 +125,7 @@ def page(record: dict[str, Any]) -> str:
         f"Python {record['machine_info']['python_version']}, {versions}; "
         f"{record['datetime'][:10]}.\n",
     ]
-    for work, benchmarks in groups.items():
+    for work, benchmarks in grouped(record).items():
         parts += [f"## {work}\n", *table(benchmarks), ""]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -104,7 +142,9 @@ def main() -> None:
         record = run(options.hard)
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(page(record), encoding="utf8")
-    print(f"wrote {TARGET.relative_to(ROOT)}")
+    readme = README.read_text(encoding="utf8")
+    README.write_text(MARKED.sub(lambda _: gist(record), readme, count=1), encoding="utf8")
+    print(f"wrote {TARGET.relative_to(ROOT)} and the table of {README.name}")
 
 
 if __name__ == "__main__":
