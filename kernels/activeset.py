@@ -46,6 +46,10 @@ class Working(NamedTuple):
     side: NDArray[np.int64]
     slot: NDArray[np.int64]
     origin: NDArray[np.int64]
+    new_row: NDArray[np.int64]
+    new_side: NDArray[np.int64]
+    short: NDArray[np.float32]
+    reach: NDArray[np.float64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
 
@@ -66,6 +70,10 @@ def allocate(n_dims: int) -> Working:
         side=np.zeros(size, np.int64),
         slot=np.arange(size),
         origin=np.zeros(BATCH, np.int64),
+        new_row=np.zeros(BATCH, np.int64),
+        new_side=np.zeros(BATCH, np.int64),
+        short=np.zeros(n_dims, np.float32),
+        reach=np.zeros(2),
         state=np.zeros(1, np.int64),
         dependent=np.full(1, DEPENDENT),
     )
@@ -190,8 +198,8 @@ def dot4(a, b, c, d, x):
 
 
 @kernel
-def append(work, points, rows, sides):
-    """Append points with weight 0, at most :data:`BATCH`; return how many were independent.
+def append(work, points, wanted):
+    """Append the ``wanted`` points in ``new_row`` with weight 0; return how many were independent.
 
     All products with the working set are taken first, four points at a time, so that the working
     set is read once for four.
@@ -199,7 +207,8 @@ def append(work, points, rows, sides):
     begin = work.state[0]
     n_dims = points.shape[1]
     signed, slot, block = work.signed, work.slot, work.block
-    number = min(rows.shape[0], n_dims + 2 - begin)
+    rows, sides = work.new_row, work.new_side
+    number = min(wanted, n_dims + 2 - begin)
     for m in range(number):
         new = signed[slot[begin + m]]
         sign = 1.0 if sides[m] == 0 else -1.0
@@ -302,24 +311,24 @@ def normalise(work):
 def rebuild(work, points):
     """Factorise the working set anew: many updates have let rounding errors grow."""
     k = work.state[0]
-    rows = work.row[:k].copy()
-    sides = work.side[:k].copy()
-    weights = work.weight[:k].copy()
     work.state[0] = 0
     for i in range(k):
-        if append(work, points, rows[i : i + 1], sides[i : i + 1]) > 0:
-            work.weight[work.state[0] - 1] = weights[i]
+        work.new_row[0] = work.row[i]
+        work.new_side[0] = work.side[i]
+        weight = work.weight[i]
+        if append(work, points, 1) > 0:
+            work.weight[work.state[0] - 1] = weight
     normalise(work)
 
 
 @inner
-def difference(work, w, reach):
+def difference(work, w):
     """Write into ``w`` the vector between the two convex combinations; return its length.
 
     ``reach`` receives the dot products of the two combinations with ``w``.
     """
     n_dims = w.shape[0]
-    spare = work.spare
+    spare, reach = work.spare, work.reach
     for j in range(n_dims):
         w[j] = 0.0
         spare[j] = 0.0

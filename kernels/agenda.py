@@ -35,6 +35,7 @@ class Agenda(NamedTuple):
     exempt: NDArray[np.int64]
     luck: NDArray[np.int64]
     precision: NDArray[np.float64]
+    spare: NDArray[np.float64]
 
 
 def allocate_certificates(number: int, n_dims: int) -> Certificates:
@@ -63,6 +64,7 @@ def allocate_agenda(n_rows: int, precision: NDArray[np.float64]) -> Agenda:
         exempt=np.zeros((256, 2), np.int64),
         luck=np.zeros((2, 2, 64), np.int64),
         precision=precision,
+        spare=np.zeros((2, len(precision))),
     )
 
 

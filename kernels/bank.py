@@ -17,8 +17,8 @@ from geoprobe.kernels.linkage import Linkage
 
 # Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
 FLOAT32_SLACK = 2.5e-7
-# Directions looked at together: one cache line of float32.
-CHUNK = 16
+# Directions looked at together.
+CHUNK = 64
 WIDE = np.float32(1e30)
 
 
@@ -103,15 +103,18 @@ def add(bank, links, points, a, b, w):
 @inner
 def separated(bank, p, q, used, slack):
     """Return whether a known direction separates the clusters kept at ``p`` and ``q``."""
-    low_p = bank.low[p]
-    high_p = bank.high[p]
-    low_q = bank.low[q]
-    high_q = bank.high[q]
+    limit = np.float32(slack)
     for begin in range(0, used, CHUNK):
-        count = 0
-        for c in range(begin, begin + CHUNK):
-            count += (low_p[c] - high_q[c] > slack) + (low_q[c] - high_p[c] > slack)
-        if count > 0:
+        # Indices of slices start at 0: one that might be negative would be gathered, not loaded.
+        low_p = bank.low[p, begin : begin + CHUNK]
+        high_p = bank.high[p, begin : begin + CHUNK]
+        low_q = bank.low[q, begin : begin + CHUNK]
+        high_q = bank.high[q, begin : begin + CHUNK]
+        found = np.int32(0)
+        for c in range(low_p.shape[0]):
+            found |= np.int32(low_p[c] - high_q[c] > limit)
+            found |= np.int32(low_q[c] - high_p[c] > limit)
+        if found != 0:
             return True
     return False
 

@@ -68,7 +68,7 @@ def rows_of_open(links, agenda, number):
     return rows
 
 
-@part
+@inner
 def drop_seen(links, agenda, points, slot, number, slack):
     """Drop from the open clusters those that the cluster's own discriminant separates.
 
@@ -76,13 +76,14 @@ def drop_seen(links, agenda, points, slot, number, slack):
     solve and tells a small cluster from nearly everything else.
     """
     n_dims = points.shape[1]
-    centre = np.zeros(n_dims)
+    centre, w = agenda.spare[0], agenda.spare[1]
+    for j in range(n_dims):
+        centre[j] = 0.0
     row = slot
     while row >= 0:
         for j in range(n_dims):
             centre[j] += points[row, j]
         row = links.follow[row]
-    w = np.empty(n_dims)
     for j in range(n_dims):
         w[j] = dot(agenda.precision[j], centre)
     length = np.sqrt(dot(w, w))

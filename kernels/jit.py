@@ -58,8 +58,12 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inner(function: Callable[..., Any]) -> Any:
-    """Compile a part of a kernel: only other kernels call it, which saves its Python wrapper."""
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """Compile a part of a kernel: only other kernels call it, which saves its Python wrapper.
+
+    It may neither allocate nor return an array. Without reference counts the loops do not write
+    to a counter that all threads share, at every row they look at.
+    """
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 
 
 def part(function: Callable[..., Any]) -> Any:

@@ -182,12 +182,14 @@ def prepare_centroids(
     links.best[label] = links.near_distance[begin:end].min()
 
 
-@kernel
-def square(links, label):
+def label_matrix(links, label):
     """Return the matrix of one label."""
     size = links.first[label + 1] - links.first[label]
     begin = links.start[label]
     return links.matrix[begin : begin + size * size].reshape(size, size)
+
+
+square = part(label_matrix)
 
 
 @inner

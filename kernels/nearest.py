@@ -57,7 +57,6 @@ def start(points, rows_a, rows_b, work):
         point = points[rows_b[i]]
         for j in range(n_dims):
             w[j] -= share * point[j]
-    innermost = np.empty(2, np.int64)
     for side in range(2):
         rows = rows_a if side == 0 else rows_b
         sign = 1.0 if side == 0 else -1.0
@@ -66,9 +65,10 @@ def start(points, rows_a, rows_b, work):
             value = sign * dot(points[rows[i]], w[:n_dims])
             if value < best:
                 best = value
-                innermost[side] = rows[i]
+                work.new_row[side] = rows[i]
+        work.new_side[side] = side
     work.state[0] = 0
-    append(work, points, innermost, np.arange(2))
+    append(work, points, 2)
     work.weight[:2] = 1.0
 
 
@@ -90,11 +90,10 @@ def price_all(points, rows_a, rows_b, w, price):
 
 
 @part
-def price_roughly(rough, rows_a, rows_b, w, price):
+def price_roughly(rough, rows_a, rows_b, w, short, price):
     """Write the dot products with ``w`` in float32: half the bytes, and good enough to propose."""
     n_a = rows_a.shape[0]
     n_dims = w.shape[0]
-    short = np.empty(n_dims, np.float32)
     for j in range(n_dims):
         short[j] = w[j]
     low = np.inf
@@ -152,8 +151,6 @@ def add_worst(
     """
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
-    rows = np.empty(batch, np.int64)
-    sides = np.empty(batch, np.int64)
     picked = 0
     size = work.state[0]
     for _ in range(batch):
@@ -177,19 +174,20 @@ def add_worst(
                 break
         if known:
             continue
-        rows[picked] = row
-        sides[picked] = side
+        work.new_row[picked] = row
+        work.new_side[picked] = side
         picked += 1
-    return append(work, points, rows[:picked], sides[:picked])
+    return append(work, points, picked)
 
 
 @part
-def drift(work, w, reach):
+def drift(work, w):
     """Return how far the prices of working points differ from the levels of their sides.
 
     At the minimiser they are equal; what differs is the rounding error of many updates.
     """
     error = 0.0
+    reach = work.reach
     for i in range(work.state[0]):
         value = dot(work.signed[work.slot[i]], w)
         if work.side[i] == 0:
@@ -199,24 +197,13 @@ def drift(work, w, reach):
     return error
 
 
-@kernel
-def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps):
-    """Find the nearest points of two hulls, or decide whether the hulls overlap.
-
-    ``rough`` is a float32 copy of ``points`` that proposes which points to append; every answer
-    rests on float64. ``work`` is warm when its size is not 0: its rows must be among the given
-    ones. With ``decide`` the loop ends as soon as either answer is proved.
-
-    Return the status, the lower and the upper bound of the distance, and the number of points
-    appended and dropped; ``work`` holds the weights and ``w`` the vector between the nearest
-    points.
-    """
+@inner
+def search(points, rough, rows_a, rows_b, work, w, price, candidates, threshold, decide, max_steps):
+    """Run the loop of :func:`nearest` in the room it has made for the prices."""
     n_dims = points.shape[1]
     n_a = rows_a.shape[0]
-    n = n_a + rows_b.shape[0]
-    price = np.empty(n)
-    number = 64 + CANDIDATES_PER_DIM * n_dims
-    candidates = np.empty(2 * number, np.int64)
+    n = price.shape[0]
+    number = candidates.shape[0] // 2
     count = -1
     slack = rounding(n_dims)
     batch = 1 + min(BATCH - 1, n_dims // 32)
@@ -231,7 +218,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
     final = False
     roughly = True
     rounds = 0
-    reach = np.empty(2)
+    reach = work.reach
     work.dependent[0] = DEPENDENT
     while True:
         if renew:
@@ -240,7 +227,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
             renewed = steps
             renew = False
         steps += settle(work)
-        upper = difference(work, w, reach)
+        upper = difference(work, w)
         if upper + slack <= threshold:
             return OVERLAP, 0.0, upper + slack, steps
         rounds += 1
@@ -248,10 +235,10 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
         if final or rounds % 8 == 0:
             error = np.inf
             for _ in range(3):
-                error = drift(work, w, reach)
+                error = drift(work, w)
                 if error <= allowed + PRICE_NOISE or not refine(work, w):
                     break
-                upper = difference(work, w, reach)
+                upper = difference(work, w)
             if upper + slack <= threshold:
                 return OVERLAP, 0.0, upper + slack, steps
             if error > allowed + PRICE_NOISE and steps > renewed + 20 and renewals < 100:
@@ -281,7 +268,7 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
                     row = rows_a[i] if i < n_a else rows_b[i - n_a]
                     price[i] = dot(points[row], w)
             elif roughly:
-                low, high = price_roughly(rough, rows_a, rows_b, w, price)
+                low, high = price_roughly(rough, rows_a, rows_b, w, work.short, price)
                 exact = decide and low - high > threshold * upper
             if everything and exact:
                 low, high = price_all(points, rows_a, rows_b, w, price)
@@ -321,6 +308,25 @@ def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps
                 renew = True
             else:
                 return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
+
+
+@kernel
+def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps):
+    """Find the nearest points of two hulls, or decide whether the hulls overlap.
+
+    ``rough`` is a float32 copy of ``points`` that proposes which points to append; every answer
+    rests on float64. ``work`` is warm when its size is not 0: its rows must be among the given
+    ones. With ``decide`` the loop ends as soon as either answer is proved.
+
+    Return the status, the lower and the upper bound of the distance, and the number of points
+    appended and dropped; ``work`` holds the weights and ``w`` the vector between the nearest
+    points.
+    """
+    price = np.empty(rows_a.shape[0] + rows_b.shape[0])
+    candidates = np.empty(2 * (64 + CANDIDATES_PER_DIM * points.shape[1]), np.int64)
+    return search(
+        points, rough, rows_a, rows_b, work, w, price, candidates, threshold, decide, max_steps
+    )
 
 
 @inner

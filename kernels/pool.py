@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.kernels.activeset import BATCH, Working
-from geoprobe.kernels.jit import inner, part
+from geoprobe.kernels.jit import part
 
 
 class Pool(NamedTuple):
@@ -26,6 +26,10 @@ class Pool(NamedTuple):
     side: NDArray[np.int64]
     slot: NDArray[np.int64]
     origin: NDArray[np.int64]
+    new_row: NDArray[np.int64]
+    new_side: NDArray[np.int64]
+    short: NDArray[np.float32]
+    reach: NDArray[np.float64]
     state: NDArray[np.int64]
     dependent: NDArray[np.float64]
     pair: NDArray[np.int64]
@@ -50,6 +54,10 @@ def allocate_pool(n_dims: int, n_bytes: int = 160 << 20) -> Pool:
         side=np.zeros((number, size), np.int64),
         slot=np.tile(np.arange(size), (number, 1)),
         origin=np.zeros((number, BATCH), np.int64),
+        new_row=np.zeros((number, BATCH), np.int64),
+        new_side=np.zeros((number, BATCH), np.int64),
+        short=np.zeros((number, n_dims), np.float32),
+        reach=np.zeros((number, 2)),
         state=np.zeros((number, 1), np.int64),
         dependent=np.zeros((number, 1)),
         pair=np.full((number, 2), -1, np.int64),
@@ -58,7 +66,7 @@ def allocate_pool(n_dims: int, n_bytes: int = 160 << 20) -> Pool:
     )
 
 
-@inner
+@part
 def working(pool, c):
     """Return working set number ``c`` of the pool."""
     return Working(
@@ -74,6 +82,10 @@ def working(pool, c):
         pool.side[c],
         pool.slot[c],
         pool.origin[c],
+        pool.new_row[c],
+        pool.new_side[c],
+        pool.short[c],
+        pool.reach[c],
         pool.state[c],
         pool.dependent[c],
     )

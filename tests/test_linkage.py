@@ -65,7 +65,7 @@ def linkage_of(
             known = later_neighbours(part, barred[begin:end], neighbours)
             linkage.prepare_centroids(links, label, barred, known.near, known.bound, known.others)
         else:
-            linkage.square(links, label)[:] = np.square(part[:, None] - part).sum(axis=2)
+            linkage.label_matrix(links, label)[:] = np.square(part[:, None] - part).sum(axis=2)
             linkage.prepare(links, label, barred)
     return links
 

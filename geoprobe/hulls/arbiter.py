@@ -86,7 +86,8 @@ def look_closer(
         (rows_b[some_b], program.weights_b[some_b], 1),
     ):
         for row, weight in zip(rows, weights, strict=True):
-            if activeset.append(work, points, np.array([row]), np.array([side])):
+            work.new_row[0], work.new_side[0] = row, side
+            if activeset.append(work, points, 1):
                 work.weight[work.state[0] - 1] = weight
     activeset.normalise(work)
     return _solve(points, rows_a, rows_b, threshold, work, Stage.HIGHS)

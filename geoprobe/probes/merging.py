@@ -117,7 +117,7 @@ def merge_clusters(
             known = later_neighbours(points[span], barred[span])
             linkage.prepare_centroids(links, label, barred, known.near, known.bound, known.others)
         else:
-            _fill_matrix(linkage.square(links, label), points[span])
+            _fill_matrix(linkage.label_matrix(links, label), points[span])
             linkage.prepare(links, label, barred)
     bank = banks.allocate(links, partner, n_dims)
     agenda = agendas.allocate_agenda(n_rows, _precision(points))
