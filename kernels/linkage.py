@@ -182,7 +182,7 @@ def prepare_centroids(
     links.best[label] = links.near_distance[begin:end].min()
 
 
-def label_matrix(links, label):
+def label_matrix(links: Linkage, label: int) -> NDArray[np.float64]:
     """Return the matrix of one label."""
     size = links.first[label + 1] - links.first[label]
     begin = links.start[label]
