@@ -1,0 +1,21 @@
+"""What somebody who mistyped a name probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the nearest known one, and all of them.
+
+    Examples
+    --------
+    >>> suggestion("labl", ["label", "train"])
+    "the nearest known one is 'label'; there are: label, train"
+    """
+    known = list(known)
+    folded = {each.casefold(): each for each in reversed(known)}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    first = f"the nearest known one is {folded[near[0]]!r}; " if near else ""
+    return f"{first}there are: {', '.join(known) or 'none'}"

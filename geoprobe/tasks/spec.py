@@ -1,0 +1,217 @@
+"""What a user says about a task of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from geoprobe.errors import InputError
+from geoprobe.tasks.nearest import suggestion
+from geoprobe.tasks.units import Join
+
+FORMATS = {
+    ".conllu": "conllu",
+    ".conllulex": "conllu",
+    ".label": "trec",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+}
+"""Formats by the ending of a file's name."""
+
+_UNITS = {
+    "conllu": ("words", "pairs", "sentence"),
+    "trec": ("sentence",),
+    "csv": ("sentence",),
+    "tsv": ("sentence",),
+    "jsonl": ("sentence", "words", "pairs"),
+}
+_JOINS = {
+    "words": ("single",),
+    "sentence": ("single",),
+    "pairs": ("concat", "difference", "single"),
+}
+# The options that have a meaning, besides those that every task has.
+_OPTIONS = {
+    ("conllu", "words"): ("label", "only", "leave_out", "group"),
+    ("conllu", "pairs"): ("label", "only", "leave_out", "group"),
+    ("conllu", "sentence"): ("label", "leave_out", "group"),
+    ("trec", "sentence"): (),
+    ("csv", "sentence"): ("text", "label", "leave_out", "group"),
+    ("tsv", "sentence"): ("text", "label", "leave_out", "group"),
+    ("jsonl", "sentence"): ("text", "label", "leave_out", "group"),
+    ("jsonl", "words"): ("tokens", "label", "leave_out", "group"),
+    ("jsonl", "pairs"): ("tokens", "words", "label", "leave_out", "group"),
+}
+_TEXTS = ("format", "units", "join", "label", "text", "tokens", "words", "group")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """Where the text of a task is and what its units are.
+
+    Attributes
+    ----------
+    train : pathlib.Path
+        The file with the train split, or with everything if ``test_fraction`` is given.
+    test : pathlib.Path or None
+        The file with the test split.
+    test_fraction : float or None
+        Instead of ``test``: the share of the units that a random split takes for the test.
+    split_seed : int
+        The seed of the random split.
+    group : str or None
+        What no random split tears apart: a column of csv and tsv, a key of jsonl, a comment of
+        CoNLL-U such as ``"newdoc id"``. The sentence by default, equal sentences together.
+    format : {"conllu", "trec", "csv", "tsv", "jsonl"} or None
+        By the ending of the file's name if it is None. ``conllu`` is CoNLL-U-Lex too.
+    units : {"words", "pairs", "sentence"} or None
+        The first of these that the format has: words for conllu, else sentences.
+    join : {"single", "concat", "difference"} or None
+        ``"concat"`` for pairs and ``"single"`` for all else if it is None.
+    label : str or None
+        conllu: a column, ``feats.KEY`` or ``misc.KEY``; ``comment.KEY`` for sentences. csv, tsv
+        and jsonl: a column or key; the key of the list for words. By default ``upos`` for words,
+        ``deprel`` for pairs, ``label``, and ``labels`` for the words of jsonl.
+    text, tokens, words : str or None
+        csv, tsv, jsonl: the column or key of the text, the list of words, the positions of a pair.
+        They are called as these arguments are by default.
+    only : mapping of str to str
+        conllu: patterns (``*``, ``?``) by column or key that a word has to match.
+    leave_out : tuple of str
+        Labels whose units are left out.
+    """
+
+    train: Path
+    test: Path | None = None
+    test_fraction: float | None = None
+    split_seed: int = 0
+    group: str | None = None
+    format: str | None = None
+    units: str | None = None
+    join: Join | None = None
+    label: str | None = None
+    text: str | None = None
+    tokens: str | None = None
+    words: str | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together, and decide what was left open."""
+        self._check_types()
+        if (self.test is None) == (self.test_fraction is None):
+            raise InputError(
+                "a task takes either test, a file, or test_fraction, for a random split; "
+                f"{'neither' if self.test is None else 'both'} came."
+            )
+        if self.test is not None:
+            for name, given in (("group", self.group), ("split_seed", self.split_seed)):
+                if given:
+                    raise InputError(f"{name}={given!r} has no meaning without test_fraction.")
+        self._decide("format", self._format(), tuple(_UNITS))
+        assert self.format is not None
+        self._decide("units", _UNITS[self.format][0], _UNITS[self.format])
+        assert self.units is not None
+        self._decide("join", "concat" if self.units == "pairs" else "single", _JOINS[self.units])
+        self._check_options(self.format, self.units)
+
+    @classmethod
+    def from_table(
+        cls, table: Mapping[str, Any], *, folder: str | os.PathLike[str] = "."
+    ) -> TaskSpec:
+        """Make a spec from a table such as a TOML file has.
+
+        Parameters
+        ----------
+        table : mapping
+            The attributes above, by name.
+        folder : path-like
+            Where files are that are not named from the root of the file system.
+
+        Raises
+        ------
+        InputError
+            For unknown keys, naming the nearest known one, and values of a wrong type.
+        """
+        known = [each.name for each in fields(cls)]
+        for key in table:
+            if key not in known:
+                raise InputError(f"a task has no option {key!r}; {suggestion(key, known)}.")
+        if "train" not in table:
+            raise InputError("a task needs the option 'train', the file with its train split.")
+        values = dict(table)
+        for key in ("train", "test"):
+            if isinstance(values.get(key), (str, os.PathLike)):
+                values[key] = Path(folder) / Path(values[key]).expanduser()
+        if isinstance(values.get("leave_out"), list):
+            values["leave_out"] = tuple(values["leave_out"])
+        return cls(**values)
+
+    def _check_types(self) -> None:
+        for name in ("train", "test"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+            elif not isinstance(value, Path) and (name == "train" or value is not None):
+                raise InputError(f"{name}={value!r} is not the name of a file.")
+        for name in _TEXTS:
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise InputError(f"{name}={value!r} is not text.")
+        fraction = self.test_fraction
+        if fraction is not None and (
+            not isinstance(fraction, (int, float)) or not 0.0 < fraction < 1.0
+        ):
+            raise InputError(f"test_fraction={fraction!r} is not a number between 0 and 1.")
+        if type(self.split_seed) is not int:
+            raise InputError(f"split_seed={self.split_seed!r} is not an integer.")
+        if not isinstance(self.only, Mapping) or not _all_text([*self.only, *self.only.values()]):
+            raise InputError(f"only={self.only!r} is not a table of patterns.")
+        if not isinstance(self.leave_out, tuple) or not _all_text(self.leave_out):
+            raise InputError(f"leave_out={self.leave_out!r} is not a list of labels.")
+
+    def _format(self) -> str:
+        """Return the format that the endings of the files' names tell."""
+        found = set()
+        for path in (self.train, self.test):
+            if path is not None and self.format is None:
+                if path.suffix.lower() not in FORMATS:
+                    raise InputError(
+                        f"{path} ends in {path.suffix!r}, which tells no format; name one with "
+                        f"format: {', '.join(_UNITS)}."
+                    )
+                found.add(FORMATS[path.suffix.lower()])
+        if len(found) > 1:
+            raise InputError(f"{self.train} and {self.test} are files of different formats.")
+        return min(found, default="")
+
+    def _decide(self, name: str, default: str, allowed: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value is None:
+            object.__setattr__(self, name, default)
+        elif value not in allowed:
+            raise InputError(
+                f"{name}={value!r} does not go with the rest; {suggestion(value, allowed)}."
+            )
+
+    def _check_options(self, form: str, units: str) -> None:
+        allowed = _OPTIONS[form, units]
+        for name in ("label", "text", "tokens", "words", "only", "leave_out", "group"):
+            if getattr(self, name) and name not in allowed:
+                raise InputError(
+                    f"{name}={getattr(self, name)!r} has no meaning for units={units!r} of the "
+                    f"format {form!r}."
+                )
+        if (form, units) == ("conllu", "sentence") and self.label is None:
+            raise InputError(
+                "sentences of a treebank have no label of their own; label='comment.KEY' takes "
+                "that of the line '# KEY = ...' above each."
+            )
+
+
+def _all_text(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)

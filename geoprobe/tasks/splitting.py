@@ -1,0 +1,110 @@
+"""Random splits that tear no group apart."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+from geoprobe.errors import InputError
+from geoprobe.tasks.making import Gathered, chosen
+from geoprobe.tasks.ranks import rank
+from geoprobe.tasks.units import Split, Task
+
+
+def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[int]:
+    """Choose the units of the test split.
+
+    The groups are passed in an order that the seed decides (:func:`geoprobe.tasks.ranks.rank`),
+    and each that still fits goes to the test split, until that has ``test_fraction`` of the units,
+    rounded to the nearest integer and half up. Groups of one unit therefore meet it exactly, and
+    larger ones fall short by less than the smallest group that was left out.
+
+    Parameters
+    ----------
+    groups : sequence, length n_units
+        The group of each unit: text, or a tuple of texts.
+    test_fraction : float
+        More than 0 and less than 1.
+    seed : int
+
+    Returns
+    -------
+    set of int
+        Positions of the test units.
+
+    Raises
+    ------
+    InputError
+        For another fraction, or if no group fits, or nothing is left for train.
+    """
+    if not 0.0 < test_fraction < 1.0:
+        raise InputError(f"test_fraction={test_fraction!r} is not between 0 and 1.")
+    sizes = Counter(groups)
+    wanted = math.floor(test_fraction * len(groups) + 0.5)
+    room = wanted
+    test: set[Hashable] = set()
+    for group in sorted(sizes, key=lambda group: rank(seed, group)):
+        if sizes[group] <= room:
+            test.add(group)
+            room -= sizes[group]
+    if not test or len(test) == len(sizes):
+        raise InputError(
+            f"{len(groups)} units in {len(sizes)} groups, the smallest of {min(sizes.values())}, "
+            f"cannot be split so that {wanted} or a little fewer are the test split and some are "
+            f"left."
+        )
+    return {row for row, group in enumerate(groups) if group in test}
+
+
+def random_split(
+    gathered: Gathered, whole: Split, test_fraction: float, seed: int
+) -> tuple[Split, Split]:
+    """Split what was read from one file.
+
+    Parameters
+    ----------
+    gathered : Gathered
+        For its groups.
+    whole : Split
+        All of its units.
+    test_fraction, seed
+        As for :func:`divide`.
+
+    Returns
+    -------
+    train, test : Split
+    """
+    groups = [gathered.groups[unit.sentence] for unit in whole.units]
+    return _parts(whole, divide(groups, test_fraction, seed))
+
+
+def subtask(task: Task, *, test_fraction: float = 0.2, seed: int = 0) -> Task:
+    """Split the train split of a task once more, as studies of memorisation need it.
+
+    Parameters
+    ----------
+    task : Task
+    test_fraction : float
+    seed : int
+        Both as for :func:`divide`; the units of one sentence, and of equal sentences, stay
+        together.
+
+    Returns
+    -------
+    Task
+        Named ``"<task>-sub<seed>"``; its test split is a part of the train split of ``task``.
+
+    References
+    ----------
+    Zhou and Srikumar, "A Closer Look at How Fine-tuning Changes BERT", ACL 2022.
+    """
+    whole = task.train
+    groups = [whole.sentences[unit.sentence].words for unit in whole.units]
+    train, test = _parts(whole, divide(groups, test_fraction, seed))
+    return Task(f"{task.name}-sub{seed}", train, test, task.join)
+
+
+def _parts(whole: Split, test: set[int]) -> tuple[Split, Split]:
+    train = set(range(whole.n_units)) - test
+    return chosen(whole, train, name="train"), chosen(whole, test, name="test")
