@@ -150,6 +150,11 @@ class Source:
             if space.test is None:
                 raise FormatError("the file holds no arrays *_test to predict.", path)
             return space.test
+        beside = space.test
+        if labels is None and beside is not None and beside.source is not None:
+            # Of a store's file: the same layer, which need not be the last of the test file.
+            if path.resolve() == beside.source.resolve():
+                return beside
         if labels is None and self._labels_file() is not None:
             raise InputError(
                 f"the labels in {self.labels} belong to {self.path}; name the file with the labels "

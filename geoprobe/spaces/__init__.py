@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from geoprobe.spaces.builtin import digits
+from geoprobe.spaces.disk import DiskSpaceError, StoreError, check_disk, estimate_bytes
+from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.reading import SUFFIXES, read_space
 from geoprobe.spaces.space import Space
+from geoprobe.spaces.store import SpaceStore
+from geoprobe.spaces.store_rows import StoreRow, describe_store
+from geoprobe.spaces.store_writer import SpaceWriter
+from geoprobe.spaces.stored import StoredSpaces
 
-__all__ = ["SUFFIXES", "Space", "digits", "read_space"]
+__all__ = [
+    "SUFFIXES",
+    "DiskSpaceError",
+    "Space",
+    "SpaceKey",
+    "SpaceStore",
+    "SpaceWriter",
+    "StoreError",
+    "StoreRow",
+    "StoredSpaces",
+    "check_disk",
+    "describe_store",
+    "digits",
+    "estimate_bytes",
+    "read_space",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +16,11 @@ from geoprobe.spaces.directprobe_text import (
     read_label_lines,
     read_label_set,
 )
+from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.numpy_files import NpzArrays, read_npy
 from geoprobe.spaces.safetensors_file import SafetensorsArrays
 from geoprobe.spaces.space import Space
+from geoprobe.spaces.store_layout import LABELS
 from geoprobe.spaces.tables import read_column, read_table
 
 SUFFIXES = (".npz", ".npy", ".safetensors", ".csv", ".tsv", ".txt")
@@ -50,30 +53,35 @@ def read_space(
     Parameters
     ----------
     path : path-like
-        - ``.npz``, ``.safetensors``: named arrays.
+        - ``.npz``, ``.safetensors``: named arrays. A file of a :class:`geoprobe.spaces.SpaceStore`
+          is read too.
         - ``.npy``: the points; they stay on disk until they are used.
         - ``.csv``, ``.tsv``: a table with column names.
         - ``.txt``: embeddings as DirectProbe reads them, one vector a line.
     points : str or sequence of str, optional
-        npz and safetensors: the name of the array of points, ``X`` by default. csv and tsv: the
-        columns of the coordinates, all but that of the labels by default.
+        npz and safetensors: the name of the array of points, ``X`` by default; in a file of a
+        store ``layer_<i>``, the last layer by default. csv and tsv: the columns of the coordinates,
+        all but that of the labels by default.
     labels : str or path-like, optional
-        npz and safetensors: the name of the array of labels, ``y`` by default, or else a file of
-        labels. npy and txt: a file of labels, always needed. csv and tsv: the column of the
-        labels, ``column`` by default. A file of labels is ``.npy``; ``.txt``, with one label a
-        line or DirectProbe's entities; or ``.csv`` or ``.tsv``, with the labels in ``column``.
+        npz and safetensors: the name of the array of labels, ``y`` by default (``labels`` in a file
+        of a store), or else a file of labels. npy and txt: a file of labels, always needed. csv and
+        tsv: the column of the labels, ``column`` by default. A file of labels is ``.npy``;
+        ``.txt``, with one label a line or DirectProbe's entities; or ``.csv`` or ``.tsv``, with the
+        labels in ``column``.
     column : str
         The column of the labels in a table.
     label_set : path-like, optional
         A file with the labels that may occur, one a line; others are then refused.
     name : str, optional
-        What to call the space; the name of the file without its ending by default.
+        What to call the space; by default what a file of a store is of, or else the name of the
+        file without its ending.
 
     Returns
     -------
     Space
         With its ``test`` part where an npz or safetensors file holds two more arrays with the same
-        names and ``_test`` behind them.
+        names and ``_test`` behind them, or where beside ``train.safetensors`` of a store there is
+        ``test.safetensors`` with the same layer.
 
     Raises
     ------
@@ -82,7 +90,6 @@ def read_space(
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    name = path.stem if name is None else name
     if suffix in _PICKLE_SUFFIXES:
         raise FormatError(
             f"files ending in {path.suffix} may hold pickled objects, which geoprobe never "
@@ -94,11 +101,17 @@ def read_space(
             f"the name ends in {path.suffix!r}, but one of {', '.join(SUFFIXES)} is expected.", path
         )
     test: Space | None = None
-    if suffix in (".npz", ".safetensors"):
-        arrays: _Arrays = NpzArrays(path) if suffix == ".npz" else SafetensorsArrays(path)
+    title = path.stem
+    if suffix == ".safetensors" and (stored := SafetensorsArrays(path)).key is not None:
+        at = stored.last_layer_name if points is None else _array_name(points)
+        found, y = _named(stored, at, LABELS if labels is None else labels, column)
+        title = _stored_title(stored.key, at)
+        test = _test_beside(stored, at) if labels in (None, LABELS) else None
+    elif suffix in (".npz", ".safetensors"):
+        arrays: _Arrays = NpzArrays(path) if suffix == ".npz" else stored
         at = _array_name(points)
         found, y = _named(arrays, at, "y" if labels is None else labels, column)
-        test = _test_part(arrays, at, labels, name)
+        test = _test_part(arrays, at, labels, title if name is None else name)
     elif suffix in (".csv", ".tsv"):
         columns = [points] if isinstance(points, str) else points
         found, y = read_table(path, label=_text(labels, column), points=columns)
@@ -111,7 +124,7 @@ def read_space(
         y = _label_file(path, labels, column)
     if label_set is not None:
         _check_labels(y, label_set, path)
-    return _space(found, y, name, path, test)
+    return _space(found, y, title if name is None else name, path, test)
 
 
 def _space(
@@ -173,6 +186,22 @@ def _test_part(
     if at_points not in arrays.names or at_labels not in arrays.names:
         return None
     return _space(arrays.read(at_points), arrays.read(at_labels), f"{name}_test", arrays.path, None)
+
+
+def _test_beside(arrays: SafetensorsArrays, points: str) -> Space | None:
+    """Return the same layer of the test split, which a store keeps beside the train split."""
+    beside = arrays.path.with_name("test.safetensors")
+    if arrays.key is None or arrays.path.name != "train.safetensors" or not beside.is_file():
+        return None
+    test = SafetensorsArrays(beside)
+    if test.key != replace(arrays.key, split="test") or points not in test.names:
+        return None
+    found, y = _named(test, points, LABELS, "")
+    return _space(found, y, _stored_title(test.key, points), beside, None)
+
+
+def _stored_title(key: SpaceKey, points: str) -> str:
+    return f"{key} {points.replace('_', ' ')}"
 
 
 def _label_file(path: Path, labels: str | os.PathLike[str] | None, column: str) -> NDArray[Any]:

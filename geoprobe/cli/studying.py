@@ -1,0 +1,141 @@
+"""The commands of whole studies: study, report, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoprobe.cli.app import app
+from geoprobe.cli.terminal import FAILED, clean, say_json, say_table
+
+if TYPE_CHECKING:
+    from geoprobe.studies import Outcome, Plan
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.toml", help="The plan of the study.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder of the study (default: called after the plan)."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Cells to measure at the same time (default: all processors).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+study = typer.Typer(help="Many spaces by one plan.", no_args_is_help=True)
+app.add_typer(study, name="study")
+
+
+@study.command("run")
+@clean
+def study_run(
+    plan: PlanFile,
+    *,
+    out: Folder = None,
+    workers: Workers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Run a study, or go on with it where it was interrupted, and write its report."""
+    from geoprobe.studies import read_plan
+
+    planned = read_plan(plan)
+    folder = _folder(plan, out)
+    if dry_run:
+        from geoprobe.studies.estimate import estimate
+
+        expected = estimate(planned, folder)
+        say_table(f"Study {planned.name}", ("work", "pieces ", "done ", "time "), expected.rows)
+        print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
+        return
+    _run(planned, folder, workers)
+
+
+@study.command("status")
+@clean
+def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -> None:
+    """Show how much of a study is done."""
+    from geoprobe.studies import StudyFolder, read_plan
+    from geoprobe.studies import study_status as status_of
+
+    status = status_of(read_plan(plan), StudyFolder(_folder(plan, out)))
+    if as_json:
+        say_json({"complete": status.complete, "rows": status.rows, "missing": status.missing})
+        return
+    rows = [(kind, str(done), str(total)) for kind, done, total in status.rows]
+    say_table("Work done", ("work", "done ", "of "), rows)
+    for line in status.missing[:10]:
+        print(f"To do: {line}")
+    if len(status.missing) > 10:
+        print(f"and {len(status.missing) - 10} more")
+
+
+@app.command()
+@clean
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+) -> None:
+    """Write the report of a study again from what has been computed."""
+    _report(folder)
+
+
+@app.command()
+@clean
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the study.")] = Path("geoprobe-demo"),
+    workers: Workers = None,
+) -> None:
+    """Tell the whole story on built-in text, offline: fine-tune a small BERT and look inside.
+
+    Run again, it goes on where it was interrupted.
+    """
+    from geoprobe.studies.demo import demo_plan
+
+    _run(demo_plan(), out, workers)
+
+
+def _run(plan: Plan, folder: Path, workers: int | None) -> None:
+    from geoprobe.cli.console import show_progress
+    from geoprobe.studies import run_study
+
+    with show_progress() as progress:
+        outcome = run_study(plan, folder, n_workers=workers, progress=progress)
+    _say_outcome(outcome)
+    _report(folder)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _say_outcome(outcome: Outcome) -> None:
+    kinds = dict.fromkeys((*outcome.found, *outcome.done))
+    rows = [
+        (kind, str(outcome.done.get(kind, 0)), str(outcome.found.get(kind, 0))) for kind in kinds
+    ]
+    say_table("Work", ("work", "done now ", "done before "), rows)
+    for name, reason in outcome.failed.items():
+        print(f"Not done: {name}: {reason}")
+
+
+def _report(folder: Path) -> None:
+    from geoprobe.cli.console import show_progress
+    from geoprobe.report import write_report
+    from geoprobe.report.summary import headlines
+    from geoprobe.studies import StudyFolder
+    from geoprobe.studies.gathering import gather
+
+    study_folder = StudyFolder(folder)
+    gathered = gather(study_folder)
+    with show_progress() as progress:
+        path = write_report(
+            gathered, study_folder.report, figures=study_folder.figures, progress=progress
+        )
+    for told in headlines(gathered):
+        say_table(*told)
+    print(f"\nReport: {path}\nFigures and their numbers: {study_folder.figures}")
+
+
+def _folder(plan: Path, out: Path | None) -> Path:
+    return plan.with_suffix("") if out is None else out

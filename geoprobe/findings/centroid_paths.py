@@ -1,0 +1,217 @@
+"""The paths of the centroids of the closest labels during fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import Geometry
+from geoprobe.findings.label_pairs import Reduce, label_distances
+from geoprobe.findings.planes import axis_names, plane
+from geoprobe.findings.style import describe, legend, line_style, new_axes, note
+from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+
+
+class PathRow(NamedTuple):
+    """One centroid at one step, in the plane of its layer and seed."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int
+    layer: int
+    step: int
+    label: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, eq=False)
+class CentroidPaths(Finding):
+    """Centroids of a few close labels on their way (ACL 2022, section 4.3).
+
+    All steps of one layer and seed share one plane: the first two principal components of all
+    centroids drawn. Planes of different layers or seeds have nothing in common.
+
+    Attributes
+    ----------
+    rows : tuple of PathRow
+    labels : tuple of str
+    explained : dict of (int, int) to (float, float)
+        By layer and seed, the share of the variance along x and y. Where the sum is far below 1,
+        the figure hides most of the movement.
+    notes : tuple of str
+    """
+
+    rows: tuple[PathRow, ...]
+    labels: tuple[str, ...]
+    explained: dict[tuple[int, int], tuple[float, float]]
+    notes: tuple[str, ...]
+
+    row_type = PathRow
+    keys = ("task", "model", "tuned_on", "layer", "step", "label")
+    # Coordinates of different planes have no mean.
+    values = ()
+
+    def plot(self, ax: Any = None, layer: int | None = None, seed: int | None = None) -> Any:
+        """Draw the paths; the last step is the large marker.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            For one panel: the layer has to be named unless there is only one.
+        layer : int, optional
+            All layers side by side by default.
+        seed : int, optional
+            The smallest by default.
+        """
+        seed = min(s for _, s in self.explained) if seed is None else seed
+        panels = sorted(n for n, s in self.explained if s == seed and layer in (None, n))
+        if not panels or (ax is not None and len(panels) > 1):
+            there = ", ".join(f"layer {n} of seed {s}" for n, s in self.explained)
+            raise InputError(f"one panel has to be named among: {there}.")
+        if ax is None:
+            figure, axes = new_axes(len(panels))
+        else:
+            figure, axes = ax.figure, [ax]
+        for panel, number in zip(axes, panels, strict=True):
+            self._draw(panel, number, seed)
+        return figure
+
+    def _draw(self, ax: Any, layer: int, seed: int) -> None:
+        reach = max(
+            max(abs(r.x), abs(r.y)) for r in self.rows if (r.layer, r.seed) == (layer, seed)
+        )
+        for k, label in enumerate(self.labels):
+            path = [r for r in self.rows if (r.layer, r.seed, r.label) == (layer, seed, label)]
+            style = line_style(k)
+            x, y = [row.x for row in path], [row.y for row in path]
+            ax.plot(x, y, label=label if not label.startswith("_") else f" {label}", **style)
+            ax.plot(x[-1:], y[-1:], style["marker"], color=style["color"], markersize=9)
+            # Written twice at one place, the two steps would cover each other.
+            still = np.hypot(x[-1] - x[0], y[-1] - y[0]) <= 1e-6 * reach
+            for row in path[-1:] if still else (path[0], path[-1]):
+                note(ax, row.x, row.y, str(row.step), xytext=(5, 5), textcoords="offset points")
+        across, up = axis_names(self.explained[layer, seed])
+        row = self.rows[0]
+        describe(
+            ax,
+            title=f"{row.task}, {row.model} tuned on {row.tuned_on}, layer {layer}",
+            x=across,
+            y=up,
+        )
+        ax.set_aspect("equal", adjustable="datalim")
+        legend(ax)
+
+
+def follow_centroids(
+    runs: Sequence[Trajectory],
+    *,
+    n_labels: int = 3,
+    labels: Sequence[str] | None = None,
+    layers: Sequence[int] | None = None,
+    reduce: Reduce = "mean",
+    min_cluster_size: int = 1,
+) -> CentroidPaths:
+    """Follow the centroids of the closest labels in the first and the last layer.
+
+    The closest labels are those of the original space of the last layer: the closest pair, then
+    always the label that is closest to one already taken.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        Of one task, model and fine-tuning; any layers and seeds.
+    n_labels : int, default=3
+    labels : sequence of str, optional
+        These instead of the closest.
+    layers : sequence of int, optional
+        These instead of the first and the last that there are.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`, for choosing labels.
+
+    Returns
+    -------
+    CentroidPaths
+
+    Raises
+    ------
+    InputError
+        If the labels or layers are not there, or a trajectory has a single step.
+    """
+    task, model, tuned_on = one_family(runs)
+    there = sorted({run.layer for run in runs})
+    wanted = {there[0], there[-1]} if layers is None else set(layers)
+    if not wanted <= set(there):
+        raise InputError(f"layers {sorted(wanted)} were asked for, but there are {there}.")
+    if labels is None:
+        top = next(run for run in runs if run.layer == there[-1])
+        options: dict[str, Any] = {"reduce": reduce, "min_cluster_size": min_cluster_size}
+        labels = closest_labels(top.original, n_labels, **options)
+    rows: list[PathRow] = []
+    explained = {}
+    for run in runs:
+        if run.layer not in wanted:
+            continue
+        need_steps(run)
+        centroids = np.concatenate([_centroids(g, labels) for g in run.geometries])
+        seen = plane(centroids)
+        explained[run.layer, run.seed] = seen.explained
+        moments = [(step, label) for step in run.steps for label in labels]
+        for (step, label), (x, y) in zip(moments, seen.points.tolist(), strict=True):
+            rows.append(PathRow(task, model, tuned_on, run.seed, run.layer, step, label, x, y))
+    return CentroidPaths(tuple(rows), tuple(labels), explained, ())
+
+
+def closest_labels(
+    geometry: Geometry, n_labels: int, *, reduce: Reduce = "mean", min_cluster_size: int = 1
+) -> tuple[str, ...]:
+    """Choose the closest pair of labels, then always the label closest to one already chosen.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    n_labels : int
+        At least 2; all labels if there are fewer.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of choice; of equally close labels the first comes first.
+
+    Raises
+    ------
+    InputError
+        If fewer than two labels have a distance.
+    """
+    if n_labels < 2:
+        raise InputError(f"n_labels is at least 2, but it is {n_labels!r}.")
+    found = label_distances(geometry, reduce=reduce, min_cluster_size=min_cluster_size)
+    matrix = np.where(np.isnan(found.matrix), np.inf, found.matrix)
+    if not np.isfinite(matrix).any():
+        raise InputError(f"{geometry.cell}: no two labels have a distance.")
+    chosen = [int(k) for k in np.unravel_index(np.argmin(matrix), matrix.shape)]
+    while len(chosen) < min(n_labels, geometry.n_labels):
+        reach = matrix[chosen].min(axis=0)
+        reach[chosen] = np.inf
+        if not np.isfinite(reach).any():
+            break
+        chosen.append(int(np.argmin(reach)))
+    return tuple(geometry.labels[k] for k in chosen)
+
+
+def _centroids(geometry: Geometry, labels: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    missing = [name for name in labels if name not in geometry.labels]
+    if missing:
+        raise InputError(
+            f"{geometry.cell}: no label {', '.join(missing)}; the labels are "
+            f"{', '.join(geometry.labels)}."
+        )
+    return geometry.centroids[[geometry.labels.index(name) for name in labels]]

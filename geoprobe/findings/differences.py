@@ -1,0 +1,194 @@
+"""The directions in which fine-tuning moves the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import FloatArray
+from geoprobe.findings.movement import displacements
+from geoprobe.findings.planes import axis_names, plane
+from geoprobe.findings.style import BEFORE, INK, describe, new_axes, note
+from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+
+
+class DifferenceRow(NamedTuple):
+    """One label's difference vector in the plane of its layer and seed."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int
+    layer: int
+    step: int
+    label: str
+    x: float
+    y: float
+    length: float
+
+
+@dataclass(frozen=True, eq=False)
+class Differences(Finding):
+    """Difference vectors of the centroids, last step less original (ACL 2022, section 4.5).
+
+    Where all arrows point the same way, the layer moved as a whole; where they point apart, the
+    labels were pushed away from each other, as higher layers usually do.
+
+    Attributes
+    ----------
+    rows : tuple of DifferenceRow
+        Coordinates in the first two principal components of the vectors of one layer and seed;
+        ``length`` is that of the whole vector.
+    origins : dict of (int, int) to (float, float)
+        By layer and seed, where a label that did not move would be: the components are centred
+        on the mean vector.
+    explained : dict of (int, int) to (float, float)
+        By layer and seed, the share of the variance along x and y.
+    mean_cosine : dict of (int, int) to float
+        Mean cosine between the vectors of two labels: 1 where all move the same way. NaN where a
+        label did not move.
+    notes : tuple of str
+    """
+
+    rows: tuple[DifferenceRow, ...]
+    origins: dict[tuple[int, int], tuple[float, float]]
+    explained: dict[tuple[int, int], tuple[float, float]]
+    mean_cosine: dict[tuple[int, int], float]
+    notes: tuple[str, ...]
+
+    row_type = DifferenceRow
+    keys = ("task", "model", "tuned_on", "layer", "step", "label")
+    values = ("length",)
+
+    def plot(
+        self,
+        ax: Any = None,
+        layer: int | None = None,
+        seed: int | None = None,
+        names: bool | None = None,
+    ) -> Any:
+        """Draw the vectors as arrows from where no movement would be.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            For one panel: the layer has to be named unless there is only one.
+        layer : int, optional
+            All layers side by side by default.
+        seed : int, optional
+            The smallest by default.
+        names : bool, optional
+            Whether to write the labels; by default those of the six longest arrows.
+        """
+        seed = min(s for _, s in self.explained) if seed is None else seed
+        panels = sorted(n for n, s in self.explained if s == seed and layer in (None, n))
+        if not panels or (ax is not None and len(panels) > 1):
+            there = ", ".join(f"layer {n} of seed {s}" for n, s in self.explained)
+            raise InputError(f"one panel has to be named among: {there}.")
+        if ax is None:
+            figure, axes = new_axes(len(panels))
+        else:
+            figure, axes = ax.figure, [ax]
+        for panel, number in zip(axes, panels, strict=True):
+            self._draw(panel, number, seed, names)
+        return figure
+
+    def _draw(self, ax: Any, layer: int, seed: int, names: bool | None) -> None:
+        rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
+        start = np.array(self.origins[layer, seed])
+        ends = np.array([(row.x, row.y) for row in rows])
+        away = ends - start
+        ax.quiver(
+            *np.broadcast_to(start, away.shape).T, *away.T, angles="xy", scale_units="xy", scale=1,
+            color=BEFORE, alpha=0.8, width=0.005,
+        )  # fmt: skip
+        # Arrows do not widen the axes; their ends do.
+        ax.plot(*np.vstack([ends, start]).T, linestyle="none")
+        ax.plot(*start, "+", color=INK, markersize=10)
+        longest = np.argsort(-np.linalg.norm(away, axis=1), kind="stable")
+        shown = {None: longest[:6], True: longest, False: longest[:0]}[names]
+        # Names of labels that lie on one point would cover each other.
+        shown = shown[np.array([rows[k].length > 0 for k in shown], dtype=bool)]
+        for k in shown.tolist():
+            note(ax, rows[k].x, rows[k].y, rows[k].label, xytext=(2, 2), textcoords="offset points")
+        across, up = axis_names(self.explained[layer, seed])
+        cosine = self.mean_cosine[layer, seed]
+        moved = any(row.length > 0 for row in rows)
+        if not moved:
+            what = "no label moved"
+        elif np.isnan(cosine):
+            what = "some labels did not move"
+        else:
+            what = f"mean cosine {cosine:.2f}"
+        describe(
+            ax,
+            title=f"layer {layer}: {what}",
+            x=across,
+            y=up,
+        )
+        ax.set_aspect("equal", adjustable="datalim")
+
+
+def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
+    """Look at the vectors from original to final centroids, in two dimensions per layer.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        Of one task, model and fine-tuning; any layers and seeds.
+
+    Returns
+    -------
+    Differences
+
+    Raises
+    ------
+    InputError
+        If an original space is missing, a trajectory has a single step, or fewer than two labels
+        are in both spaces.
+    """
+    task, model, tuned_on = one_family(runs)
+    rows: list[DifferenceRow] = []
+    notes: list[str] = []
+    origins, explained, cosines = {}, {}, {}
+    for run in runs:
+        need_steps(run)
+        match, vectors = displacements(run.original, run.last)
+        for when, names in (("before", match.only_in_first), ("after", match.only_in_second)):
+            if names:
+                notes.append(f"{run}: labels only {when}: {', '.join(names)}.")
+        seen = plane(vectors)
+        key = (run.layer, run.seed)
+        origins[key] = (float(seen.origin[0]), float(seen.origin[1]))
+        explained[key] = seen.explained
+        cosines[key] = mean_cosine(vectors)
+        lengths = np.linalg.norm(vectors, axis=1).tolist()
+        for label, (x, y), length in zip(match.common, seen.points.tolist(), lengths, strict=True):
+            rows.append(
+                DifferenceRow(
+                    task, model, tuned_on, run.seed, run.layer, run.last.cell.step, label, x, y,
+                    length,
+                )
+            )  # fmt: skip
+    return Differences(tuple(rows), origins, explained, cosines, tuple(notes))
+
+
+def mean_cosine(vectors: FloatArray) -> float:
+    """Return the mean cosine over all pairs of vectors; NaN where one of them is zero.
+
+    Parameters
+    ----------
+    vectors : ndarray of float64, shape (n_vectors, n_dims)
+        At least two.
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    if np.any(lengths == 0.0):
+        return float("nan")
+    n = len(vectors)
+    total = np.sum((vectors / lengths[:, None]).sum(axis=0) ** 2)
+    return float((total - n) / (n * (n - 1)))

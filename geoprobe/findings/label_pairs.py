@@ -1,0 +1,176 @@
+"""Distances of labels, and labels of two spaces matched by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.geometry import FloatArray, Geometry, PairBounds
+from geoprobe.label_table import label_table
+
+Reduce = Literal["mean", "minimum", "hull"]
+
+
+class LabelMatch(NamedTuple):
+    """Labels of two spaces, matched by name; each in the order of its space."""
+
+    common: tuple[str, ...]
+    only_in_first: tuple[str, ...]
+    only_in_second: tuple[str, ...]
+
+
+def match_labels(first: Sequence[str], second: Sequence[str]) -> LabelMatch:
+    """Match labels by name.
+
+    Parameters
+    ----------
+    first, second : sequence of str
+
+    Returns
+    -------
+    LabelMatch
+    """
+    in_first, in_second = set(first), set(second)
+    return LabelMatch(
+        common=tuple(name for name in first if name in in_second),
+        only_in_first=tuple(name for name in first if name not in in_second),
+        only_in_second=tuple(name for name in second if name not in in_first),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelDistances:
+    """Distances of all pairs of labels of one space.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    matrix : ndarray of float64, shape (n_labels, n_labels)
+        Symmetric; NaN on the diagonal and where a label has no cluster large enough.
+    left_out : tuple of str
+        Labels without a cluster of ``min_cluster_size`` points.
+    reduce : str
+    min_cluster_size : int
+    """
+
+    labels: tuple[str, ...]
+    matrix: FloatArray
+    left_out: tuple[str, ...]
+    reduce: Reduce
+    min_cluster_size: int
+
+    def vector(self, labels: Sequence[str]) -> FloatArray:
+        """Return the distance vector of some labels (ACL 2022, section 2).
+
+        Parameters
+        ----------
+        labels : sequence of str
+            All of them in this space.
+
+        Returns
+        -------
+        ndarray of float64, shape (n * (n - 1) / 2,)
+            Pairs in the lexicographic order of ``labels``.
+        """
+        position = {name: k for k, name in enumerate(self.labels)}
+        rows = np.array([position[name] for name in labels], dtype=np.int64)
+        first, second = np.triu_indices(len(rows), 1)
+        return np.asarray(self.matrix[rows[first], rows[second]], dtype=np.float64)
+
+    def minimum(self) -> tuple[FloatArray, tuple[str, ...]]:
+        """Return each label's smallest distance to the others, and the label it has it to.
+
+        Returns
+        -------
+        distance : ndarray of float64, shape (n_labels,)
+            NaN for labels left out.
+        nearest : tuple of str
+            The first such label of several; empty text for labels left out.
+        """
+        reachable = np.where(np.isnan(self.matrix), np.inf, self.matrix)
+        nearest = reachable.argmin(axis=1)
+        distance = reachable[np.arange(len(nearest)), nearest]
+        found = np.isfinite(distance)
+        names = tuple(
+            self.labels[k] if here else ""
+            for k, here in zip(nearest.tolist(), found.tolist(), strict=True)
+        )
+        return np.where(found, distance, np.nan), names
+
+
+def label_distances(
+    geometry: Geometry, *, reduce: Reduce = "mean", min_cluster_size: int = 1
+) -> LabelDistances:
+    """Gather the distances of labels from those of their clusters.
+
+    In a linear space every label is one cluster and all three ways agree.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    reduce : {"mean", "minimum", "hull"}, default="mean"
+        What the distance of labels of several clusters is: the mean over all pairs of clusters
+        (as in the code of Zhou & Srikumar 2022), the smallest of them, or the distance of the
+        hulls of the whole labels, which is 0 where they overlap.
+    min_cluster_size : int, default=1
+        Clusters of fewer points are left out (Zhou & Srikumar leave out those of five points or
+        fewer: 6). Labels left without a cluster are listed. Not for ``"hull"``.
+
+    Returns
+    -------
+    LabelDistances
+
+    Raises
+    ------
+    InputError
+        If an option is unknown, or the clusters were not measured.
+    """
+    if reduce not in get_args(Reduce):
+        raise InputError(f"reduce is one of {', '.join(get_args(Reduce))}, but it is {reduce!r}.")
+    if min_cluster_size < 1:
+        raise InputError(f"min_cluster_size is at least 1, but it is {min_cluster_size!r}.")
+    if reduce == "hull" and min_cluster_size > 1:
+        raise InputError(
+            "min_cluster_size leaves clusters out, but reduce='hull' measures whole labels; "
+            "choose 'mean' or 'minimum'."
+        )
+    if reduce == "hull":
+        left_out: tuple[str, ...] = ()
+        matrix = _square(geometry.n_labels, geometry.hulls, geometry.hulls.distance)
+    else:
+        matrix, kept = _from_clusters(geometry, reduce, min_cluster_size)
+        left_out = tuple(name for k, name in enumerate(geometry.labels) if k not in kept)
+    return LabelDistances(geometry.labels, matrix, left_out, reduce, min_cluster_size)
+
+
+def _square(n_labels: int, pairs: PairBounds, distance: FloatArray) -> FloatArray:
+    matrix = np.full((n_labels, n_labels), np.nan)
+    matrix[pairs.first, pairs.second] = distance
+    matrix[pairs.second, pairs.first] = distance
+    return matrix
+
+
+def _from_clusters(
+    geometry: Geometry, reduce: Reduce, min_cluster_size: int
+) -> tuple[FloatArray, set[int]]:
+    """Gather by label what clusters are large enough; also return the labels that have some."""
+    clusters = geometry.need_clusters()
+    large = clusters.size >= min_cluster_size
+    pairs = clusters.distances
+    rows = large[pairs.first] & large[pairs.second]
+    table = label_table(
+        clusters.label[pairs.first[rows]],
+        clusters.label[pairs.second[rows]],
+        pairs.lower[rows],
+        pairs.upper[rows],
+        pairs.distance[rows],
+    )
+    value = table.mean if reduce == "mean" else table.upper
+    matrix = np.full((geometry.n_labels, geometry.n_labels), np.nan)
+    matrix[table.first, table.second] = value
+    matrix[table.second, table.first] = value
+    return matrix, set(clusters.label[large].tolist())

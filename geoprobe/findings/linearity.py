@@ -1,0 +1,138 @@
+"""Linearity: whether every two labels can be told apart by a hyperplane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import Geometry
+from geoprobe.findings.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.hulls.results import Status
+
+
+class LinearityRow(NamedTuple):
+    """One measured space."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int | None
+    step: int
+    layer: int
+    n_units: int
+    n_labels: int
+    n_clusters: int
+    clusters_per_label: float
+    is_linear: bool
+    overlapping_pairs: int
+    contradictory_points: int
+
+
+@dataclass(frozen=True, eq=False)
+class Linearity(Finding):
+    """Labels, clusters and whether a space is linear (ACL 2022, section 4.2).
+
+    As many clusters as labels: a hyperplane lies between every two labels. More: some label falls
+    apart into clusters with other labels in between, and the more clusters, the less a linear
+    classifier can do.
+
+    Attributes
+    ----------
+    rows : tuple of LinearityRow
+        ``overlapping_pairs`` counts pairs of whole labels whose hulls meet;
+        ``contradictory_points`` those that coincide with a point of another label and can be told
+        apart by no classifier.
+    notes : tuple of str
+    """
+
+    rows: tuple[LinearityRow, ...]
+    notes: tuple[str, ...]
+
+    row_type = LinearityRow
+    keys = ("task", "model", "tuned_on", "step", "layer")
+    values = ("n_clusters", "clusters_per_label", "overlapping_pairs", "contradictory_points")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw clusters per label for every task, model and layer, before and after.
+
+        After is the last step of tuning on the same task; other rows are in the table only.
+        """
+        columns = self.over_seeds()
+        last = max(columns["layer"], default=0)
+        several = len(set(columns["layer"])) > 1
+        names = list(
+            dict.fromkeys(zip(columns["task"], columns["model"], columns["layer"], strict=True))
+        )
+        figure, ax = one_axes(ax, height=1.4 + 0.3 * len(names))
+        final = _final_rows(columns)
+        for tuned, colour, marker, text in (
+            (False, BEFORE, "o", "as published"),
+            (True, AFTER, "s", "fine-tuned"),
+        ):
+            rows = [
+                k for k in final if columns["tuned_on"][k] == (columns["task"][k] if tuned else "")
+            ]
+            where = [
+                names.index((columns["task"][k], columns["model"][k], columns["layer"][k]))
+                + (0.12 if tuned else -0.12)
+                for k in rows
+            ]
+            mean = [columns["clusters_per_label_mean"][k] for k in rows]
+            ax.plot(mean, where, marker, color=colour, label=text, linestyle="none")
+        shown = [f"{t} {m} layer {n}" if several or last else f"{t} {m}" for t, m, n in names]
+        ax.set_yticks(range(len(names)), shown, parse_math=False)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        if max(columns["clusters_per_label_mean"], default=1.0) > 10:
+            ax.set_xscale("log")
+        describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
+        legend(ax)
+        return figure
+
+
+def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
+    """Count labels and clusters of every space.
+
+    Parameters
+    ----------
+    geometries : iterable of Geometry
+        Spaces that are not linear and were measured without clusters are noted and not listed.
+
+    Returns
+    -------
+    Linearity
+    """
+    rows, notes = [], []
+    for g in sorted(geometries, key=lambda g: g.cell.order):
+        if g.clusters is None:
+            notes.append(f"{g.cell}: not linear; its clusters were not measured.")
+            continue
+        rows.append(
+            LinearityRow(
+                task=g.cell.task,
+                model=g.cell.model,
+                tuned_on=g.cell.tuned_on or "",
+                seed=g.cell.seed,
+                step=g.cell.step,
+                layer=g.cell.layer,
+                n_units=g.n_units,
+                n_labels=g.n_labels,
+                n_clusters=g.n_clusters,
+                clusters_per_label=g.n_clusters / g.n_labels,
+                is_linear=g.is_linear,
+                overlapping_pairs=int((g.hulls.status == Status.OVERLAP).sum()),
+                contradictory_points=g.tallies.get("contradictory_points", 0),
+            )
+        )
+    return Linearity(tuple(rows), tuple(notes))
+
+
+def _final_rows(columns: dict[str, list[Any]]) -> list[int]:
+    """Return the rows of the last step of each fine-tuning, and of the models as published."""
+    last: dict[tuple[Any, ...], int] = {}
+    for k, step in enumerate(columns["step"]):
+        key = tuple(columns[name][k] for name in ("task", "model", "tuned_on", "layer"))
+        if key not in last or step >= columns["step"][last[key]]:
+            last[key] = k
+    return sorted(last.values())

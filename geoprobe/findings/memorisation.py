@@ -1,0 +1,264 @@
+"""Memorisation: whether a classifier learns from what fine-tuning has seen already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.cells import Cell
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import FloatArray, IntArray
+from geoprobe.findings.style import AFTER, BEFORE, describe, legend, new_axes
+from geoprobe.spaces import Space
+
+SUBTEST, TEST = "subtest", "test"
+
+
+class Train(Protocol):
+    """Trains a classifier and scores it after every epoch.
+
+    :func:`geoprobe.probes.classifier.learning_curves`, with its options bound, is one.
+    """
+
+    def __call__(self, X: Any, y: Any, evaluate: Mapping[str, tuple[Any, Any]]) -> Any:
+        """Return accuracies by evaluation set, or an object with such ``accuracies``."""
+
+
+def subtrain_split(
+    n_units: int, *, fraction: float = 0.8, seed: int = 0, groups: Any = None
+) -> tuple[IntArray, IntArray]:
+    """Split training units at random into subtrain and subtest.
+
+    Parameters
+    ----------
+    n_units : int
+    fraction : float, default=0.8
+        Share of the units (of the groups, where given) that go to subtrain.
+    seed : int, default=0
+    groups : array-like, shape (n_units,), optional
+        Units of one group, such as a sentence, go to the same side.
+
+    Returns
+    -------
+    subtrain, subtest : ndarray of int64
+        Rows in ascending order, none empty.
+
+    Raises
+    ------
+    InputError
+        If a side would be empty.
+    """
+    of_unit = np.arange(n_units) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if len(of_unit) != n_units:
+        raise InputError(f"{len(of_unit)} groups were given for {n_units} units.")
+    n_groups = int(of_unit.max()) + 1 if n_units else 0
+    n_first = round(fraction * n_groups)
+    if not 0 < n_first < n_groups:
+        raise InputError(
+            f"{n_groups} units or groups cannot be split {fraction:g} to {1 - fraction:g}: a side "
+            f"would be empty."
+        )
+    chosen = np.random.default_rng(seed).permutation(n_groups)[:n_first]
+    inside = np.isin(of_unit, chosen)
+    return np.flatnonzero(inside).astype(np.int64), np.flatnonzero(~inside).astype(np.int64)
+
+
+def subtrain_curves(
+    space: Space,
+    test: Space | None = None,
+    *,
+    train: Train | None = None,
+    fraction: float = 0.8,
+    seed: int = 0,
+    groups: Any = None,
+) -> dict[str, FloatArray]:
+    """Train a fresh classifier on subtrain and follow its accuracy on subtest and test.
+
+    Parameters
+    ----------
+    space : Space
+        The training units; all of them were seen by the fine-tuning, if there was one.
+    test : Space, optional
+        ``space.test`` by default.
+    train : callable, optional
+        As :class:`Train`; the classifier probe's networks by default, which need torch.
+    fraction, seed, groups
+        As in :func:`subtrain_split`. The same seed splits the same units before and after.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n_initialisations, n_epochs)
+        Accuracies under ``"subtest"`` and ``"test"``.
+
+    Raises
+    ------
+    InputError
+        If there is no test space, a side of the split would be empty, or ``train`` answers with
+        something else than accuracies.
+    """
+    test = space.test if test is None else test
+    if test is None:
+        raise InputError(f"{space.name!r} has no test space to compare the subtest with.")
+    if train is None:
+        from geoprobe.probes.classifier import learning_curves
+
+        train = learning_curves
+    first, second = subtrain_split(space.n_points, fraction=fraction, seed=seed, groups=groups)
+    evaluate = {
+        SUBTEST: (space.points[second], space.labels[second]),
+        TEST: (test.points, test.labels),
+    }
+    answer = train(space.points[first], space.labels[first], evaluate)
+    found = getattr(answer, "accuracies", answer)
+    return {part: _curves(found, part, space.name) for part in evaluate}
+
+
+def _curves(found: Mapping[str, Any], part: str, where: object) -> FloatArray:
+    """Return the accuracies of one part as (n_initialisations, n_epochs)."""
+    if part not in found:
+        raise InputError(f"{where}: the curve of {part!r} is missing; there are {sorted(found)}.")
+    curves = np.atleast_2d(np.asarray(found[part], dtype=np.float64))
+    if curves.ndim != 2 or curves.size == 0:
+        raise InputError(
+            f"{where}: the curves of {part!r} have the shape {np.shape(found[part])}; expected "
+            f"(n_initialisations, n_epochs), neither of them 0."
+        )
+    return curves
+
+
+class CurveRow(NamedTuple):
+    """Accuracy on one part of the data after one epoch, over the initialisations."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int | None
+    step: int
+    layer: int
+    part: str
+    epoch: int
+    accuracy: float
+    std: float
+
+
+class GapRow(NamedTuple):
+    """Where the curves of one cell end."""
+
+    cell: Cell
+    subtest: float
+    test: float
+    gap: float
+
+
+@dataclass(frozen=True, eq=False)
+class Memorisation(Finding):
+    """Learning curves on units that fine-tuning saw (subtest) and did not see (test).
+
+    Subtest and test are alike to the classifier: it trains on neither. Before fine-tuning their
+    curves are close. If afterwards the curve of subtest rises at once to the top and that of test
+    stays behind, the fine-tuned model has memorised the training units (ACL 2022, section 4.1).
+
+    Attributes
+    ----------
+    rows : tuple of CurveRow
+        Epochs are counted from 1; ``accuracy`` is the mean over the initialisations and ``std``
+        their sample standard deviation.
+    gaps : tuple of GapRow
+        For each cell the last accuracies, and subtest less test.
+    notes : tuple of str
+    """
+
+    rows: tuple[CurveRow, ...]
+    gaps: tuple[GapRow, ...]
+    notes: tuple[str, ...]
+
+    row_type = CurveRow
+    keys = ("task", "model", "tuned_on", "step", "layer", "part", "epoch")
+    values = ("accuracy", "std")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw one panel a moment: subtest and test over the epochs.
+
+        Bands are a standard deviation wide: over seeds where there are several, otherwise over
+        the initialisations.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Only where there is one panel.
+        """
+        columns = self.over_seeds()
+        moment = ("task", "model", "tuned_on", "step", "layer")
+        of_row = list(zip(*(columns[name] for name in moment), strict=True))
+        panels = list(dict.fromkeys(of_row))
+        if ax is not None and len(panels) != 1:
+            raise InputError(f"there are {len(panels)} panels to draw, which need their own axes.")
+        figure, axes = (ax.figure, [ax]) if ax is not None else new_axes(len(panels))
+        for panel, key in zip(axes, panels, strict=True):
+            for part, colour, dash in ((SUBTEST, BEFORE, "-"), (TEST, AFTER, "--")):
+                rows = [
+                    k for k, other in enumerate(of_row)
+                    if other == key and columns["part"][k] == part
+                ]  # fmt: skip
+                epochs = [columns["epoch"][k] for k in rows]
+                mean = np.array([columns["accuracy_mean"][k] for k in rows])
+                seeds = np.array([columns["accuracy_std"][k] for k in rows])
+                starts = np.array([columns["std_mean"][k] for k in rows])
+                spread = np.where(np.isnan(seeds), starts, seeds)
+                panel.plot(epochs, mean, dash, color=colour, label=part)
+                panel.fill_between(
+                    epochs, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0
+                )
+            when = f"tuned on {key[2]}" if key[2] else "as published"
+            describe(
+                panel,
+                title=f"{key[0]}, {key[1]} {when}, layer {key[4]}",
+                x="epoch of the classifier",
+                y="accuracy (share of units)",
+            )
+            legend(panel)
+        return figure
+
+
+def compare_memorisation(curves: Mapping[Cell, Mapping[str, Any]]) -> Memorisation:
+    """Arrange learning curves of spaces before and after fine-tuning.
+
+    Parameters
+    ----------
+    curves : mapping from Cell to curves
+        As :func:`subtrain_curves` gives them: accuracies under ``"subtest"`` and ``"test"``, of
+        shape (n_initialisations, n_epochs) or (n_epochs,).
+
+    Returns
+    -------
+    Memorisation
+
+    Raises
+    ------
+    InputError
+        If a curve is missing or empty.
+    """
+    rows: list[CurveRow] = []
+    gaps = []
+    for cell in sorted(curves, key=lambda cell: cell.order):
+        ends = {}
+        for part in (SUBTEST, TEST):
+            of_part = _curves(curves[cell], part, cell)
+            mean = of_part.mean(axis=0)
+            spread = of_part.std(axis=0, ddof=1) if len(of_part) > 1 else np.full(len(mean), np.nan)
+            ends[part] = float(mean[-1])
+            for k, (accuracy, std) in enumerate(zip(mean.tolist(), spread.tolist(), strict=True)):
+                rows.append(
+                    CurveRow(
+                        cell.task, cell.model, cell.tuned_on or "", cell.seed, cell.step,
+                        cell.layer, part, k + 1, accuracy, std,
+                    )
+                )  # fmt: skip
+        gaps.append(GapRow(cell, ends[SUBTEST], ends[TEST], ends[SUBTEST] - ends[TEST]))
+    tuned = {cell.tuned_on is not None for cell in curves}
+    notes = () if len(tuned) == 2 else ("There are no curves both before and after fine-tuning.",)
+    return Memorisation(tuple(rows), tuple(gaps), notes)

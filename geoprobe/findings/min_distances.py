@@ -1,0 +1,203 @@
+"""The smallest distance of each label to all others, during fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.cells import Cell
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.intervals import Interval
+from geoprobe.findings.label_pairs import Reduce, label_distances
+from geoprobe.findings.style import describe, legend, line_style, one_axes, step_axis
+from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+
+NAN = float("nan")
+
+
+class MinDistanceRow(NamedTuple):
+    """One label at one step; distances in the units of the points."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int
+    layer: int
+    step: int
+    label: str
+    distance: float
+    nearest: str
+    low: float
+    high: float
+
+
+class Gain(NamedTuple):
+    """How much a label's smallest distance grew from the first to the last step."""
+
+    label: str
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class MinDistances(Finding):
+    """Smallest distances of labels during fine-tuning (ACL 2022, section 4.3).
+
+    Fine-tuning for a task usually pushes labels apart; labels that are confused at the end are
+    often those that gained least.
+
+    Attributes
+    ----------
+    rows : tuple of MinDistanceRow
+        ``nearest`` is the label at that distance; ``low`` and ``high`` are NaN unless intervals
+        were given.
+    gains : dict of int to tuple of Gain
+        By layer, the largest gain first; the mean over seeds.
+    n : int
+        How many labels are picked at either end.
+    notes : tuple of str
+    """
+
+    rows: tuple[MinDistanceRow, ...]
+    gains: dict[int, tuple[Gain, ...]]
+    n: int
+    notes: tuple[str, ...]
+
+    row_type = MinDistanceRow
+    keys = ("task", "model", "tuned_on", "layer", "step", "label")
+    values = ("distance",)
+
+    def most(self, layer: int | None = None) -> tuple[Gain, ...]:
+        """Return the labels that gain most at a layer (the last by default), the most first."""
+        return self.gains[self._layer(layer)][: self.n]
+
+    def least(self, layer: int | None = None) -> tuple[Gain, ...]:
+        """Return the labels that gain least, the least first; none that are among the most."""
+        rest = self.gains[self._layer(layer)][self.n :]
+        return rest[::-1][: self.n]
+
+    def plot(self, ax: Any = None, layer: int | None = None) -> Any:
+        """Draw the labels that gain most (full lines) and least (dashed); bands span seeds.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        layer : int, optional
+            The last one by default.
+        """
+        layer = self._layer(layer)
+        figure, ax = one_axes(ax)
+        columns = self.over_seeds()
+        drawn = [(gain, "-") for gain in self.most(layer)]
+        drawn += [(gain, "--") for gain in self.least(layer)]
+        for k, (gain, dash) in enumerate(drawn):
+            rows = [
+                row
+                for row, name in enumerate(columns["label"])
+                if name == gain.label and columns["layer"][row] == layer
+            ]
+            steps = [columns["step"][row] for row in rows]
+            mean = np.array([columns["distance_mean"][row] for row in rows])
+            spread = np.array([columns["distance_std"][row] for row in rows])
+            style = {**line_style(k), "linestyle": dash}
+            # A label that begins with an underscore would be hidden from the legend.
+            ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
+            ax.fill_between(
+                steps, mean - spread, mean + spread, color=style["color"], alpha=0.15, linewidth=0
+            )
+        step_axis(ax, columns["step"])
+        row = self.rows[0]
+        describe(
+            ax,
+            title=f"{row.task}, {row.model} tuned on {row.tuned_on}, layer {layer}",
+            y="smallest distance to another label",
+        )
+        legend(ax, title="gain and label")
+        return figure
+
+    def _layer(self, layer: int | None) -> int:
+        if layer is None:
+            return max(self.gains)
+        if layer not in self.gains:
+            there = ", ".join(map(str, sorted(self.gains)))
+            raise InputError(f"layer {layer} was not measured; the layers are {there}.")
+        return layer
+
+
+def minimum_distances(
+    runs: Sequence[Trajectory],
+    *,
+    n: int = 3,
+    reduce: Reduce = "mean",
+    min_cluster_size: int = 1,
+    intervals: Mapping[Cell, Mapping[str, Interval]] | None = None,
+) -> MinDistances:
+    """Follow the smallest distance of each label through a fine-tuning.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        Of one task, model and fine-tuning; any layers and seeds.
+    n : int, default=3
+        How many labels to pick that gain most, and that gain least.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`.
+    intervals : mapping from Cell to mapping from label to Interval, optional
+        As :func:`geoprobe.findings.resampled_minimum_distances` gives them.
+
+    Returns
+    -------
+    MinDistances
+
+    Raises
+    ------
+    InputError
+        If a trajectory has a single step.
+    """
+    if n < 1:
+        raise InputError(f"n is at least 1, but it is {n!r}.")
+    task, model, tuned_on = one_family(runs)
+    rows: list[MinDistanceRow] = []
+    gains: dict[int, dict[str, list[float]]] = {}
+    notes: dict[str, None] = {}
+    for run in runs:
+        need_steps(run)
+        ends: list[dict[str, float]] = []
+        for g in run.geometries:
+            found = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
+            distance, nearest = found.minimum()
+            ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
+            of_cell = (intervals or {}).get(g.cell, {})
+            for label, value, other in zip(g.labels, distance.tolist(), nearest, strict=True):
+                low, high = of_cell[label][1:3] if label in of_cell else (NAN, NAN)
+                rows.append(
+                    MinDistanceRow(
+                        task, model, tuned_on, run.seed, run.layer, g.cell.step, label, value,
+                        other, low, high,
+                    )
+                )  # fmt: skip
+            if found.left_out:
+                notes[f"{g.cell}: left out for small clusters: {', '.join(found.left_out)}."] = None
+        for label in {**ends[0], **ends[-1]}:
+            change = ends[-1].get(label, NAN) - ends[0].get(label, NAN)
+            gains.setdefault(run.layer, {}).setdefault(label, []).append(change)
+    return MinDistances(tuple(rows), _rank(gains, notes), n, tuple(notes))
+
+
+def _rank(
+    gains: dict[int, dict[str, list[float]]], notes: dict[str, None]
+) -> dict[int, tuple[Gain, ...]]:
+    """Average gains over seeds and sort them; labels without a gain are noted."""
+    ranked = {}
+    for layer, of_label in sorted(gains.items()):
+        means = [Gain(label, float(np.mean(changes))) for label, changes in of_label.items()]
+        without = [gain.label for gain in means if np.isnan(gain.gain)]
+        if without:
+            names = ", ".join(without)
+            notes[f"layer {layer}: without a distance at both ends, not ranked: {names}."] = None
+        known = [gain for gain in means if not np.isnan(gain.gain)]
+        ranked[layer] = tuple(sorted(known, key=lambda gain: (-gain.gain, gain.label)))
+    return ranked

@@ -1,0 +1,212 @@
+"""Performance before and after fine-tuning, and how alike training and test space are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.errors import InputError
+from geoprobe.findings.bootstrap import accuracy_interval
+from geoprobe.findings.cells import Cell
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import Geometry
+from geoprobe.findings.label_pairs import Reduce
+from geoprobe.findings.similarity import spatial_similarity
+from geoprobe.findings.style import AFTER, BEFORE, describe, legend, one_axes
+
+NAN = float("nan")
+
+
+class PerformanceRow(NamedTuple):
+    """One model at one moment; accuracies are shares of the test units."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int | None
+    step: int
+    layer: int
+    directprobe: float
+    directprobe_low: float
+    directprobe_high: float
+    classifier: float
+    classifier_std: float
+    head: float
+    similarity: float
+    n_pairs: int
+    undefined: str
+
+
+@dataclass(frozen=True, eq=False)
+class Performance(Finding):
+    """Accuracies, and the spatial similarity of training and test space (ACL 2022, section 4.1).
+
+    Fine-tuning usually raises the accuracy and lowers the similarity: the model arranges the
+    training units in a way that the test units follow less well.
+
+    Attributes
+    ----------
+    rows : tuple of PerformanceRow
+        ``tuned_on`` is empty for the model as published. ``directprobe`` is the accuracy of the
+        nearest cluster with a bootstrap interval; ``classifier`` the mean over the scores given,
+        with their sample standard deviation; ``head`` the fine-tuned head's own accuracy.
+    notes : tuple of str
+    """
+
+    rows: tuple[PerformanceRow, ...]
+    notes: tuple[str, ...]
+
+    row_type = PerformanceRow
+    keys = ("task", "model", "tuned_on", "step", "layer")
+    values = ("directprobe", "classifier", "head", "similarity")
+
+    def plot(self, ax: Any = None, measure: str = "directprobe") -> Any:
+        """Draw one measure for every task and model, before and after; bars span the seeds.
+
+        Models tuned on another task are in the table only.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        measure : {"directprobe", "classifier", "head", "similarity"}
+        """
+        if measure not in self.values:
+            raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
+        columns = self.over_seeds()
+        names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
+        figure, ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        for tuned, colour, marker, text in (
+            (False, BEFORE, "o", "as published"),
+            (True, AFTER, "s", "fine-tuned"),
+        ):
+            rows = [
+                k
+                for k, on in enumerate(columns["tuned_on"])
+                if on == (columns["task"][k] if tuned else "")
+            ]
+            where = [
+                names.index((columns["task"][k], columns["model"][k])) + (0.12 if tuned else -0.12)
+                for k in rows
+            ]
+            mean = [columns[f"{measure}_mean"][k] for k in rows]
+            spread = np.nan_to_num([columns[f"{measure}_std"][k] for k in rows])
+            ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
+        ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        x = "Pearson correlation" if measure == "similarity" else "accuracy (share of test units)"
+        title = {
+            "directprobe": "DirectProbe on the test units",
+            "classifier": "Classifier probe on the test units",
+            "head": "Fine-tuned head on the test units",
+            "similarity": "Spatial similarity of training and test space",
+        }[measure]
+        describe(ax, title=title, x=x)
+        legend(ax)
+        return figure
+
+
+def compare_performance(
+    geometries: Iterable[Geometry],
+    *,
+    layer: int | None = None,
+    classifier: Mapping[Cell, Sequence[float]] | None = None,
+    head: Mapping[Cell, float] | None = None,
+    reduce: Reduce = "mean",
+    min_cluster_size: int = 1,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Performance:
+    """Compare each model as published with the last step of each of its fine-tunings.
+
+    Parameters
+    ----------
+    geometries : iterable of Geometry
+        Measured with a test space. Steps before the last are passed over.
+    layer : int, optional
+        The last layer given of each task and model by default.
+    classifier : mapping from Cell to sequence of float, optional
+        Test accuracies of the classifier probe, one for each initialisation.
+    head : mapping from Cell to float, optional
+        Test accuracy of the fine-tuned head.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`.
+    n_bootstrap, confidence, seed
+        As in :func:`geoprobe.findings.accuracy_interval`.
+
+    Returns
+    -------
+    Performance
+
+    Raises
+    ------
+    InputError
+        If there is no geometry at that layer.
+    """
+    chosen = _ends(list(geometries), layer)
+    notes: list[str] = []
+    rows = []
+    for g in chosen:
+        scores = (classifier or {}).get(g.cell, ())
+        low = high = accuracy = NAN
+        if g.held_out is None:
+            notes.append(f"{g.cell}: no test units were predicted.")
+        else:
+            accuracy, low, high, _, _ = accuracy_interval(
+                g.held_out, n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
+            )
+            if g.held_out.unseen:
+                unseen = ", ".join(g.held_out.unseen)
+                notes.append(f"{g.cell}: test labels unseen in training count as wrong: {unseen}.")
+        value, n_pairs, undefined = _alike(g, reduce, min_cluster_size, notes)
+        rows.append(
+            PerformanceRow(
+                task=g.cell.task,
+                model=g.cell.model,
+                tuned_on=g.cell.tuned_on or "",
+                seed=g.cell.seed,
+                step=g.cell.step,
+                layer=g.cell.layer,
+                directprobe=accuracy,
+                directprobe_low=low,
+                directprobe_high=high,
+                classifier=float(np.mean(scores)) if len(scores) else NAN,
+                classifier_std=float(np.std(scores, ddof=1)) if len(scores) > 1 else NAN,
+                head=(head or {}).get(g.cell, NAN),
+                similarity=value,
+                n_pairs=n_pairs,
+                undefined=undefined,
+            )
+        )
+    return Performance(tuple(rows), tuple(notes))
+
+
+def _ends(geometries: list[Geometry], layer: int | None) -> list[Geometry]:
+    """Keep one layer of each task and model, and of each fine-tuning the last step."""
+    last_layer: dict[tuple[str, str], int] = {}
+    for g in geometries:
+        who = (g.cell.task, g.cell.model)
+        last_layer[who] = max(g.cell.layer, last_layer.get(who, 0))
+    kept: dict[tuple[Any, ...], Geometry] = {}
+    for g in sorted(geometries, key=lambda g: g.cell.order):
+        wanted = last_layer[g.cell.task, g.cell.model] if layer is None else layer
+        if g.cell.layer == wanted:
+            kept[g.cell.task, g.cell.model, g.cell.tuned_on, g.cell.seed] = g
+    if not kept:
+        there = ", ".join(map(str, sorted({g.cell.layer for g in geometries}))) or "none"
+        raise InputError(f"no geometry of layer {layer} was given; the layers are: {there}.")
+    return list(kept.values())
+
+
+def _alike(
+    g: Geometry, reduce: Reduce, min_cluster_size: int, notes: list[str]
+) -> tuple[float, int, str]:
+    """Return the similarity of training and test space, its pairs, and why it is undefined."""
+    if g.test is None:
+        return NAN, 0, "there is no test space of two labels or more"
+    found = spatial_similarity(g, g.test, reduce=reduce, min_cluster_size=min_cluster_size)
+    notes.extend(f"{g.cell}, training and test: {text}" for text in found.differences())
+    return found.value, found.n_pairs, found.undefined

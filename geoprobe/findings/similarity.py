@@ -1,0 +1,222 @@
+"""Spatial similarity: how alike two spaces arrange their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.findings.cells import Cell
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.geometry import Geometry
+from geoprobe.findings.intervals import Interval
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
+from geoprobe.findings.pearson import pearson
+from geoprobe.findings.style import (
+    describe,
+    legend,
+    one_axes,
+    shade,
+    step_axis,
+)
+from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Pearson correlation of the distance vectors of two spaces.
+
+    Attributes
+    ----------
+    value : float
+        In [-1, 1]; NaN where it is not defined.
+    n_pairs : int
+        Pairs of labels compared.
+    labels : tuple of str
+        The labels compared: those of both spaces that have a distance in both.
+    only_in_first, only_in_second : tuple of str
+        Labels that one of the spaces lacks.
+    left_out : tuple of str
+        Labels of both spaces without a cluster of the size asked for in one of them.
+    undefined : str
+        Why the value is NaN; empty where it is not.
+    """
+
+    value: float
+    n_pairs: int
+    labels: tuple[str, ...]
+    only_in_first: tuple[str, ...]
+    only_in_second: tuple[str, ...]
+    left_out: tuple[str, ...]
+    undefined: str
+
+    def differences(self) -> list[str]:
+        """Return a sentence on each group of labels that was not compared."""
+        groups = (
+            ("only in the first space", self.only_in_first),
+            ("only in the second space", self.only_in_second),
+            ("left out for their small clusters", self.left_out),
+        )
+        return [f"labels {what}: {', '.join(names)}." for what, names in groups if names]
+
+
+def spatial_similarity(
+    first: Geometry, second: Geometry, *, reduce: Reduce = "mean", min_cluster_size: int = 1
+) -> Similarity:
+    """Correlate the distance vectors of two spaces (ACL 2022, section 2).
+
+    It is 1 when one space is the other moved, rotated and scaled.
+
+    Parameters
+    ----------
+    first, second : Geometry
+        Labels are matched by name; those of one space only are listed, not compared.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`.
+
+    Returns
+    -------
+    Similarity
+        Undefined for fewer than three pairs of labels and for a constant distance vector.
+    """
+    options: dict[str, Any] = {"reduce": reduce, "min_cluster_size": min_cluster_size}
+    of_each = [label_distances(g, **options) for g in (first, second)]
+    match = match_labels(first.labels, second.labels)
+    absent = {*of_each[0].left_out, *of_each[1].left_out}
+    compared = tuple(name for name in match.common if name not in absent)
+    vectors = [distances.vector(compared) for distances in of_each]
+    value, undefined = pearson(vectors[0], vectors[1])
+    return Similarity(
+        value=value,
+        n_pairs=len(vectors[0]),
+        labels=compared,
+        only_in_first=match.only_in_first,
+        only_in_second=match.only_in_second,
+        left_out=tuple(name for name in match.common if name in absent),
+        undefined=undefined,
+    )
+
+
+class SimilarityRow(NamedTuple):
+    """One layer at one step."""
+
+    task: str
+    model: str
+    tuned_on: str
+    seed: int
+    layer: int
+    step: int
+    similarity: float
+    low: float
+    high: float
+    n_pairs: int
+    undefined: str
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityDuringTuning(Finding):
+    """Spatial similarity of each layer to its original during fine-tuning (ACL 2022, section 4.5).
+
+    Higher layers usually leave their original further behind than lower ones, and even they keep
+    most of its arrangement.
+
+    Attributes
+    ----------
+    rows : tuple of SimilarityRow
+        ``low`` and ``high`` are NaN unless intervals were given.
+    notes : tuple of str
+    """
+
+    rows: tuple[SimilarityRow, ...]
+    notes: tuple[str, ...]
+
+    row_type = SimilarityRow
+    keys = ("task", "model", "tuned_on", "layer", "step")
+    values = ("similarity",)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the similarity over the steps, one line a layer, a band for the seeds."""
+        figure, ax = one_axes(ax)
+        columns = self.over_seeds()
+        layers = sorted(set(columns["layer"]))
+        for layer in layers:
+            rows = [k for k, other in enumerate(columns["layer"]) if other == layer]
+            steps = [columns["step"][k] for k in rows]
+            mean = np.array([columns["similarity_mean"][k] for k in rows])
+            spread = np.array([columns["similarity_std"][k] for k in rows])
+            ink = shade(layers.index(layer) / max(1, len(layers) - 1))
+            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=f"layer {layer}")
+            ax.fill_between(steps, mean - spread, mean + spread, color=ink, alpha=0.2, linewidth=0)
+        step_axis(ax, columns["step"])
+        describe(
+            ax,
+            title=f"Similarity to the original space: {_title(self.rows)}",
+            y="spatial similarity (Pearson correlation)",
+        )
+        legend(ax, ncols=2 if len(layers) > 6 else 1)
+        return figure
+
+
+def similarity_to_original(
+    runs: Sequence[Trajectory],
+    *,
+    reduce: Reduce = "mean",
+    min_cluster_size: int = 1,
+    intervals: Mapping[Cell, Interval] | None = None,
+) -> SimilarityDuringTuning:
+    """Compare every layer at every step with the same layer of the model as published.
+
+    Parameters
+    ----------
+    runs : sequence of Trajectory
+        Of one task, model and fine-tuning; any layers and seeds.
+    reduce, min_cluster_size
+        As in :func:`geoprobe.findings.label_distances`.
+    intervals : mapping from Cell to Interval, optional
+        As :func:`geoprobe.findings.resampled_similarity` gives them.
+
+    Returns
+    -------
+    SimilarityDuringTuning
+
+    Raises
+    ------
+    InputError
+        If an original space is missing, or a trajectory has a single step.
+    """
+    task, model, tuned_on = one_family(runs)
+    rows: list[SimilarityRow] = []
+    notes: dict[str, None] = {}
+    for run in runs:
+        need_steps(run)
+        for g in run.geometries:
+            found = spatial_similarity(
+                run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
+            )
+            notes |= dict.fromkeys(f"{g.cell}: {text}" for text in found.differences())
+            interval = (intervals or {}).get(g.cell)
+            rows.append(
+                SimilarityRow(
+                    task=task,
+                    model=model,
+                    tuned_on=tuned_on,
+                    seed=run.seed,
+                    layer=run.layer,
+                    step=g.cell.step,
+                    similarity=found.value,
+                    low=NAN if interval is None else interval.low,
+                    high=NAN if interval is None else interval.high,
+                    n_pairs=found.n_pairs,
+                    undefined=found.undefined,
+                )
+            )
+    return SimilarityDuringTuning(tuple(rows), tuple(notes))
+
+
+def _title(rows: Sequence[SimilarityRow]) -> str:
+    row = rows[0]
+    return f"{row.task}, {row.model} tuned on {row.tuned_on}"

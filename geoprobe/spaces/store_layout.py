@@ -1,0 +1,139 @@
+"""Where everything lies in a file of the store, which is a safetensors file.
+
+Such a file is the length of its header (8 bytes, little-endian), the header in JSON, and the
+tensors without gaps. Ours has one tensor ``layer_<i>`` for each layer, the codes of the labels in
+``labels``, and the names of the labels and the key in the metadata. The header follows from the
+attributes of :class:`StoreLayout` alone, so that a file can be checked by writing its header again,
+and so that the same points make the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from geoprobe.errors import InputError
+from geoprobe.spaces.disk import item_size
+from geoprobe.spaces.keys import SpaceKey
+
+FORMAT = "geoprobe-spaces"
+VERSION = 1
+LABELS = "labels"
+_CODE_BYTES = 4
+# Rows of common lengths then start where vector instructions like them to.
+_ALIGNMENT = 64
+_NAMES_IN_FILES = {"float32": "F32", "float16": "F16"}
+
+
+def tensor_name(layer: int | str) -> str:
+    """Return what the points of a layer are called in the file."""
+    return f"layer_{layer}"
+
+
+def read_metadata(metadata: Mapping[str, str]) -> tuple[SpaceKey, tuple[str, ...]] | None:
+    """Return the key and the names of the labels; None if the file is not one of a store.
+
+    Raises
+    ------
+    InputError
+        If it is one, but of another version or damaged.
+    """
+    if metadata.get("format") != FORMAT:
+        return None
+    if metadata.get("version") != str(VERSION):
+        raise InputError(
+            f"the file of spaces has version {metadata.get('version')!r}, but version {VERSION} "
+            f"is expected; it may come from a later geoprobe."
+        )
+    try:
+        key, names = (json.loads(metadata[name]) for name in ("key", "label_names"))
+    except (KeyError, ValueError, RecursionError) as error:
+        raise InputError(f"the metadata of the file of spaces are damaged: {error}.") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError("the names of the labels in the metadata are damaged.")
+    return SpaceKey.from_dict(key), tuple(names)
+
+
+@dataclass(frozen=True)
+class StoreLayout:
+    """What a file of the store holds.
+
+    Attributes
+    ----------
+    key : SpaceKey
+    layers : tuple of int
+        In ascending order.
+    label_names : tuple of str
+        In sorted order; the code of a label is its position here.
+    n_units, n_dims : int
+    dtype : {"float32", "float16"}
+    """
+
+    key: SpaceKey
+    layers: tuple[int, ...]
+    label_names: tuple[str, ...]
+    n_units: int
+    n_dims: int
+    dtype: str
+
+    @property
+    def layer_bytes(self) -> int:
+        """Length of the points of one layer."""
+        return self.n_units * self.row_bytes
+
+    @property
+    def row_bytes(self) -> int:
+        """Length of one point."""
+        return self.n_dims * item_size(self.dtype)
+
+    @property
+    def n_bytes(self) -> int:
+        """Length of the file."""
+        return len(self.header) + len(self.layers) * self.layer_bytes + self.n_units * _CODE_BYTES
+
+    @property
+    def labels_start(self) -> int:
+        """Position in the file of the codes of the labels."""
+        return len(self.header) + self._spans[LABELS][0]
+
+    def layer_start(self, layer: int) -> int:
+        """Return the position in the file of the first point of a layer."""
+        return len(self.header) + self._spans[tensor_name(layer)][0]
+
+    @cached_property
+    def header(self) -> bytes:
+        """The length and the header, up to the first tensor."""
+        tensors: dict[str, Any] = {"__metadata__": self._metadata}
+        for name, span in self._spans.items():
+            shape = [self.n_units] if name == LABELS else [self.n_units, self.n_dims]
+            kind = "I32" if name == LABELS else _NAMES_IN_FILES[self.dtype]
+            tensors[name] = {"dtype": kind, "shape": shape, "data_offsets": list(span)}
+        text = json.dumps(tensors, separators=(",", ":")).encode("ascii")
+        text += b" " * (-(8 + len(text)) % _ALIGNMENT)
+        return len(text).to_bytes(8, "little") + text
+
+    @property
+    def _metadata(self) -> dict[str, str]:
+        """The format's metadata, which maps text to text."""
+        return {
+            "format": FORMAT,
+            "version": str(VERSION),
+            "key": json.dumps(self.key.as_dict()),
+            "label_names": json.dumps(self.label_names),
+        }
+
+    @cached_property
+    def _spans(self) -> dict[str, tuple[int, int]]:
+        """Begin and end of each tensor, counted from the end of the header."""
+        sizes = {tensor_name(layer): self.layer_bytes for layer in self.layers}
+        codes = {LABELS: self.n_units * _CODE_BYTES}
+        # Wide numbers first: an odd number of halves would leave the codes between two words.
+        sizes = codes | sizes if item_size(self.dtype) < _CODE_BYTES else sizes | codes
+        spans, begin = {}, 0
+        for name, size in sizes.items():
+            spans[name] = (begin, begin + size)
+            begin += size
+        return spans

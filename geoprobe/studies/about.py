@@ -1,0 +1,103 @@
+"""What a study was run with and from what: the head of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from geoprobe.findings import Geometry
+from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.plan import Plan
+
+_PACKAGES = (
+    "geoprobe",
+    "numpy",
+    "numba",
+    "scipy",
+    "scikit-learn",
+    "highspy",
+    "torch",
+    "transformers",
+)
+
+
+def describe_study(
+    plan: Plan, folder: StudyFolder, names: dict[str, str], geometries: Sequence[Geometry]
+) -> dict[str, Any]:
+    """Describe a study for its readers, as tables within a table."""
+    seconds = folder.seconds()
+    return {
+        "Plan": {
+            "tasks": ", ".join(plan.tasks),
+            "models": ", ".join(plan.models),
+            "seeds": ", ".join(map(str, plan.seeds)),
+            "layers": "all" if plan.layers is None else ", ".join(map(str, plan.layers)),
+            "checkpoints": plan.checkpoints.text,
+            "fine-tuning": _options(plan),
+            "units kept": _limits(plan),
+            "distances of split labels": plan.reduce
+            + (
+                ""
+                if plan.min_cluster_size == 1
+                else f", clusters of at least {plan.min_cluster_size} points"
+            ),
+            "tau": f"{plan.tau:g}",
+        },
+        "Tasks": {task: _task(task, names, folder, geometries) for task in plan.all_tasks},
+        "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models},
+        "Versions": _versions(),
+        "Time": {kind: f"{sum(each):,.0f} s for {len(each):,}" for kind, each in seconds.items()},
+    }
+
+
+def _options(plan: Plan) -> str:
+    options = plan.finetune
+    epochs = "10 epochs (3 for bert-base)" if options.epochs is None else f"{options.epochs} epochs"
+    return (
+        f"{epochs}, learning rate {options.learning_rate:g}, {options.batch_size} sentences "
+        f"an update"
+    )
+
+
+def _limits(plan: Plan) -> str:
+    train, test = plan.limit.train, plan.limit.test
+    if train is None and test is None:
+        return "all"
+    return f"train {'all' if train is None else train}, test {'all' if test is None else test}"
+
+
+def _task(
+    task: str, names: dict[str, str], folder: StudyFolder, geometries: Sequence[Geometry]
+) -> str:
+    for model in names.values():
+        keys = [SpaceKey(task, model, split) for split in ("train", "test")]
+        if all(key in folder.store for key in keys):
+            train, test = (folder.store.open(key) for key in keys)
+            return (
+                f"{train.n_units:,} units to train and {test.n_units:,} to test, "
+                f"{len(train.label_names)} labels"
+            )
+    return "not extracted yet"
+
+
+def _model(name: str, plan: Plan, folder: StudyFolder) -> str:
+    for task in plan.all_tasks:
+        key = SpaceKey(task, name, "train")
+        if key in folder.store:
+            noted = folder.store.open(key).provenance
+            parts = [str(noted[part]) for part in ("model", "revision") if noted.get(part)]
+            weights = noted.get("weights_sha256") or noted.get("weights")
+            return ", ".join(parts) + (f", weights sha256 {weights}" if weights else "")
+    return "not loaded yet"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

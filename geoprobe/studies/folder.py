@@ -1,0 +1,138 @@
+"""Where a study keeps what it has computed; a file that is there is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from geoprobe.errors import FormatError, InputError
+from geoprobe.findings import Cell
+from geoprobe.spaces.json_files import read_json, write_json
+from geoprobe.spaces.keys import SpaceKey
+from geoprobe.spaces.store import SpaceStore
+from geoprobe.studies.plan import Plan, plan_from_table
+
+FORMAT = "geoprobe-study"
+VERSION = 1
+_PLAN = "plan.json"
+_SECONDS = "seconds.jsonl"
+# What may change between two runs in one folder: lists may grow, and how results are shown.
+_FREE = (
+    "name",
+    "tasks",
+    "models",
+    "seeds",
+    "layers",
+    "cross",
+    "analyses",
+    "data",
+    "device",
+    "reduce",
+    "min_cluster_size",
+)
+
+
+class StudyFolder:
+    """The files of a study below one folder.
+
+    ``plan.json``; ``spaces``, a :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for
+    each run of fine-tuning; ``geometry``, ``classifier`` and ``memorisation``, a file for each
+    cell; ``figures`` and ``report.html``.
+
+    Parameters
+    ----------
+    root : path-like
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).expanduser().resolve()
+        if self.root.exists() and not self.root.is_dir():
+            raise FormatError("this is a file, but the folder of a study is expected.", self.root)
+        self.store = SpaceStore(self.root / "spaces")
+        self.figures = self.root / "figures"
+        self.report = self.root / "report.html"
+
+    def run(self, tuned_on: str, model: str, seed: int) -> Path:
+        """Return the folder of a run of fine-tuning."""
+        return self.root / "runs" / SpaceKey(tuned_on, model, "train", tuned_on, seed, 1).folder
+
+    def geometry(self, cell: Cell) -> Path:
+        """Return the file of a measured cell."""
+        return self._cell("geometry", cell, ".npz")
+
+    def classifier(self, cell: Cell) -> Path:
+        """Return the file of the classifiers trained on a cell."""
+        return self._cell("classifier", cell, ".json")
+
+    def memorisation(self, cell: Cell) -> Path:
+        """Return the file of the learning curves on a cell."""
+        return self._cell("memorisation", cell, ".json")
+
+    def adopt(self, plan: Plan, names: dict[str, str]) -> None:
+        """Make the folder that of a plan, or check that it is.
+
+        Parameters
+        ----------
+        plan : Plan
+        names : dict of str to str
+            Short name of each model of the plan.
+
+        Raises
+        ------
+        InputError
+            If what is there was computed under a plan that differs in more than its lists.
+        """
+        described = plan.as_table()
+        path = self.root / _PLAN
+        if path.exists():
+            noted = read_json(path, FORMAT, VERSION)["plan"]
+            for key, value in described.items():
+                if key not in _FREE and noted.get(key) != value:
+                    raise InputError(
+                        f"{self.root} holds a study with {key} = {json.dumps(noted.get(key))}, but "
+                        f"the plan says {json.dumps(value)}; choose another folder."
+                    )
+        head = {"format": FORMAT, "format_version": VERSION}
+        write_json(path, {**head, "plan": described, "short_names": names})
+
+    def plan(self) -> tuple[Plan, dict[str, str]]:
+        """Return the plan that the folder was last run with, and the short names of its models.
+
+        Raises
+        ------
+        FormatError
+            If this is no folder of a study, or its plan is damaged.
+        """
+        path = self.root / _PLAN
+        if not path.is_file():
+            raise FormatError(f"no study: the folder has no {_PLAN}.", self.root)
+        noted = read_json(path, FORMAT, VERSION)
+        try:
+            return plan_from_table(noted["plan"]), dict(noted["short_names"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"the plan is damaged: {error}.", path) from error
+
+    def note_seconds(self, kind: str, name: str, seconds: float) -> None:
+        """Remember how long a piece of work took, for later estimates."""
+        line = json.dumps({"kind": kind, "name": name, "seconds": round(seconds, 3)})
+        with (self.root / _SECONDS).open("a", encoding="ascii") as file:
+            file.write(line + "\n")
+
+    def seconds(self) -> dict[str, list[float]]:
+        """Return how long finished pieces of work took, by their kind."""
+        path, found = self.root / _SECONDS, dict[str, list[float]]()
+        if not path.is_file():
+            return found
+        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+            try:
+                noted = json.loads(line)
+                found.setdefault(str(noted["kind"]), []).append(float(noted["seconds"]))
+            except (ValueError, KeyError, TypeError):
+                # The process was killed while it wrote this line; an estimate can do without.
+                continue
+        return found
+
+    def _cell(self, what: str, cell: Cell, suffix: str) -> Path:
+        key = SpaceKey(cell.task, cell.model, "train", cell.tuned_on, cell.seed, cell.step)
+        return self.root / what / key.folder / f"layer-{cell.layer:02d}{suffix}"

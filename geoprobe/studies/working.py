@@ -1,0 +1,116 @@
+"""The work on single cells: each function reads spaces, and writes one file that is whole."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from geoprobe.findings import Cell, measure, save_geometry
+from geoprobe.spaces import Space
+from geoprobe.spaces.json_files import write_json
+from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.plan import ClassifierPlan
+
+CLASSIFIER_FORMAT = "geoprobe-classifier"
+MEMORISATION_FORMAT = "geoprobe-memorisation"
+VERSION = 1
+# Later epochs change little, and the curves are drawn.
+_MOST_CURVE_EPOCHS = 100
+
+
+def spaces_of(folder: StudyFolder, cell: Cell) -> tuple[Space, Space]:
+    """Return the spaces of the training and the test split."""
+    train, test = (
+        folder.store.open(
+            SpaceKey(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
+        ).space(cell.layer)
+        for split in ("train", "test")
+    )
+    return train, test
+
+
+def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
+    """Measure the geometry of a cell and write it; return the seconds it took."""
+    began = time.perf_counter()
+    folder = StudyFolder(root)
+    train, test = spaces_of(folder, cell)
+    geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
+    path = folder.geometry(cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_geometry(geometry, path)
+    return time.perf_counter() - began
+
+
+def classify_cell(
+    root: Path, cell: Cell, plan: ClassifierPlan, device: str, n_threads: int
+) -> float:
+    """Search and train the classifiers of a cell and write their accuracies; return seconds."""
+    from geoprobe.probes.classifier import ClassifierProbe
+
+    began = time.perf_counter()
+    folder = StudyFolder(root)
+    train, test = spaces_of(folder, cell)
+    probe = ClassifierProbe(**_parameters(plan), device=device, n_threads=n_threads)
+    probe.fit(train.points, train.labels)
+    accuracies = probe.accuracies(test.points, test.labels)
+    best: dict[str, Any] = dict(probe.best_params_)
+    content: dict[str, Any] = {
+        "format": CLASSIFIER_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "plan": asdict(plan),
+        "each": [float(value) for value in accuracies.each],
+        "best": {
+            "hidden_sizes": list(best["hidden_sizes"]),
+            "weight_decay": best["weight_decay"],
+        },
+    }
+    write_json(folder.classifier(cell), content)
+    return time.perf_counter() - began
+
+
+def memorise_cell(
+    root: Path, cell: Cell, plan: ClassifierPlan, device: str, n_threads: int
+) -> float:
+    """Follow classifiers of part of a cell's training units and write their curves.
+
+    Their networks are one batched computation, which takes the threads that torch has.
+    """
+    del n_threads
+    from geoprobe.findings import subtrain_curves
+    from geoprobe.probes.classifier import learning_curves
+
+    began = time.perf_counter()
+    folder = StudyFolder(root)
+    train, test = spaces_of(folder, cell)
+    size = max(plan.hidden_sizes)
+    follow = partial(
+        learning_curves,
+        hidden_sizes=(size, size),
+        n_epochs=min(plan.max_epochs, _MOST_CURVE_EPOCHS),
+        n_initialisations=plan.initialisations,
+        device=device,
+    )
+    curves = subtrain_curves(train, test, train=follow)
+    content = {
+        "format": MEMORISATION_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "curves": {part: curve.tolist() for part, curve in curves.items()},
+    }
+    write_json(folder.memorisation(cell), content)
+    return time.perf_counter() - began
+
+
+def _parameters(plan: ClassifierPlan) -> dict[str, Any]:
+    return {
+        "hidden_sizes": plan.hidden_sizes,
+        "weight_decays": plan.weight_decays,
+        "n_folds": plan.folds,
+        "n_initialisations": plan.initialisations,
+        "max_epochs": plan.max_epochs,
+    }

@@ -1,0 +1,129 @@
+"""Plans of studies: what they say, what they refuse, and that they can be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geoprobe.errors import FormatError, InputError
+from geoprobe.studies.demo import demo_plan
+from geoprobe.studies.plan import ANALYSES, Plan, plan_from_table, read_plan
+
+TEXT = """
+tasks = ["builtin-pos", "mine"]
+models = ["minilm"]
+seeds = [0, 1]
+layers = [0, 6]
+checkpoints = "log:3"
+analyses = ["linearity", "movement"]
+
+[task.mine]
+train = "mine.jsonl"
+test = "mine_test.jsonl"
+
+[cross]
+mine = ["builtin-pos"]
+
+[finetune]
+epochs = 2
+
+[limit]
+train = 100
+
+[classifier]
+hidden_sizes = [32]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    path = tmp_path / "small.toml"
+    path.write_text(TEXT, encoding="utf8")
+    return read_plan(path)
+
+
+def test_a_plan_is_read(plan: Plan, tmp_path: Path) -> None:
+    assert plan.name == "small"
+    assert plan.tasks == ("builtin-pos", "mine")
+    assert plan.seeds == (0, 1)
+    assert plan.layers == (0, 6)
+    assert plan.checkpoints.steps(100, 10) == (0, 1, 10, 100)
+    assert plan.finetune.epochs == 2
+    assert plan.limit.train == 100
+    assert plan.limit.test is None
+    assert plan.own["mine"].train == tmp_path / "mine.jsonl"
+    assert plan.extracted("mine") == ("mine", "builtin-pos")
+    assert plan.all_tasks == ("builtin-pos", "mine")
+    assert plan.classifier is not None
+    assert plan.classifier.hidden_sizes == (32,)
+
+
+def test_a_plan_can_be_kept_and_read_again(plan: Plan) -> None:
+    assert plan_from_table(plan.as_table()) == plan
+    assert plan_from_table(demo_plan().as_table()) == demo_plan()
+
+
+def test_defaults() -> None:
+    plan = plan_from_table({"tasks": ["pos"], "models": "minilm"})
+    assert plan.analyses == ANALYSES
+    assert plan.layers is None
+    assert plan_from_table({"tasks": "pos", "models": "m", "classifier": False}).classifier is None
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
+    ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
+    ({"tasks": []}, "tasks is an empty list"),
+    ({"models": 3}, "models should be a list, but it is 3"),
+    ({"seeds": [0, 0]}, "seeds names something twice"),
+    ({"seeds": [-1]}, "seeds holds -1"),
+    ({"seeds": [True]}, "seeds holds True"),
+    ({"layers": ["last"]}, "layers holds 'last'"),
+    ({"checkpoints": "sometimes"}, "'sometimes' came"),
+    ({"analyses": ["movment"]}, "'movment'; the nearest known one is 'movement'"),
+    ({"finetune": {"epoch": 3}}, "'epoch'; the nearest known one is 'epochs'"),
+    ({"finetune": {"seed": 3}}, "no seed of its own"),
+    ({"finetune": 3}, "finetune should be a table"),
+    ({"limit": {"trian": 3}}, "the nearest known one is 'train'"),
+    ({"classifier": {"fold": 3}}, "the nearest known one is 'folds'"),
+    ({"classifier": 3}, "classifier should be true, false or a table"),
+    ({"cross": {"dep": ["pos"]}}, "cross names 'dep'"),
+    ({"cross": {"pos": ["dpe"]}}, "'dpe'; the nearest known one is 'dep'"),
+    ({"task": {"mine": {"train": "a.csv", "fromat": "csv"}}}, "the nearest known one is 'format'"),
+    ({"tau": 3.0}, "tau"),
+    ({"reduce": "max"}, "'mean' or 'minimum'"),
+    ({"min_cluster_size": 0}, "min_cluster_size"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_what_a_plan_refuses(change: dict[str, Any], message: str) -> None:
+    table = {"tasks": ["pos"], "models": ["minilm"], **change}
+    with pytest.raises(InputError) as caught:
+        plan_from_table(table)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["tasks", "models"])
+def test_a_plan_needs(key: str) -> None:
+    table = {"tasks": ["pos"], "models": ["minilm"]}
+    del table[key]
+    with pytest.raises(InputError, match=key):
+        plan_from_table(table)
+
+
+def test_files_that_are_no_plans(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no such file"):
+        read_plan(tmp_path / "none.toml")
+    path = tmp_path / "bad.toml"
+    path.write_text("tasks = [", encoding="utf8")
+    with pytest.raises(FormatError, match=r"bad\.toml: this is no TOML"):
+        read_plan(path)
+    path.write_text('tasks = ["pos"]\nmodels = ["minilm"]\nfoo = 1\n', encoding="utf8")
+    with pytest.raises(FormatError, match=r"bad\.toml: a plan has no key 'foo'"):
+        read_plan(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(FormatError, match="UTF-8"):
+        read_plan(path)
