@@ -25,9 +25,9 @@ OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # What slow work says on its way; the kernels may be compiled here for the first time.
 ON_THE_WAY = re.compile(r"^[a-z ]+: \d+% after .*\n", re.MULTILINE)
 
-MANUAL = "python -m venv .venv && .venv/bin/pip install -q "
-PROBE = MANUAL + ". && .venv/bin/geoprobe probe"
-TEST = MANUAL + '-e ".[dev]" && .venv/bin/python -m pytest -q'
+MANUAL = "python -m venv .venv && .venv/bin/pip install -q -c constraints.txt "
+DEMO = MANUAL + '".[demo]" && .venv/bin/geoprobe demo'
+TEST = MANUAL + '-e ".[data,demo,dev]" && .venv/bin/python -m pytest -q'
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
@@ -45,7 +45,7 @@ def name(page: Path) -> str:
 
 
 def test_readme_has_its_two_commands() -> None:
-    assert shell_lines(PAGES[0]) == [PROBE, f"{PROBE} my_space.npz", TEST]
+    assert shell_lines(PAGES[0]) == [DEMO, TEST]
 
 
 def test_ci_runs_the_command_of_the_readme() -> None:
@@ -98,7 +98,7 @@ def test_blocks_of_code_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
         elif kind == "ini":
             Path("config.ini").write_text(text, encoding="utf8")
         else:
-            assert kind in ("sh", "text"), f"{name(page)}: no test knows blocks of {kind!r}"
+            assert kind in ("sh", "text", "toml", "jsonl"), f"{name(page)}: no test knows blocks of {kind!r}"
 
 
 def run_python(text: str, namespace: dict[str, Any], where: str) -> None:

@@ -20,7 +20,7 @@ import geoprobe
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    ("errors", "arrays", "tolerances", "progress", "threads", "label_table", "normals"),
+    ("errors", "arrays", "tolerances", "progress", "threads", "label_table", "normals", "versions"),
     ("hulls",),
     ("probes",),
     ("spaces",),

@@ -50,7 +50,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the results, missing 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
-@app.command()
+@app.command(short_help="Clusters and distances, with their proofs.")
 @clean
 def probe(
     file: File = None,
@@ -100,7 +100,7 @@ def probe(
     say_where(folder, leftovers(folder))
 
 
-@app.command()
+@app.command(short_help="Distances between the labels.")
 @clean
 def distances(
     file: File = None,
@@ -147,7 +147,7 @@ def distances(
         say_where(folder, leftovers(folder))
 
 
-@app.command()
+@app.command(short_help="Check every proof of a results folder.")
 @clean
 def verify(
     results: Annotated[Path, typer.Argument(help="Folder that probe or distances wrote.")],
@@ -188,7 +188,7 @@ def verify(
     say(tell_verification(report))
 
 
-@app.command()
+@app.command(short_help="Run a config of DirectProbe.")
 @clean
 def directprobe(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.ini", help="Config of DirectProbe.")],

@@ -72,7 +72,7 @@ def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -
         print(f"and {len(status.missing) - 10} more")
 
 
-@app.command()
+@app.command(short_help="Write the report of a study again.")
 @clean
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
@@ -81,7 +81,7 @@ def report(
     _report(folder)
 
 
-@app.command()
+@app.command(short_help="The whole story on built-in text.")
 @clean
 def demo(
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,6 +12,8 @@ from geoprobe.cli.app import app
 from geoprobe.cli.terminal import clean, say_json, say_table
 
 if TYPE_CHECKING:
+    from geoprobe.encoders.alignment import Overlong
+    from geoprobe.encoders.extract import Precision
     from geoprobe.tasks import Task
 
 TaskName = Annotated[
@@ -36,7 +38,7 @@ Layers = Annotated[
     str, typer.Option(help="all, or numbers with commas between; 0 is the embedding layer.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Overlong = Annotated[
+OverlongOption = Annotated[
     str,
     typer.Option(help="What becomes of sentences that are too long for the model: error or split."),
 ]
@@ -48,7 +50,7 @@ app.add_typer(spaces, name="spaces")
 app.add_typer(data, name="data")
 
 
-@app.command()
+@app.command(short_help="List the tasks that have names.")
 @clean
 def tasks(
     name: Annotated[
@@ -88,7 +90,7 @@ def tasks(
     say_table("Tasks", header, rows)
 
 
-@app.command()
+@app.command(short_help="Text to spaces, layer by layer.")
 @clean
 def extract(
     task: TaskName,
@@ -102,7 +104,7 @@ def extract(
     dtype: Annotated[str, typer.Option(help="How numbers are kept: float32 or float16.")] = (
         "float32"
     ),
-    overlong: Overlong = "error",
+    overlong: OverlongOption = "error",
     as_json: Json = False,
 ) -> None:
     """Represent the units of a task by every layer of a model, and keep the spaces."""
@@ -120,14 +122,14 @@ def extract(
             kept,
             layers=parse_layers(layers),
             dtype=dtype,
-            precision=precision,
-            overlong=overlong,
+            precision=cast("Precision", precision),
+            overlong=cast("Overlong", overlong),
             progress=progress,
         )
     _say_kept(kept, keys, as_json)
 
 
-@app.command()
+@app.command(short_help="Spaces before, during and after.")
 @clean
 def finetune(
     task: TaskName,
@@ -162,7 +164,7 @@ def finetune(
     """
     from geoprobe.cli.console import show_progress
     from geoprobe.encoders import Schedule, TuningOptions, load_encoder
-    from geoprobe.encoders import finetune as tune
+    from geoprobe.encoders.finetune import finetune as tune
     from geoprobe.spaces import SpaceStore
 
     options = TuningOptions(

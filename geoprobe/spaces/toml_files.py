@@ -27,6 +27,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     with open_text(path) as file:
         text = file.read()
     try:
-        return tomllib.loads(text)
+        table: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FormatError(f"this is no TOML: {error}.", Path(path)) from error
+    return table

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from geoprobe.findings import Geometry
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
+from geoprobe.versions import installed_versions
 
 _PACKAGES = (
     "geoprobe",
@@ -47,7 +47,7 @@ def describe_study(
         },
         "Tasks": {task: _task(task, names, folder, geometries) for task in plan.all_tasks},
         "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models},
-        "Versions": _versions(),
+        "Versions": installed_versions(_PACKAGES),
         "Time": {kind: f"{sum(each):,.0f} s for {len(each):,}" for kind, each in seconds.items()},
     }
 
@@ -92,12 +92,3 @@ def _model(name: str, plan: Plan, folder: StudyFolder) -> str:
             return ", ".join(parts) + (f", weights sha256 {weights}" if weights else "")
     return "not loaded yet"
 
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

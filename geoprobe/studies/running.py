@@ -138,7 +138,8 @@ def _represent(
     progress: ProgressCallback | None,
 ) -> None:
     """Extract the original spaces and fine-tune."""
-    from geoprobe.encoders import extract_to_store, finetune, load_encoder
+    from geoprobe.encoders import extract_to_store, load_encoder
+    from geoprobe.encoders.finetune import finetune
 
     folder = outcome.folder
     for model in plan.models:

@@ -1,0 +1,223 @@
+"""Load an encoder: weights from safetensors only, hashed, and no remote code."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch  # noqa: TID253  (only what runs models imports this module)
+from transformers import (  # noqa: TID253
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    PretrainedConfig,
+)
+from transformers.utils import logging  # noqa: TID253
+
+from geoprobe.encoders.devices import checked_device
+from geoprobe.encoders.names import HUB, MissingModelError, short_name
+from geoprobe.encoders.pieces import Tokens
+from geoprobe.encoders.weights import ModelFiles, find_files
+from geoprobe.errors import InputError
+
+# A tokenizer or model without a limit says so with a huge number, or not at all.
+NO_LIMIT = 10**6
+# Layers on top of the last hidden state, which nothing of ours looks at.
+_UNUSED = ("pooler.",)
+
+
+@dataclass
+class Encoder:
+    """A model that turns words into vectors, layer by layer.
+
+    Attributes
+    ----------
+    name : str
+        Short, fit for the name of a folder.
+    model : torch.nn.Module
+        In float32, in evaluation mode.
+    tokenizer : transformers.PreTrainedTokenizerFast
+    device : torch.device
+    n_layers : int
+        Hidden states are 0, the output of the embedding layer, to ``n_layers``, the last.
+    n_dims : int
+        Of a hidden state.
+    max_pieces : int
+        Most word pieces of an input, special ones included.
+    provenance : dict
+        ``model`` (id on the hub or name of the folder), ``revision``, ``weights_sha256``,
+        ``tokenizer_sha256`` and ``architecture``.
+    """
+
+    name: str
+    model: torch.nn.Module
+    tokenizer: Any
+    device: torch.device
+    n_layers: int
+    n_dims: int
+    max_pieces: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def load_encoder(
+    name: str | os.PathLike[str], *, revision: str | None = None, device: str = "auto"
+) -> Encoder:
+    """Load any encoder or decoder that ``AutoModel`` of transformers loads.
+
+    Of a model with both, such as T5, the encoder is taken.
+
+    Parameters
+    ----------
+    name : str or path-like
+        ``"minilm"``, the offline model, whose hash is checked; ``"bert-tiny"`` to ``"bert-base"``,
+        the papers' models; a folder; or an id on the Hugging Face hub.
+    revision : str, optional
+        Of a model on the hub: branch, tag, commit or ``"refs/pr/<number>"``.
+    device : {"auto", "cpu", "cuda", "cuda:<number>"}
+        ``"auto"`` takes CUDA where it is there.
+
+    Returns
+    -------
+    Encoder
+
+    Raises
+    ------
+    MissingModelError
+        If something is missing, pickled, damaged, or not what transformers can load.
+    InputError
+        If CUDA is asked for but absent, or the model or tokenizer is of a kind that cannot be used.
+    """
+    place = checked_device(device)
+    files = find_files(name, revision)
+    with _quiet(), _as_ours(files):
+        config = _config(files)
+        model = _model(files, config)
+        tokenizer = AutoTokenizer.from_pretrained(
+            files.folder, config=config, trust_remote_code=False
+        )
+    short = short_name(name)
+    Tokens(tokenizer, short)
+    model = model.to(place).eval()
+    n_layers, n_dims = _shape(model, short)
+    return Encoder(
+        name=short,
+        model=model,
+        tokenizer=tokenizer,
+        device=place,
+        n_layers=n_layers,
+        n_dims=n_dims,
+        max_pieces=max_pieces_of(tokenizer, model),
+        provenance={
+            "model": files.model,
+            "revision": files.revision,
+            "weights_sha256": files.sha256,
+            "tokenizer_sha256": _tokenizer_hash(tokenizer),
+            "architecture": type(model).__name__,
+        },
+    )
+
+
+def max_pieces_of(tokenizer: Any, model: torch.nn.Module) -> int:
+    """Return the most pieces that a model takes at once, special ones included.
+
+    The smaller one of what the tokenizer says and of the positions that the model has.
+    """
+    limits = [int(tokenizer.model_max_length)]
+    config = model.config
+    if getattr(config, "max_position_embeddings", None) is not None:
+        limits.append(int(config.max_position_embeddings) - _reserved_positions(model))
+    return min(NO_LIMIT, *limits)
+
+
+def _reserved_positions(model: torch.nn.Module) -> int:
+    """Return how many positions no piece gets: RoBERTa and its kin count on from the padding's."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            return 0 if module.padding_idx is None else module.padding_idx + 1
+    return 0
+
+
+def _config(files: ModelFiles) -> PretrainedConfig:
+    noted = json.loads((files.folder / "config.json").read_text(encoding="utf8"))
+    # The first models on the hub are older than the entry that says what they are.
+    if files.model in HUB.values() and "model_type" not in noted:
+        return BertConfig.from_pretrained(files.folder)
+    return AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+
+
+def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:
+    model, told = AutoModel.from_pretrained(
+        files.folder,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    lacking = [key for key in told["missing_keys"] if not key.startswith(_UNUSED)]
+    lacking += [str(key[0]) for key in told["mismatched_keys"]]
+    if lacking:
+        raise MissingModelError(
+            f"{files.folder}: {len(lacking)} weights of {type(model).__name__} are missing or of "
+            f"another shape, the first {sorted(lacking)[0]!r}; they would be random numbers."
+        )
+    # Keys and values for a next word, which a decoder keeps unless told not to.
+    model.config.use_cache = False
+    if model.config.is_encoder_decoder:
+        model = model.get_encoder()
+    found: torch.nn.Module = model
+    return found
+
+
+def _shape(model: torch.nn.Module, name: str) -> tuple[int, int]:
+    """Return the number of layers and of dimensions, as a pass of the model shows them."""
+    ids = torch.zeros((1, 3), dtype=torch.long, device=next(model.parameters()).device)
+    with torch.inference_mode():
+        states = getattr(model(input_ids=ids, output_hidden_states=True), "hidden_states", ())
+    widths = {int(state.shape[-1]) for state in states or ()}
+    if len(widths) != 1:
+        raise InputError(
+            f"{name} gives hidden states of {sorted(widths) or 'no'} dimensions; one layer like "
+            f"the other is expected."
+        )
+    return len(states) - 1, widths.pop()
+
+
+def _tokenizer_hash(tokenizer: Any) -> str:
+    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+
+@contextmanager
+def _as_ours(files: ModelFiles) -> Iterator[None]:
+    """Turn whatever transformers raises into an error that names the folder."""
+    try:
+        yield
+    except MissingModelError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:400]
+        raise MissingModelError(
+            f"{files.folder}: transformers cannot load {files.model}: {type(error).__name__}: "
+            f"{reason}"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers, which reports every head that a bare encoder leaves out."""
+    bars = logging.is_progress_bar_enabled()
+    verbosity = logging.get_verbosity()
+    with contextlib.ExitStack() as stack:
+        stack.callback(logging.set_verbosity, verbosity)
+        if bars:
+            stack.callback(logging.enable_progress_bar)
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        yield

@@ -1,0 +1,169 @@
+"""Many two-layer ReLU networks of one shape, evaluated and differentiated together."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch  # noqa: TID253  (only what trains networks imports this module)
+from torch import Tensor  # noqa: TID253
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Widths of a network: input, two hidden layers, one output per label."""
+
+    n_dims: int
+    h1: int
+    h2: int
+    n_labels: int
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """The four widths in order."""
+        return self.n_dims, self.h1, self.h2, self.n_labels
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers one network has."""
+        return sum((before + 1) * after for before, after in itertools.pairwise(self.widths))
+
+
+class Blocks(NamedTuple):
+    """Weights ``w`` (n, out, in) and biases ``b`` (n, out, 1) of n networks, layer by layer."""
+
+    w1: Tensor
+    w2: Tensor
+    w3: Tensor
+    b1: Tensor
+    b2: Tensor
+    b3: Tensor
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What weight decay applies to."""
+        return self.w1, self.w2, self.w3
+
+
+class Scratch(NamedTuple):
+    """Room for one minibatch of n networks: activations, and derivatives by what entered them."""
+
+    a1: Tensor
+    a2: Tensor
+    d1: Tensor
+    d2: Tensor
+    d3: Tensor
+
+
+def blocks(flat: Tensor, n: int, shape: Shape) -> Blocks:
+    """View a flat buffer as the parameters of n networks.
+
+    Each block holds all networks one after the other, so that the first layers of all of them
+    are one matrix (n * h1, n_dims), and a single product with the shared input serves them all.
+
+    Parameters
+    ----------
+    flat : Tensor of float32, shape (n * shape.n_parameters,)
+    n : int
+    shape : Shape
+    """
+    widths = shape.widths
+    pairs = list(itertools.pairwise(widths))
+    sizes = [n * out * into for into, out in pairs] + [n * out for _, out in pairs]
+    w1, w2, w3, b1, b2, b3 = torch.split(flat, sizes)
+    return Blocks(
+        w1.view(n, shape.h1, shape.n_dims),
+        w2.view(n, shape.h2, shape.h1),
+        w3.view(n, shape.n_labels, shape.h2),
+        b1.view(n, shape.h1, 1),
+        b2.view(n, shape.h2, 1),
+        b3.view(n, shape.n_labels, 1),
+    )
+
+
+def keep_networks(flat: Tensor, n: int, shape: Shape, keep: Tensor) -> Tensor:
+    """Return a flat buffer of the networks ``keep`` (int64, their positions) alone."""
+    return torch.cat([part.index_select(0, keep).view(-1) for part in blocks(flat, n, shape)])
+
+
+def initial(shape: Shape, generator: torch.Generator) -> Tensor:
+    """Draw one network, uniform as Glorot & Bengio (2010) propose, biases too.
+
+    Parameters
+    ----------
+    shape : Shape
+    generator : torch.Generator
+        On the CPU, so that every device starts from the same numbers.
+
+    Returns
+    -------
+    Tensor of float32, shape (shape.n_parameters,)
+        Weights and biases are uniform within ``sqrt(6 / (in + out))`` of 0, as in scikit-learn.
+    """
+    flat = torch.empty(shape.n_parameters)
+    parts = blocks(flat, 1, shape)
+    for weight, bias in zip(parts.weights, (parts.b1, parts.b2, parts.b3), strict=True):
+        bound = math.sqrt(6.0 / (weight.shape[1] + weight.shape[2]))
+        weight.uniform_(-bound, bound, generator=generator)
+        bias.uniform_(-bound, bound, generator=generator)
+    return flat
+
+
+def stacked(networks: list[Tensor], shape: Shape) -> Tensor:
+    """Put single networks (shape.n_parameters,) into one buffer, block by block."""
+    parts = [blocks(network, 1, shape) for network in networks]
+    return torch.cat([torch.cat(same).view(-1) for same in zip(*parts, strict=True)])
+
+
+def scratch(n: int, batch: int, shape: Shape, device: torch.device) -> Scratch:
+    """Allocate what :func:`gradients` writes on its way."""
+    first, second = (n, shape.h1, batch), (n, shape.h2, batch)
+    sizes = (first, second, first, second, (n, shape.n_labels, batch))
+    return Scratch(*(torch.empty(size, device=device) for size in sizes))
+
+
+def logits(parts: Blocks, points: Tensor) -> Tensor:
+    """Return the outputs (n, n_labels, n_points) for points (n_points, n_dims) shared by all."""
+    n, h1, n_dims = parts.w1.shape
+    a1 = torch.addmm(parts.b1.view(n * h1, 1), parts.w1.view(n * h1, n_dims), points.t()).relu_()
+    a2 = torch.baddbmm(parts.b2, parts.w2, a1.view(n, h1, -1)).relu_()
+    return torch.baddbmm(parts.b3, parts.w3, a2)
+
+
+def gradients(
+    parts: Blocks, grads: Blocks, points: Tensor, targets: Tensor, decay: Tensor, room: Scratch
+) -> None:
+    """Write the derivatives of every network's loss on one minibatch into ``grads``.
+
+    The loss of a network is the mean cross-entropy plus ``decay / 2 * |weights|^2``.
+
+    Parameters
+    ----------
+    parts, grads : Blocks
+        Parameters of n networks, and where their derivatives go.
+    points : Tensor, shape (batch, n_dims)
+    targets : Tensor, shape (n_labels, batch)
+        1 at the label of each point, else 0.
+    decay : Tensor, shape (n, 1, 1)
+    room : Scratch
+    """
+    n, h1, n_dims = parts.w1.shape
+    flat_w1, flat_a1 = parts.w1.view(n * h1, n_dims), room.a1.view(n * h1, -1)
+    torch.addmm(parts.b1.view(n * h1, 1), flat_w1, points.t(), out=flat_a1).relu_()
+    torch.baddbmm(parts.b2, parts.w2, room.a1, out=room.a2).relu_()
+    torch.baddbmm(parts.b3, parts.w3, room.a2, out=room.d3)
+
+    torch.softmax(room.d3, 1, out=room.d3).sub_(targets).div_(len(points))
+    torch.bmm(room.d3, room.a2.transpose(1, 2), out=grads.w3)
+    torch.sum(room.d3, 2, keepdim=True, out=grads.b3)
+    # An activation's sign is the derivative of its ReLU.
+    torch.bmm(parts.w3.transpose(1, 2), room.d3, out=room.d2).mul_(room.a2.sign_())
+    torch.bmm(room.d2, room.a1.transpose(1, 2), out=grads.w2)
+    torch.sum(room.d2, 2, keepdim=True, out=grads.b2)
+    torch.bmm(parts.w2.transpose(1, 2), room.d2, out=room.d1).mul_(room.a1.sign_())
+    torch.mm(room.d1.view(n * h1, -1), points, out=grads.w1.view(n * h1, n_dims))
+    torch.sum(room.d1, 2, keepdim=True, out=grads.b1)
+    for grad, weight in zip(grads.weights, parts.weights, strict=True):
+        grad.addcmul_(weight, decay)

@@ -1,0 +1,94 @@
+"""The folder of figures: every figure as PDF and SVG, every table as csv, and a list of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from geoprobe.errors import FormatError
+from geoprobe.findings.optional import need
+from geoprobe.spaces.json_files import write_file
+
+INDEX = "index.csv"
+_HEADER = ("file", "analysis", "view", "content")
+
+
+class FigureFolder:
+    """Writes files below one folder, each at one stroke, and remembers which.
+
+    Parameters
+    ----------
+    root : Path
+        Made when it is needed. Files of an earlier report that the new one does not have are
+        removed at the end; only those that its list names.
+    link : str
+        How the page refers to it; ends in a slash.
+    """
+
+    def __init__(self, root: Path, link: str) -> None:
+        self.root = root
+        self.link = link
+        self._rows: list[tuple[str, str, str, str]] = []
+        self._before = _listed(root / INDEX)
+
+    def put(self, name: str, data: bytes, *, analysis: str, view: str, content: str) -> str:
+        """Write or replace a file and return its link.
+
+        Raises
+        ------
+        StoreError
+            If the system refuses.
+        """
+        write_file(self.root / name, lambda path: path.write_bytes(data))
+        self._rows.append((name, analysis, view, content))
+        return self.link + quote(name)
+
+    def finish(self) -> None:
+        """Write the list of all files, and remove those of an earlier report."""
+        write_file(self.root / INDEX, lambda path: path.write_bytes(self._index()))
+        for name in self._before - {row[0] for row in self._rows}:
+            (self.root / name).unlink(missing_ok=True)
+
+    def _index(self) -> bytes:
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_HEADER)
+        writer.writerows(self._rows)
+        return out.getvalue().encode("utf8")
+
+
+def to_csv(columns: Mapping[str, Any] | Any) -> bytes:
+    """Return a table, as columns or as a pandas DataFrame, as csv with all digits."""
+    frame = need("pandas").DataFrame(columns) if isinstance(columns, Mapping) else columns
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text.encode("utf8")
+
+
+def _listed(index: Path) -> set[str]:
+    """Read which files an earlier report has written.
+
+    Raises
+    ------
+    FormatError
+        If the file is there and is not such a list.
+    """
+    if not index.is_file():
+        return set()
+    try:
+        with index.open(encoding="utf8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise FormatError(f"the file cannot be read: {error}.", index) from error
+    if not rows or tuple(rows[0]) != _HEADER:
+        raise FormatError(
+            f"a list of figures with the columns {', '.join(_HEADER)} is expected; move the file "
+            f"or choose another folder for the figures.",
+            index,
+        )
+    names = {row[0] for row in rows[1:] if row}
+    # A list that was tampered with must not reach beyond its folder.
+    return {name for name in names if PurePosixPath(name).name == name and name != INDEX}

@@ -1,0 +1,129 @@
+"""The sections of the page: their views, which of them is seen first, and which are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from geoprobe.report.packing import pack
+
+if TYPE_CHECKING:
+    from geoprobe.studies.gathering import Section, View
+
+MOST_PLAIN = 250_000
+"""Characters of the further views of a section that are left as they are."""
+
+
+@dataclass(frozen=True)
+class PlainView:
+    """A view as HTML, its place among its siblings and what tells it from them."""
+
+    index: int
+    name: str
+    html: Any
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """A section as the template wants it.
+
+    Attributes
+    ----------
+    anchor, title, question, reading : str
+    missing : tuple of str
+    count, opening : int
+        How many views there are, and which is seen first.
+    choosers : tuple of (str, tuple of str)
+        Names of the choices and their values.
+    choices : dict
+        What the script needs to know.
+    plain : tuple of PlainView
+        Views as HTML: all, or the first one seen.
+    packed : str
+        All others, compressed; or empty.
+    """
+
+    anchor: str
+    title: str
+    question: str
+    reading: str
+    missing: tuple[str, ...]
+    count: int
+    opening: int
+    choosers: tuple[tuple[str, tuple[str, ...]], ...]
+    choices: dict[str, Any]
+    plain: tuple[PlainView, ...]
+    packed: str
+
+
+def make_section(
+    section: Section, html: Sequence[Any], most_plain: int = MOST_PLAIN
+) -> PageSection:
+    """Arrange the views of a section.
+
+    Parameters
+    ----------
+    section : Section
+    html : sequence of escaped HTML, one for each view
+    most_plain : int
+        Where the further views are longer than this many characters together, they are compressed.
+    """
+    opening = opening_view(section.views)
+    keys = list(section.views[0].choices) if section.views else []
+    choosers = tuple(
+        (key, tuple(dict.fromkeys(view.choices[key] for view in section.views))) for key in keys
+    )
+    names = [view_name(view.choices) for view in section.views]
+    views = [
+        PlainView(k, name, text) for k, (name, text) in enumerate(zip(names, html, strict=True))
+    ]
+    further = [view for view in views if view.index != opening]
+    too_long = sum(len(view.html) for view in further) > most_plain
+    return PageSection(
+        anchor=section.analysis,
+        title=section.title,
+        question=section.question,
+        reading=section.reading,
+        missing=tuple(section.missing),
+        count=len(views),
+        opening=opening,
+        choosers=choosers,
+        choices={
+            "names": names,
+            "rows": [[view.choices[key] for key in keys] for view in section.views],
+            "opening": opening,
+        },
+        plain=(views[opening],) if too_long else tuple(views),
+        packed=pack([str(view.html) for view in further]) if too_long else "",
+    )
+
+
+def view_name(choices: Mapping[str, str]) -> str:
+    """Return what a view is called."""
+    return ", ".join(f"{name} {value}" for name, value in choices.items())
+
+
+def opening_view(views: Sequence[View]) -> int:
+    """Choose the view seen first: tuned on the task looked at, in the highest layer."""
+    if not views:
+        return 0
+    own = [
+        k
+        for k, view in enumerate(views)
+        if "tuned on" in view.choices and view.choices["tuned on"] == view.choices.get("task")
+    ]
+    first = own[0] if own else 0
+    layers = {k: int(layer) for k in _siblings(views, first) if (layer := _layer(views[k]))}
+    return max(layers, key=lambda k: layers[k], default=first)
+
+
+def _siblings(views: Sequence[View], first: int) -> list[int]:
+    """Return the views that differ from one in their layer at most."""
+    told = [{key: value for key, value in view.choices.items() if key != "layer"} for view in views]
+    return [k for k, some in enumerate(told) if some == told[first]]
+
+
+def _layer(view: View) -> str:
+    layer = view.choices.get("layer", "")
+    return layer if layer.isdecimal() else ""

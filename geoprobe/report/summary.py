@@ -1,0 +1,118 @@
+"""The summary: a line for each task and model, before and after fine-tuning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from geoprobe.findings import Finding, Linearity, Performance
+from geoprobe.report.tables import NONE
+
+if TYPE_CHECKING:
+    from geoprobe.studies.gathering import Gathered
+
+_MEASURES = {
+    "directprobe": "DirectProbe",
+    "classifier": "classifier",
+    "head": "head",
+    "similarity": "similarity",
+}
+Key = tuple[str, str]
+Columns = dict[str, list[Any]]
+
+
+class Headline(NamedTuple):
+    """A small table; a heading that ends in a blank is that of a column of numbers."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def headlines(gathered: Gathered) -> list[Headline]:
+    """Tell the main numbers of a study in a few short tables.
+
+    Parameters
+    ----------
+    gathered : Gathered
+
+    Returns
+    -------
+    list of Headline
+        Accuracies and similarity by task and model, then their linearity, where they have been
+        computed. Numbers are means over seeds, with the sample standard deviation.
+    """
+    told = []
+    found = _columns(gathered, Performance)
+    if found is not None:
+        measures = [m for m in _MEASURES if not all(map(math.isnan, found[f"{m}_mean"]))]
+        told.append(
+            Headline(
+                "On the test units: accuracy, and similarity of training and test space",
+                ("task", "model", "fine-tuned", *(f"{_MEASURES[m]} " for m in measures)),
+                [
+                    (*about, *(_spread(found, m, k) for m in measures))
+                    for k, about in _before_and_after(found)
+                ],
+            )
+        )
+    found = _columns(gathered, Linearity)
+    if found is not None:
+        told.append(
+            Headline(
+                "Clusters for each label in the last layer; 1 is a linear space",
+                ("task", "model", "fine-tuned", "clusters per label "),
+                [
+                    (*about, _spread(found, "clusters_per_label", k))
+                    for k, about in _before_and_after(_ends(found))
+                ],
+            )
+        )
+    return [one for one in told if one.rows]
+
+
+def _columns(gathered: Gathered, kind: type[Finding]) -> Columns | None:
+    """Join the findings of one kind, summarised over their seeds."""
+    joined: Columns = {}
+    for section in gathered.sections:
+        for view in section.views:
+            if isinstance(view.finding, kind):
+                for name, values in view.finding.over_seeds().items():
+                    joined.setdefault(name, []).extend(values)
+    return joined or None
+
+
+def _before_and_after(found: Columns) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """Yield the rows on a task as published and tuned on itself, task by task."""
+    order: dict[Key, list[int]] = {}
+    for k, key in enumerate(zip(found["task"], found["model"], strict=True)):
+        if found["tuned_on"][k] in ("", found["task"][k]):
+            order.setdefault(key, []).append(k)
+    for key, rows in order.items():
+        for k in sorted(rows, key=lambda k: bool(found["tuned_on"][k])):
+            if not found.get("skip", [False] * (k + 1))[k]:
+                tuned = f"{found['step'][k]:,} updates" if found["tuned_on"][k] else "no"
+                yield k, (*key, tuned)
+
+
+def _ends(found: Columns) -> Columns:
+    """Mark what is neither the last layer nor the last step."""
+    layer: dict[Key, int] = {}
+    step: dict[tuple[str, str, str], int] = {}
+    keys = list(zip(found["task"], found["model"], found["tuned_on"], strict=True))
+    for k, key in enumerate(keys):
+        layer[key[:2]] = max(found["layer"][k], layer.get(key[:2], 0))
+        step[key] = max(found["step"][k], step.get(key, 0))
+    skip = [
+        found["layer"][k] != layer[key[:2]] or found["step"][k] != step[key]
+        for k, key in enumerate(keys)
+    ]
+    return {**found, "skip": skip}
+
+
+def _spread(found: Columns, measure: str, k: int) -> str:
+    mean, spread = found[f"{measure}_mean"][k], found[f"{measure}_std"][k]
+    if math.isnan(mean):
+        return NONE
+    return f"{mean:.3f}" if math.isnan(spread) else f"{mean:.3f} \N{PLUS-MINUS SIGN} {spread:.3f}"

@@ -1,0 +1,141 @@
+"""Figures inside a page: smaller, with the page's own colours and font, and ids of their own."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "{http://www.w3.org/1999/xlink}href"
+_DROP = {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"}
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+# Two decimals of a point are a hundredth of a pixel on any screen.
+_DECIMALS = 2
+_ROUNDED = ("d", "x", "y", "width", "height", "transform", "points", "r", "cx", "cy", "viewBox")
+_UNNEEDED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch")
+# The page's font is at hand everywhere; it stands in for the one matplotlib measured.
+_DEFAULTS = {"fill-opacity: 1", "opacity: 1", "stroke-opacity: 1"}
+
+
+def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -> str:
+    """Rewrite an SVG of matplotlib as an element of a page.
+
+    Parameters
+    ----------
+    text : str
+        A whole SVG document.
+    prefix : str
+        What all ids will begin with; unique within the page.
+    label : str
+        What the figure shows, for those who do not see it.
+    colours : mapping of str to str
+        CSS colours to put in the place of ``#rrggbb``, in lower case.
+
+    Returns
+    -------
+    str
+        An ``svg`` element; text in it is escaped.
+    """
+    ET.register_namespace("", _SVG)
+    # Names from data may hold characters that no XML document may.
+    root = ET.fromstring(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    _drop(root)
+    renamed = _new_ids(root, prefix)
+    for element in root.iter():
+        _lighten(element, renamed, colours)
+    _flatten(root)
+    _head(root, label)
+    return ET.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
+
+
+def _drop(root: ET.Element) -> None:
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in _DROP:
+                parent.remove(child)
+        if not (parent.text or "").strip():
+            parent.text = None
+        for child in parent:
+            child.tail = None
+
+
+def _new_ids(root: ET.Element, prefix: str) -> dict[str, str]:
+    """Give short names to the ids that something refers to."""
+    used: dict[str, str] = {}
+    for element in root.iter():
+        refers = [match for value in element.attrib.values() for match in _REFERENCE.findall(value)]
+        if _XLINK in element.attrib and element.attrib[_XLINK].startswith("#"):
+            refers.append(element.attrib[_XLINK][1:])
+        for one in refers:
+            used.setdefault(one, f"{prefix}{len(used)}")
+    return used
+
+
+def _lighten(element: ET.Element, renamed: Mapping[str, str], colours: Mapping[str, str]) -> None:
+    attributes = element.attrib
+    if "id" in attributes:
+        old = attributes.pop("id")
+        if old in renamed:
+            attributes["id"] = renamed[old]
+    if _XLINK in attributes:
+        target = attributes.pop(_XLINK)
+        attributes["href"] = f"#{renamed[target[1:]]}" if target.startswith("#") else target
+    if "clip-path" in attributes:
+        attributes["clip-path"] = _REFERENCE.sub(
+            lambda match: f"url(#{renamed[match[1]]})", attributes["clip-path"]
+        )
+    for name in _ROUNDED:
+        if name in attributes:
+            attributes[name] = " ".join(_NUMBER.sub(_round, attributes[name]).split())
+    if "style" in attributes:
+        style = _restyle(attributes.pop("style"), colours)
+        if style:
+            attributes["style"] = style
+    attributes.pop("xml:space", None)
+
+
+def _round(match: re.Match[str]) -> str:
+    value = round(float(match[0]), _DECIMALS)
+    return f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".") if value else "0"
+
+
+def _restyle(style: str, colours: Mapping[str, str]) -> str:
+    kept = []
+    for rule in filter(None, (part.strip() for part in style.split(";"))):
+        name, _, value = (part.strip() for part in rule.partition(":"))
+        if name in _UNNEEDED or f"{name}: {value}" in _DEFAULTS:
+            continue
+        if name == "font":
+            # Of the shorthand, only the size is ours to keep.
+            name, value = "font-size", next(p for p in value.split() if p.endswith("px"))
+        if name in ("stroke-width", "font-size", "stroke-dashoffset"):
+            value = _NUMBER.sub(_round, value)
+        kept.append(f"{name}:{colours.get(value.lower(), value)}")
+    return ";".join(kept)
+
+
+def _flatten(element: ET.Element) -> None:
+    """Take groups away that group nothing."""
+    children: list[ET.Element] = []
+    for child in list(element):
+        _flatten(child)
+        plain = child.tag == f"{{{_SVG}}}g" and not child.attrib
+        children += list(child) if plain else [child]
+    element[:] = [child for child in children if child.tag != f"{{{_SVG}}}defs" or len(child)]
+
+
+def _head(root: ET.Element, label: str) -> None:
+    """Say what the figure is and how wide it wants to be."""
+    view = root.attrib["viewBox"]
+    width = float(view.split()[2]) * 4 / 3
+    root.attrib.clear()
+    root.attrib |= {
+        "viewBox": view,
+        "role": "img",
+        "aria-label": label,
+        "style": f"--w:{width:.0f}px",
+        "stroke-linejoin": "round",
+    }

@@ -1,0 +1,172 @@
+"""Writing the report of a study."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from geoprobe.errors import GeoprobeError
+from geoprobe.findings.optional import need
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.report.drawings import drawings
+from geoprobe.report.extras import extras
+from geoprobe.report.figures import draw
+from geoprobe.report.files import FigureFolder, to_csv
+from geoprobe.report.names import file_name
+from geoprobe.report.page import Pages
+from geoprobe.report.sections import make_section, view_name
+from geoprobe.report.summary import Headline, headlines
+from geoprobe.report.tables import Column, Table, make_table
+from geoprobe.spaces.json_files import write_file
+
+if TYPE_CHECKING:
+    from geoprobe.studies.gathering import Gathered, Section, View
+
+
+def write_report(
+    gathered: Gathered,
+    path: str | os.PathLike[str],
+    *,
+    figures: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Write the report of a study as one HTML file that needs no network.
+
+    Parameters
+    ----------
+    gathered : Gathered
+        The study, finished or not; what is missing is said at the top.
+    path : path-like
+        The file; an older one is replaced when the new one is complete.
+    figures : path-like, optional
+        A folder for every figure as PDF and SVG and every table as csv. Links to them are
+        relative, so that both can be moved together.
+    progress : callable, optional
+        Told after every view.
+
+    Returns
+    -------
+    Path
+        The file, absolute.
+
+    Raises
+    ------
+    GeoprobeError
+        If matplotlib, jinja2 or pandas is not installed.
+    StoreError
+        If a file cannot be written; an older report stays then.
+    """
+    for package in ("jinja2", "matplotlib.figure", "pandas"):
+        need(package)
+    target = Path(path).expanduser().resolve()
+    folder = None if figures is None else _folder(Path(figures), target)
+    pages = Pages()
+    total = sum(len(section.views) for section in gathered.sections)
+    done = 0
+    sections = []
+    for section in gathered.sections:
+        html: list[Any] = []
+        for view in section.views:
+            prefix = f"{section.analysis}-{len(html)}-"
+            html.append(pages.safe(_view(pages, section, view, prefix, folder)))
+            done += 1
+            if progress is not None:
+                progress(Progress("drawing", done, total, section.title))
+        sections.append(make_section(section, html))
+    page = pages.page(
+        name=gathered.name,
+        about=gathered.about,
+        sections=sections,
+        summary=[_summary_table(one) for one in headlines(gathered)],
+        missing=gathered.missing,
+        complete=gathered.complete,
+        files="" if folder is None else folder.link,
+        files_shown="" if folder is None else folder.root.name,
+    )
+    if folder is not None:
+        folder.finish()
+    # A lone surrogate in a name cannot be written as UTF-8.
+    data = page.encode("utf8", errors="replace")
+    write_file(target, lambda unfinished: unfinished.write_bytes(data))
+    return target
+
+
+def _folder(root: Path, page: Path) -> FigureFolder:
+    root = root.expanduser().resolve()
+    try:
+        near = Path(os.path.relpath(root, page.parent)).as_posix()
+        link = f"{quote(near)}/"
+    except ValueError:  # pragma: no cover - another drive
+        link = f"{root.as_uri()}/"
+    return FigureFolder(root, link)
+
+
+class _Figure(NamedTuple):
+    """A figure as the template wants it."""
+
+    inline: Any
+    about: str
+    caption: str
+    links: list[tuple[str, str]]
+    unknown: str
+
+
+def _view(
+    pages: Pages, section: Section, view: View, prefix: str, folder: FigureFolder | None
+) -> str:
+    """Draw one view, write its files and return its HTML."""
+    name = file_name(section.analysis, view.choices)
+    told = {"analysis": section.analysis, "view": view_name(view.choices)}
+    figures, undrawn = [], []
+    for number, drawing in enumerate(drawings(view.finding)):
+        about = ", ".join(filter(None, (section.title, told["view"], drawing.caption)))
+        try:
+            drawn = draw(
+                drawing.plot(), f"{prefix}{number}-", f"{about}.", files=folder is not None
+            )
+        except GeoprobeError as error:
+            undrawn.append(str(error))
+            continue
+        links = []
+        if folder is not None:
+            stem = f"{name}_{drawing.name}" if drawing.name else name
+            content = f"figure: {drawing.caption}" if drawing.caption else "figure"
+            for suffix, data in (("pdf", drawn.pdf), ("svg", drawn.svg)):
+                link = folder.put(f"{stem}.{suffix}", data, **told, content=content)
+                links.append((suffix.upper(), link))
+        inline = pages.safe(drawn.inline)
+        figures.append(_Figure(inline, about, drawing.caption, links, drawn.unknown))
+    return pages.view(
+        figures=figures,
+        undrawn=undrawn,
+        tables=_tables(view, name, told, folder),
+        notes=view.finding.notes,
+    )
+
+
+def _tables(
+    view: View, name: str, told: dict[str, str], folder: FigureFolder | None
+) -> list[tuple[Table, str]]:
+    """Return the tables of a view, the short ones that sum it up first, with links to their csv."""
+    found: list[tuple[Table, str]] = []
+    for extra in extras(view.finding):
+        link = ""
+        if folder is not None:
+            data = to_csv(extra.columns)
+            link = folder.put(f"{name}_{extra.name}.csv", data, **told, content=extra.title)
+        found.append((make_table(extra.title, extra.columns), link))
+    link = ""
+    if folder is not None:
+        data = to_csv(view.finding.to_frame())
+        link = folder.put(f"{name}.csv", data, **told, content="numbers")
+    found.append((make_table("All numbers", view.finding.columns()), link))
+    return found
+
+
+def _summary_table(one: Headline) -> Table:
+    columns = tuple(
+        Column(title.strip(), title.strip(), title.endswith(" ")) for title in one.header
+    )
+    return Table(one.title, columns, tuple(one.rows), (), (), len(one.rows))

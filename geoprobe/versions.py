@@ -1,0 +1,18 @@
+"""Which versions of which packages a result was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import metadata
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the version of each package, of those that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            # geoprobe itself may run from a clone.
+            continue
+    return found
