@@ -91,4 +91,3 @@ def _model(name: str, plan: Plan, folder: StudyFolder) -> str:
             weights = noted.get("weights_sha256") or noted.get("weights")
             return ", ".join(parts) + (f", weights sha256 {weights}" if weights else "")
     return "not loaded yet"
-

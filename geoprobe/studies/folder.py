@@ -69,8 +69,27 @@ class StudyFolder:
         """Return the file of the learning curves on a cell."""
         return self._cell("memorisation", cell, ".json")
 
+    def check(self, plan: Plan) -> None:
+        """Check that what is there, if anything, was computed under this plan.
+
+        Raises
+        ------
+        InputError
+            If the plans differ in more than their lists.
+        """
+        path = self.root / _PLAN
+        if not path.exists():
+            return
+        noted = read_json(path, FORMAT, VERSION)["plan"]
+        for key, value in plan.as_table().items():
+            if key not in _FREE and noted.get(key) != value:
+                raise InputError(
+                    f"{self.root} holds a study with {key} = {json.dumps(noted.get(key))}, but "
+                    f"the plan says {json.dumps(value)}; choose another folder."
+                )
+
     def adopt(self, plan: Plan, names: dict[str, str]) -> None:
-        """Make the folder that of a plan, or check that it is.
+        """Make the folder that of a plan.
 
         Parameters
         ----------
@@ -81,20 +100,12 @@ class StudyFolder:
         Raises
         ------
         InputError
-            If what is there was computed under a plan that differs in more than its lists.
+            As :meth:`check` does.
         """
-        described = plan.as_table()
-        path = self.root / _PLAN
-        if path.exists():
-            noted = read_json(path, FORMAT, VERSION)["plan"]
-            for key, value in described.items():
-                if key not in _FREE and noted.get(key) != value:
-                    raise InputError(
-                        f"{self.root} holds a study with {key} = {json.dumps(noted.get(key))}, but "
-                        f"the plan says {json.dumps(value)}; choose another folder."
-                    )
+        self.check(plan)
         head = {"format": FORMAT, "format_version": VERSION}
-        write_json(path, {**head, "plan": described, "short_names": names})
+        content = {**head, "plan": plan.as_table(), "short_names": names}
+        write_json(self.root / _PLAN, content)
 
     def plan(self) -> tuple[Plan, dict[str, str]]:
         """Return the plan that the folder was last run with, and the short names of its models.

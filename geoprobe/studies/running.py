@@ -74,7 +74,7 @@ def run_study(
     names = short_names(plan.models)
     tasks = load_tasks(plan)
     folder = StudyFolder(root)
-    folder.adopt(plan, names)
+    folder.check(plan)
     outcome = Outcome(folder)
     _represent(plan, tasks, names, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
@@ -145,6 +145,8 @@ def _represent(
     for model in plan.models:
         encoder = load_encoder(model, device=plan.device)
         layers = _layers(plan, encoder.n_layers, model)
+        # Not before the first model is known to have what the plan asks for.
+        folder.adopt(plan, names)
         for name, task in tasks.items():
             with _timed(outcome, "extract", f"{name} {encoder.name}"):
                 extract_to_store(encoder, task, folder.store, layers=layers, progress=progress)

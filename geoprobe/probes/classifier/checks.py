@@ -46,7 +46,8 @@ def as_single(points: NDArray[Any], name: str = "X") -> NDArray[np.float32]:
             f"{name} contains the magnitude {largest:g} in row {row}, but networks are trained in "
             f"float32, on magnitudes up to {_LARGEST:g}. Rescale the points."
         )
-    return points.astype(np.float32, copy=False)
+    # torch takes no array that is read-only, such as one that is mapped from a file.
+    return np.require(points, np.float32, "W")
 
 
 def checked_grid(hidden_sizes: Sequence[int], weight_decays: Sequence[float], n_folds: int) -> Grid:

@@ -17,7 +17,7 @@ WEIGHT_DECAYS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 
 Sizes = tuple[int, int]
 
-_QUICK_RATE, _QUICK_BATCH, _QUICK_PATIENCE = 6.0, 2, 2
+_QUICK_RATE, _QUICK_BATCH, _QUICK_PATIENCE = 6.0, 2, 1
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Recipe:
     def quick(self) -> Recipe:
         """Return the recipe of a quick search: fewer, larger and bolder steps, less patience.
 
-        Four times the learning rate and twice the minibatch reach the same accuracy in about
-        half the epochs; a patience of 3 ends them sooner.
+        Accuracies come out lower than with the whole recipe, by about 0.01 on real spaces; which
+        combinations are good comes out much the same.
         """
         return replace(
             self,
