@@ -121,8 +121,7 @@ def _say_outcome(outcome: Outcome) -> None:
 
 def _report(folder: Path) -> None:
     from geoprobe.cli.console import show_progress
-    from geoprobe.report import write_report
-    from geoprobe.report.summary import headlines
+    from geoprobe.report import headlines, write_report
     from geoprobe.studies import StudyFolder
     from geoprobe.studies.gathering import gather
 
@@ -133,6 +132,7 @@ def _report(folder: Path) -> None:
             gathered, study_folder.report, figures=study_folder.figures, progress=progress
         )
     for told in headlines(gathered):
+        print()
         say_table(*told)
     print(f"\nReport: {path}\nFigures and their numbers: {study_folder.figures}")
 

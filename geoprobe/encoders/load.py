@@ -104,6 +104,7 @@ def load_encoder(
         )
     short = short_name(name)
     Tokens(tokenizer, short)
+    _check_vocabulary(tokenizer, model, short)
     model = model.to(place).eval()
     n_layers, n_dims = _shape(model, short)
     return Encoder(
@@ -174,6 +175,15 @@ def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:
         model = model.get_encoder()
     found: torch.nn.Module = model
     return found
+
+
+def _check_vocabulary(tokenizer: Any, model: torch.nn.Module, name: str) -> None:
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"the tokenizer of {name} knows {len(tokenizer)} pieces, but the model has vectors for "
+            f"{rows}: they do not belong together."
+        )
 
 
 def _shape(model: torch.nn.Module, name: str) -> tuple[int, int]:

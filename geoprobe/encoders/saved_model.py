@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.head import LinearHead
-from geoprobe.results.folder import new_folder
+from geoprobe.results.folder import leftovers, new_folder
 
 HEAD = "head.safetensors"
 LABELS = "labels.json"
@@ -40,9 +42,26 @@ def save_model(
 
     if folder.is_dir() and any(folder.iterdir()):
         return
-    with new_folder(folder) as place:
+    for unfinished in leftovers(folder):
+        # Of a process that was killed: one at a time works in the folder of a run.
+        shutil.rmtree(unfinished, ignore_errors=True)
+    with new_folder(folder) as place, _without_bars():
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)
         weights = {name: value.detach().cpu() for name, value in head.named_parameters()}
         save_file(weights, place / HEAD)
         (place / LABELS).write_text(json.dumps(list(labels)) + "\n", encoding="ascii")
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Silence the progress bar that transformers shows for every file."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

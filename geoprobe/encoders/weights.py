@@ -22,8 +22,9 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _SHARD = "model-*-of-*.safetensors"
 _PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "flax_model.msgpack")
-_WANTED = ["*.json", "*.txt", "*.model", SINGLE, _SHARD]
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
+_WANTED = ["*.json", "*.txt", "*.model", "*.tiktoken", SINGLE, _SHARD]
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # The service of the hub that proposes safetensors for repositories without them, and its words.
 _CONVERTER = "SFconvertbot"
 _PROPOSAL = "Adding `safetensors` variant of this model"
@@ -142,6 +143,12 @@ def _checked(folder: Path, what: str) -> str:
             )
         raise MissingModelError(
             f"{what}: there are no weights; {SINGLE} or {INDEX} with its files is expected."
+        )
+    # Without them transformers makes a tokenizer up that knows no word.
+    if not any(path for pattern in _TOKENIZERS for path in folder.glob(pattern)):
+        raise MissingModelError(
+            f"{what}: there is no tokenizer; tokenizer.json is expected, or the vocabulary of one "
+            f"({', '.join(_TOKENIZERS[1:])})."
         )
     hashes = {path.name: hash_file(path) for path in weights}
     if len(hashes) == 1:

@@ -11,7 +11,7 @@ from typing import Any
 
 from geoprobe.findings.optional import need
 from geoprobe.findings.style import COLOURS, INK
-from geoprobe.report.svg import inline_svg
+from geoprobe.report.svg import inline_svg, well_formed
 
 _PAPER_INK = "#262626"
 _LONG_NAME, _LONG_TITLE = 32, 120
@@ -81,11 +81,12 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         # What has been laid out once stays where it is.
         figure.set_layout_engine("none")
         pdf = _save(figure, "pdf", _UNDATED) if files else b""
-    label = f"Figure. {about} {_told(figure)}"
+    text = well_formed(svg.decode("utf8"))
+    label = well_formed(f"Figure. {about} {_told(figure)}")
     return Drawn(
-        svg=svg,
+        svg=text.encode("utf8"),
         pdf=pdf,
-        inline=inline_svg(svg.decode("utf8"), prefix, label, _PAGE_COLOURS),
+        inline=inline_svg(text, prefix, label, _PAGE_COLOURS),
         unknown="".join(char for char in dict.fromkeys(heard) if char != _NO_ROOM),
     )
 
@@ -139,18 +140,18 @@ def _is(colour: Any, same: Any) -> bool:
 
 def _shorten(figure: Any) -> None:
     """Shorten names that would leave no room for the figure; the tables have them whole."""
-    text_type = need("matplotlib.text").Text
+    whole = set()
+    fixed = need("matplotlib.ticker").FixedLocator
     for axes in figure.axes:
+        whole |= {id(axes.title), id(axes.xaxis.label), id(axes.yaxis.label)}
         for axis in (axes.xaxis, axes.yaxis):
-            names = getattr(axis.get_major_formatter(), "seq", None)
-            if names and any(len(name) > _LONG_NAME for name in names):
+            if isinstance(axis.get_major_locator(), fixed):
+                names = [text.get_text() for text in axis.get_ticklabels()]
                 short = [shortened(name, _LONG_NAME) for name in names]
-                axis.set_ticks(axis.get_majorticklocs(), short, parse_math=False)
-        axes.title.set_text(shortened(axes.title.get_text(), _LONG_TITLE))
-    titles = {id(axes.title) for axes in figure.axes}
-    for text in figure.findobj(text_type):
-        if id(text) not in titles and len(text.get_text()) > _LONG_NAME:
-            text.set_text(shortened(text.get_text(), _LONG_NAME))
+                if short != names:
+                    axis.set_ticks(axis.get_majorticklocs(), short, parse_math=False)
+    for text in figure.findobj(need("matplotlib.text").Text):
+        text.set_text(shortened(text.get_text(), _LONG_TITLE if id(text) in whole else _LONG_NAME))
 
 
 def shortened(text: str, longest: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from geoprobe.findings.optional import need
 from geoprobe.spaces.json_files import write_file
 
 INDEX = "index.csv"
+_OURS = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _HEADER = ("file", "analysis", "view", "content")
 
 
@@ -91,4 +93,4 @@ def _listed(index: Path) -> set[str]:
         )
     names = {row[0] for row in rows[1:] if row}
     # A list that was tampered with must not reach beyond its folder.
-    return {name for name in names if PurePosixPath(name).name == name and name != INDEX}
+    return {name for name in names if _OURS.fullmatch(name) and name != INDEX}

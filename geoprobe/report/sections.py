@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geoprobe.studies.gathering import Section, View
 
 MOST_PLAIN = 250_000
-"""Characters of the further views of a section that are left as they are."""
+"""Where all views of a section but the first are longer together, they are compressed."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,13 @@ class PageSection:
     packed: str
 
 
-def make_section(
-    section: Section, html: Sequence[Any], most_plain: int = MOST_PLAIN
-) -> PageSection:
+def make_section(section: Section, html: Sequence[Any]) -> PageSection:
     """Arrange the views of a section.
 
     Parameters
     ----------
     section : Section
     html : sequence of escaped HTML, one for each view
-    most_plain : int
-        Where the further views are longer than this many characters together, they are compressed.
     """
     opening = opening_view(section.views)
     keys = list(section.views[0].choices) if section.views else []
@@ -79,7 +75,7 @@ def make_section(
         PlainView(k, name, text) for k, (name, text) in enumerate(zip(names, html, strict=True))
     ]
     further = [view for view in views if view.index != opening]
-    too_long = sum(len(view.html) for view in further) > most_plain
+    too_long = sum(len(view.html) for view in further) > MOST_PLAIN
     return PageSection(
         anchor=section.analysis,
         title=section.title,

@@ -12,12 +12,19 @@ _DROP = {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"}
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_HEX = re.compile("#[0-9a-f]{6}")
+# Of 255: what is darker can hardly be seen on a dark page.
+_DARK = 90
 # Two decimals of a point are a hundredth of a pixel on any screen.
 _DECIMALS = 2
 _ROUNDED = ("d", "x", "y", "width", "height", "transform", "points", "r", "cx", "cy", "viewBox")
 _UNNEEDED = ("font-family", "font-style", "font-variant", "font-weight", "font-stretch")
-# The page's font is at hand everywhere; it stands in for the one matplotlib measured.
 _DEFAULTS = {"fill-opacity: 1", "opacity: 1", "stroke-opacity: 1"}
+
+
+def well_formed(text: str) -> str:
+    """Replace what names from data may hold and no XML document may."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -> str:
@@ -40,8 +47,7 @@ def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -
         An ``svg`` element; text in it is escaped.
     """
     ET.register_namespace("", _SVG)
-    # Names from data may hold characters that no XML document may.
-    root = ET.fromstring(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    root = ET.fromstring(text)
     _drop(root)
     renamed = _new_ids(root, prefix)
     for element in root.iter():
@@ -113,8 +119,19 @@ def _restyle(style: str, colours: Mapping[str, str]) -> str:
             name, value = "font-size", next(p for p in value.split() if p.endswith("px"))
         if name in ("stroke-width", "font-size", "stroke-dashoffset"):
             value = _NUMBER.sub(_round, value)
-        kept.append(f"{name}:{colours.get(value.lower(), value)}")
+        kept.append(f"{name}:{_recolour(value.lower(), colours)}")
     return ";".join(kept)
+
+
+def _recolour(value: str, colours: Mapping[str, str]) -> str:
+    """Use the page's own colours, and let dark ones be lifted from a dark ground."""
+    if value in colours:
+        return colours[value]
+    if _HEX.fullmatch(value) and value != "#000000":
+        red, green, blue = (int(value[k : k + 2], 16) for k in (1, 3, 5))
+        if 0.3 * red + 0.6 * green + 0.1 * blue < _DARK:
+            return f"color-mix(in srgb,{value},#fff var(--lift))"
+    return value
 
 
 def _flatten(element: ET.Element) -> None:
