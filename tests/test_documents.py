@@ -98,7 +98,9 @@ def test_blocks_of_code_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
         elif kind == "ini":
             Path("config.ini").write_text(text, encoding="utf8")
         else:
-            assert kind in ("sh", "text", "toml", "jsonl"), f"{name(page)}: no test knows blocks of {kind!r}"
+            assert kind in ("sh", "text", "toml", "jsonl"), (
+                f"{name(page)}: no test knows blocks of {kind!r}"
+            )
 
 
 def run_python(text: str, namespace: dict[str, Any], where: str) -> None:

@@ -11,15 +11,16 @@ from typing import Any
 
 from geoprobe.findings.optional import need
 from geoprobe.findings.style import COLOURS, INK
+from geoprobe.report.fitting import make_room, shorten_names
 from geoprobe.report.svg import inline_svg, well_formed
 
 _PAPER_INK = "#262626"
-_LONG_NAME, _LONG_TITLE = 32, 120
-# How often a figure may grow until there is room for its names.
-_GROWS = 5
-_NO_ROOM = "no room"
+_NO_ROOM = "constrained_layout not applied"
+# How often a figure is laid out again until there is room for its names.
+_TRIES = 6
 # Text stays text, so that it can be searched, copied and edited; journals ask for Type 42 fonts.
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "geoprobe", "pdf.fonttype": 42}
+_UNDATED_SVG = {"Date": None, "Creator": None}
 _UNDATED = {"CreationDate": None, "Creator": None, "Producer": None}
 _PAGE_COLOURS = {
     _PAPER_INK: "currentColor",
@@ -67,17 +68,15 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         Two figures with the same content give the same bytes.
     """
     _darken(figure)
-    _shorten(figure)
-    heard: list[str] = []
-    with need("matplotlib").rc_context(_SETTINGS), _listening(heard):
-        svg = _save(figure, "svg", {"Date": None, "Creator": None})
-        for _ in range(_GROWS):
-            if _NO_ROOM not in heard:
+    shorten_names(figure)
+    unknown: list[str] = []
+    with need("matplotlib").rc_context(_SETTINGS), _listening(unknown):
+        svg = _save(figure, "svg", _UNDATED_SVG)
+        size = tuple(figure.get_size_inches())
+        for _ in range(_TRIES):
+            if not make_room(figure, size):
                 break
-            heard.clear()
-            width, height = figure.get_size_inches()
-            figure.set_size_inches(1.25 * width, 1.5 * height)
-            svg = _save(figure, "svg", {"Date": None, "Creator": None})
+            svg = _save(figure, "svg", _UNDATED_SVG)
         # What has been laid out once stays where it is.
         figure.set_layout_engine("none")
         pdf = _save(figure, "pdf", _UNDATED) if files else b""
@@ -87,7 +86,7 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         svg=text.encode("utf8"),
         pdf=pdf,
         inline=inline_svg(text, prefix, label, _PAGE_COLOURS),
-        unknown="".join(char for char in dict.fromkeys(heard) if char != _NO_ROOM),
+        unknown="".join(dict.fromkeys(unknown)),
     )
 
 
@@ -98,21 +97,19 @@ def _save(figure: Any, kind: str, metadata: dict[str, None]) -> bytes:
 
 
 @contextmanager
-def _listening(heard: list[str]) -> Iterator[None]:
-    """Note characters without a glyph, and that there is no room; show other warnings."""
+def _listening(unknown: list[str]) -> Iterator[None]:
+    """Note characters without a glyph, be silent where there is no room yet, and pass the rest."""
     show = warnings.showwarning
 
     def listen(message: Warning | str, *rest: Any, **more: Any) -> None:
         text = str(message)
         if text.startswith("Glyph "):
-            heard.append(chr(int(text.split()[1])))
-        elif "collapsed to zero" in text:
-            heard.append(_NO_ROOM)
-        else:
+            unknown.append(chr(int(text.split()[1])))
+        elif not text.startswith(_NO_ROOM):
             show(message, *rest, **more)
 
     with warnings.catch_warnings():
-        for text in ("Glyph ", "constrained_layout not applied"):
+        for text in ("Glyph ", _NO_ROOM):
             warnings.filterwarnings("always", message=text, category=UserWarning)
         warnings.showwarning = listen
         yield
@@ -136,30 +133,6 @@ def _is(colour: Any, same: Any) -> bool:
     except ValueError:
         # Several colours at once, or none.
         return False
-
-
-def _shorten(figure: Any) -> None:
-    """Shorten names that would leave no room for the figure; the tables have them whole."""
-    whole = set()
-    fixed = need("matplotlib.ticker").FixedLocator
-    for axes in figure.axes:
-        whole |= {id(axes.title), id(axes.xaxis.label), id(axes.yaxis.label)}
-        for axis in (axes.xaxis, axes.yaxis):
-            if isinstance(axis.get_major_locator(), fixed):
-                names = [text.get_text() for text in axis.get_ticklabels()]
-                short = [shortened(name, _LONG_NAME) for name in names]
-                if short != names:
-                    axis.set_ticks(axis.get_majorticklocs(), short, parse_math=False)
-    for text in figure.findobj(need("matplotlib.text").Text):
-        text.set_text(shortened(text.get_text(), _LONG_TITLE if id(text) in whole else _LONG_NAME))
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return a text of at most ``longest`` characters, with an ellipsis where it was cut."""
-    if len(text) <= longest:
-        return text
-    end = longest // 4
-    return f"{text[: longest - end - 1]}\N{HORIZONTAL ELLIPSIS}{text[-end:]}"
 
 
 def _told(figure: Any) -> str:

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from importlib import resources
 from typing import Any
 
-import geoprobe
 from geoprobe.findings.optional import need
+from geoprobe.versions import installed_versions
 
 
 class Pages:
@@ -72,7 +72,7 @@ class Pages:
                 complete=complete,
                 files=files,
                 files_shown=files_shown,
-                version=geoprobe.__version__,
+                version=installed_versions(["geoprobe"]).get("geoprobe", ""),
                 written=_now(),
                 style=self.safe(_text("style.css")),
                 script=self.safe(script),

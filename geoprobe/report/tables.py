@@ -16,8 +16,7 @@ UNDEFINED = "undefined"
 NONE = "\N{EN DASH}"
 # Columns that say what a row is about; where they are all alike, a line above the table is enough.
 _ABOUT = ("task", "model", "tuned_on", "seed", "layer", "step", "part")
-AT_MOST = 2000
-"""Rows of a table in the page; the csv beside it always has all."""
+_AT_MOST, _AT_LEAST, _ROWS_OF_SECTION = 2000, 200, 150_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Table:
         Columns that are the same in all rows, and their value.
     footnotes : tuple of str
     n_rows : int
-        All there are; only the first :data:`AT_MOST` are in ``rows``.
+        All there are; the first ones are in ``rows``.
     """
 
     title: str
@@ -53,13 +52,20 @@ class Table:
     n_rows: int
 
 
-def make_table(title: str, columns: Mapping[str, Sequence[Any]]) -> Table:
+def rows_shown(n_views: int) -> int:
+    """Return how many rows a table may show; many views have to share the size of the page."""
+    return max(_AT_LEAST, min(_AT_MOST, _ROWS_OF_SECTION // max(1, n_views)))
+
+
+def make_table(title: str, columns: Mapping[str, Sequence[Any]], at_most: int = _AT_MOST) -> Table:
     """Arrange columns for the page.
 
     Parameters
     ----------
     title : str
     columns : mapping from name to sequence, all of one length
+    at_most : int
+        Rows shown; the csv beside the page always has all.
 
     Returns
     -------
@@ -81,7 +87,7 @@ def make_table(title: str, columns: Mapping[str, Sequence[Any]]) -> Table:
             shown.append(column)
             if any(_is_nan(value) for value in values):
                 footnotes.append(f"{column.heading} is undefined where {reason(name)}.")
-    cells = [[cell(value) for value in columns[one.name][:AT_MOST]] for one in shown]
+    cells = [[cell(value) for value in columns[one.name][:at_most]] for one in shown]
     if "" in columns.get("tuned_on", ()):
         footnotes.append(f"{NONE} under tuned on: the model as published.")
     return Table(

@@ -18,7 +18,7 @@ from geoprobe.report.names import file_name
 from geoprobe.report.page import Pages
 from geoprobe.report.sections import make_section, view_name
 from geoprobe.report.summary import Headline, headlines
-from geoprobe.report.tables import Column, Table, make_table
+from geoprobe.report.tables import Column, Table, make_table, rows_shown
 from geoprobe.spaces.json_files import write_file
 
 if TYPE_CHECKING:
@@ -141,13 +141,13 @@ def _view(
     return pages.view(
         figures=figures,
         undrawn=undrawn,
-        tables=_tables(view, name, told, folder),
+        tables=_tables(view, name, told, folder, rows_shown(len(section.views))),
         notes=view.finding.notes,
     )
 
 
 def _tables(
-    view: View, name: str, told: dict[str, str], folder: FigureFolder | None
+    view: View, name: str, told: dict[str, str], folder: FigureFolder | None, at_most: int
 ) -> list[tuple[Table, str]]:
     """Return the tables of a view, the short ones that sum it up first, with links to their csv."""
     found: list[tuple[Table, str]] = []
@@ -156,12 +156,12 @@ def _tables(
         if folder is not None:
             data = to_csv(extra.columns)
             link = folder.put(f"{name}_{extra.name}.csv", data, **told, content=extra.title)
-        found.append((make_table(extra.title, extra.columns), link))
+        found.append((make_table(extra.title, extra.columns, at_most), link))
     link = ""
     if folder is not None:
         data = to_csv(view.finding.to_frame())
         link = folder.put(f"{name}.csv", data, **told, content="numbers")
-    found.append((make_table("All numbers", view.finding.columns()), link))
+    found.append((make_table("All numbers", view.finding.columns(), at_most), link))
     return found
 
 

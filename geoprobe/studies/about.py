@@ -54,7 +54,9 @@ def describe_study(
 
 def _options(plan: Plan) -> str:
     options = plan.finetune
-    epochs = "10 epochs (3 for bert-base)" if options.epochs is None else f"{options.epochs} epochs"
+    epochs = "10 epochs (3 for bert-base)"
+    if options.epochs is not None:
+        epochs = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'}"
     return (
         f"{epochs}, learning rate {options.learning_rate:g}, {options.batch_size} sentences "
         f"an update"
