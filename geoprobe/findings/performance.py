@@ -11,7 +11,7 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.bootstrap import accuracy_interval
 from geoprobe.findings.cells import Cell
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.label_pairs import Reduce
 from geoprobe.findings.similarity import spatial_similarity
@@ -64,9 +64,11 @@ class Performance(Finding):
     values = ("directprobe", "classifier", "head", "similarity")
 
     def plot(self, ax: Any = None, measure: str = "directprobe") -> Any:
-        """Draw one measure for every task and model, before and after; bars span the seeds.
+        """Draw one measure for every task and model, before and after.
 
-        Models tuned on another task are in the table only.
+        Bars span the standard deviation over seeds. With a single seed they span the bootstrap
+        interval of DirectProbe's accuracy, or the standard deviation over the classifier's
+        initialisations; the other measures have none then. Models tuned on another task are in the table only.
 
         Parameters
         ----------
@@ -92,7 +94,8 @@ class Performance(Finding):
                 for k in rows
             ]
             mean = [columns[f"{measure}_mean"][k] for k in rows]
-            spread = np.nan_to_num([columns[f"{measure}_std"][k] for k in rows])
+            spread = np.nan_to_num([self._reach(columns, measure, k) for k in rows])
+            spread = spread.reshape(-1, 2).T
             ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
         ax.set_ylim(len(names) - 0.5, -0.5)
@@ -106,6 +109,17 @@ class Performance(Finding):
         describe(ax, title=title, x=x)
         legend(ax)
         return figure
+
+    def _reach(self, columns: Columns, measure: str, k: int) -> tuple[float, float]:
+        """Return how far the bar of a summarised row reaches below and above its mean."""
+        if columns["n_seeds"][k] > 1 or measure not in ("directprobe", "classifier"):
+            spread = columns[f"{measure}_std"][k]
+            return spread, spread
+        key = tuple(columns[name][k] for name in self.keys)
+        row = next(r for r in self.rows if tuple(getattr(r, name) for name in self.keys) == key)
+        if measure == "classifier":
+            return row.classifier_std, row.classifier_std
+        return row.directprobe - row.directprobe_low, row.directprobe_high - row.directprobe
 
 
 def compare_performance(

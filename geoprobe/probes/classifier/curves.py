@@ -14,6 +14,7 @@ from geoprobe.errors import InputError
 from geoprobe.probes.classifier.checks import as_single, check_torch, checked_grid
 from geoprobe.probes.classifier.recipe import Recipe, whole
 from geoprobe.progress import ProgressCallback
+from geoprobe.threads import checked_threads
 
 FloatArray = NDArray[np.float64]
 
@@ -49,13 +50,13 @@ def learning_curves(
     batch_size: int = 200,
     random_state: int = 0,
     device: str = "auto",
+    n_threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> LearningCurves:
     """Train networks for a fixed number of epochs and score them after each.
 
     All training points are trained on and nothing stops early: the curves are to show what comes
-    after the best epoch too. The networks are one batch; they share the minibatches and differ in
-    their starts.
+    after the best epoch too. The networks share the minibatches and differ in their starts.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ def learning_curves(
     learning_rate, batch_size : float, int
     random_state : int
     device : str
+    n_threads : int, optional
+        All processors by default; the outcome does not depend on it.
     progress : callable, optional
 
     Returns
@@ -88,8 +91,8 @@ def learning_curves(
     from geoprobe.probes.classifier.curves_training import Curves
 
     recipe = Recipe(learning_rate, batch_size, whole(n_epochs, "n_epochs", 1))
-    whole(n_initialisations, "n_initialisations", 1)
-    whole(random_state, "random_state", 0)
+    n_networks = whole(n_initialisations, "n_initialisations", 1)
+    seed = whole(random_state, "random_state", 0)
     if len(tuple(hidden_sizes)) != 2:
         raise InputError(f"hidden_sizes must be two numbers, but it is {hidden_sizes!r}.")
     h1, h2 = (whole(size, "each of hidden_sizes", 1) for size in hidden_sizes)
@@ -102,10 +105,9 @@ def learning_curves(
         name: _evaluation_set(name, given, classes, points.shape[1])
         for name, given in evaluate.items()
     }
+    threads = checked_threads(n_threads)
     curves = Curves(points, codes, len(classes), sets, device)
-    return LearningCurves(
-        curves.run((h1, h2), decay, int(n_initialisations), recipe, int(random_state), progress)
-    )
+    return LearningCurves(curves.run((h1, h2), decay, n_networks, recipe, seed, threads, progress))
 
 
 def _evaluation_set(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch  # noqa: TID253  (only what trains networks imports this module)
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from geoprobe.probes.classifier.networks import Blocks, Shape, initial, stacked
 from geoprobe.probes.classifier.recipe import Recipe, Sizes
 from geoprobe.probes.classifier.training import Labelled, accuracies, train
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.threads import in_order
+
+FloatArray = NDArray[np.float64]
 
 _CURVES = 2
 
@@ -44,21 +49,35 @@ class Curves:
         n: int,
         recipe: Recipe,
         random_state: int,
+        n_threads: int,
         progress: ProgressCallback | None,
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> dict[str, FloatArray]:
         """Train n networks and return the accuracies (n, n_epochs) on every set."""
         shape = Shape(self.train_on.points.shape[1], *sizes, self.n_labels)
-        starts = [initial(shape, torch_stream(START, (random_state, _CURVES, k))) for k in range(n)]
-        found = {name: np.empty((n, recipe.max_epochs)) for name in self.sets}
 
-        def watch(epoch: int, parts: Blocks) -> None:
-            for name, points in self.sets.items():
-                found[name][:, epoch - 1] = accuracies(parts, points)
-            if progress is not None:
-                progress(Progress("learning curves", epoch, recipe.max_epochs))
+        def follow(members: Sequence[int]) -> dict[str, FloatArray]:
+            torch.set_num_threads(1)
+            seeds = [(random_state, _CURVES, k) for k in members]
+            start = stacked([initial(shape, torch_stream(START, seed)) for seed in seeds], shape)
+            found = {name: np.empty((len(members), recipe.max_epochs)) for name in self.sets}
 
-        order = torch_stream(ORDER, (random_state, _CURVES))
-        with training_arithmetic(), torch.no_grad():
-            start = stacked(starts, shape)
-            train(start, shape, (decay,) * n, (self.train_on, None), recipe, order, watch)
-        return found
+            def watch(epoch: int, parts: Blocks) -> None:
+                for name, points in self.sets.items():
+                    found[name][:, epoch - 1] = accuracies(parts, points)
+
+            order = torch_stream(ORDER, (random_state, _CURVES))
+            decays = (decay,) * len(members)
+            with torch.no_grad():
+                train(start, shape, decays, (self.train_on, None), recipe, order, watch)
+            return found
+
+        # A processor trains networks beside each other, a GPU all as one batch.
+        alone = self.device.type == "cpu"
+        groups = [[k] for k in range(n)] if alone else [list(range(n))]
+        curves: list[dict[str, FloatArray]] = []
+        with training_arithmetic():
+            for found in in_order(follow, groups, n_threads if alone else 1):
+                curves.append(found)
+                if progress is not None:
+                    progress(Progress("learning curves", len(curves), len(groups)))
+        return {name: np.concatenate([found[name] for found in curves]) for name in self.sets}
