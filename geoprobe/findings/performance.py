@@ -68,7 +68,8 @@ class Performance(Finding):
 
         Bars span the standard deviation over seeds. With a single seed they span the bootstrap
         interval of DirectProbe's accuracy, or the standard deviation over the classifier's
-        initialisations; the other measures have none then. Models tuned on another task are in the table only.
+        initialisations; the other measures have none then. Models tuned on another task are in
+        the table only.
 
         Parameters
         ----------
