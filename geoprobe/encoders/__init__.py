@@ -13,6 +13,7 @@ from geoprobe.errors import GeoprobeError
 
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Alignment, align
+    from geoprobe.encoders.callback import ProbeCallback
     from geoprobe.encoders.extract import extract_to_store
     from geoprobe.encoders.load import Encoder, load_encoder
     from geoprobe.encoders.names import MissingModelError, short_name, short_names
@@ -24,6 +25,7 @@ _HOMES = {
     "Alignment": "alignment",
     "Encoder": "load",
     "MissingModelError": "names",
+    "ProbeCallback": "callback",
     "Schedule": "schedule",
     "TuningOptions": "options",
     "TuningResult": "tuning_result",
@@ -40,6 +42,7 @@ __all__ = [
     "Alignment",
     "Encoder",
     "MissingModelError",
+    "ProbeCallback",
     "Schedule",
     "TuningOptions",
     "TuningResult",
