@@ -419,8 +419,10 @@ def test_ctrl_c_leaves_nothing(repository: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "long.npz", X=rng.normal(size=(6000, 40)), y=rng.integers(0, 3, 6000))
     process = in_a_process(repository, "probe", "long.npz", "--out", "out", cwd=tmp_path)
+    assert process.stderr is not None
     try:
-        time.sleep(3)
+        # The labels are done: merging has begun, and takes a while.
+        assert process.stderr.readline().startswith("labels: done")
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)

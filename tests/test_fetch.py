@@ -224,12 +224,16 @@ def test_killed_while_downloading(
         env={**os.environ, "PYTHONPATH": str(repository)},
         stderr=subprocess.PIPE,
     )
-    until = time.monotonic() + 30
-    while not list(tmp_path.glob("trec/.*.unfinished/train_5500.label")):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    process.send_signal(how)
-    _, stderr = process.communicate(timeout=30)
+    try:
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("trec/.*.unfinished/train_5500.label")):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(how)
+        _, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == -how, stderr.decode()
     left = names(tmp_path / "trec")
     assert all(name.startswith(".") for name in left)
