@@ -73,7 +73,11 @@ def plane(tmp_path: Path) -> Path:
 
 
 def in_a_process(repository: Path, *args: object, **options: Any) -> subprocess.Popen[str]:
-    code = "from geoprobe.cli import main; main()"
+    # A shell that started the tests in the background had them ignore the signal.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from geoprobe.cli import main; main()"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, args)],
         env={**os.environ, "PYTHONPATH": str(repository)},

@@ -214,8 +214,10 @@ def test_killed_while_downloading(
     server: ThreadingHTTPServer, tmp_path: Path, repository: Path, how: signal.Signals
 ) -> None:
     server.fault = "stuck"  # type: ignore[attr-defined]
+    # A shell that started the tests in the background had them ignore the signal.
     code = (
-        "import sys; from geoprobe.tasks.fetch import fetch_corpus\n"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from geoprobe.tasks.fetch import fetch_corpus\n"
         "fetch_corpus('trec', sys.argv[1], base_url=sys.argv[2])"
     )
     process = subprocess.Popen(
