@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float64]
 class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A two-layer ReLU network, chosen by cross-validation and trained several times.
 
-    The classifier of Zhou & Srikumar (2022, appendix): sizes of the two hidden layers and weight
+    The classifier of Zhou & Srikumar (2022): sizes of the two hidden layers and weight
     decay are chosen by cross-validation on the training points, the best combination is trained
     from several initialisations, and the mean and the standard deviation of their accuracies are
     reported (:meth:`accuracies`). All networks of the grid that share a shape and a fold are
