@@ -13,6 +13,8 @@ from typing import Any
 from geoprobe.encoders.options import TuningOptions
 from geoprobe.encoders.schedule import Schedule
 from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.probes.classifier.checks import checked_grid
+from geoprobe.probes.classifier.recipe import whole
 from geoprobe.spaces.toml_files import read_toml
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tasks.nearest import suggestion
@@ -42,6 +44,8 @@ class ClassifierPlan:
         Units of either hidden layer; every pair of them is tried.
     weight_decays : tuple of float
     folds, initialisations, max_epochs : int
+    search : {"full", "quick"}
+        ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
     """
 
     hidden_sizes: tuple[int, ...] = (32, 64, 128, 256)
@@ -49,6 +53,15 @@ class ClassifierPlan:
     folds: int = 5
     initialisations: int = 5
     max_epochs: int = 1000
+    search: str = "full"
+
+    def __post_init__(self) -> None:
+        """Refuse here what would otherwise be refused after hours of fine-tuning."""
+        checked_grid(self.hidden_sizes, self.weight_decays, self.folds)
+        whole(self.initialisations, "classifier.initialisations", 1)
+        whole(self.max_epochs, "classifier.max_epochs", 1)
+        if self.search not in ("full", "quick"):
+            raise InputError(f"classifier.search is 'full' or 'quick', not {self.search!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,13 @@ class LimitPlan:
     train: int | None = None
     test: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of units."""
+        for name in ("train", "test"):
+            if getattr(self, name) is not None:
+                whole(getattr(self, name), f"limit.{name}", 1)
+        whole(self.seed, "limit.seed", 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.names import short_names
+from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import Cell
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.cells import cells, ends, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import ClassifierPlan, Plan
@@ -148,10 +150,13 @@ def _represent(
         # Not before the first model is known to have what the plan asks for.
         folder.adopt(plan, names)
         for name, task in tasks.items():
-            with _timed(outcome, "extract", f"{name} {encoder.name}"):
+            keys = [SpaceKey(name, encoder.name, split) for split in task.splits]
+            found = all(key in folder.store for key in keys)
+            with _timed(outcome, "extract", f"{name} {encoder.name}", found=found):
                 extract_to_store(encoder, task, folder.store, layers=layers, progress=progress)
         for run in runs(replace(plan, models=(model,)), names):
-            with _timed(outcome, "fine-tune", str(run)):
+            found = (folder.run(run.tuned_on, run.model, run.seed) / RESULT).is_file()
+            with _timed(outcome, "fine-tune", str(run), found=found):
                 finetune(
                     encoder,
                     tasks[run.tuned_on],
@@ -177,13 +182,14 @@ def _layers(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def _timed(outcome: Outcome, kind: str, name: str) -> Iterator[None]:
+def _timed(outcome: Outcome, kind: str, name: str, *, found: bool) -> Iterator[None]:
     """Count a piece of work, and note how long it took unless it had been done before."""
     began = time.perf_counter()
     yield
-    seconds = time.perf_counter() - began
-    outcome.done[kind] = outcome.done.get(kind, 0) + 1
-    outcome.folder.note_seconds(kind, name, seconds)
+    counts = outcome.found if found else outcome.done
+    counts[kind] = counts.get(kind, 0) + 1
+    if not found:
+        outcome.folder.note_seconds(kind, name, time.perf_counter() - began)
 
 
 _PHASES = {"measure": "measuring", "classify": "classifying", "memorise": "learning curves"}

@@ -76,11 +76,7 @@ def classify_cell(
 def memorise_cell(
     root: Path, cell: Cell, plan: ClassifierPlan, device: str, n_threads: int
 ) -> float:
-    """Follow classifiers of part of a cell's training units and write their curves.
-
-    Their networks are one batched computation, which takes the threads that torch has.
-    """
-    del n_threads
+    """Follow classifiers of part of a cell's training units and write their curves."""
     from geoprobe.findings import subtrain_curves
     from geoprobe.probes.classifier import learning_curves
 
@@ -94,6 +90,7 @@ def memorise_cell(
         n_epochs=min(plan.max_epochs, _MOST_CURVE_EPOCHS),
         n_initialisations=plan.initialisations,
         device=device,
+        n_threads=n_threads,
     )
     curves = subtrain_curves(train, test, train=follow)
     content = {
@@ -112,5 +109,6 @@ def _parameters(plan: ClassifierPlan) -> dict[str, Any]:
         "weight_decays": plan.weight_decays,
         "n_folds": plan.folds,
         "n_initialisations": plan.initialisations,
+        "search": plan.search,
         "max_epochs": plan.max_epochs,
     }
