@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from geoprobe.results.content import Content, Predictions
 from geoprobe.results.layout import DISJOINT, OVERLAP, UNPROVED
 from geoprobe.results.tables import pick, texts
+from geoprobe.versions import installed_versions
 
 if TYPE_CHECKING:
     from geoprobe.spaces import Space
@@ -98,10 +98,6 @@ def _where(space: Space) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, geoprobe and what it computes with."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    found = installed_versions(_PACKAGES)
+    missing = {name: "not installed" for name in _PACKAGES if name not in found}
+    return {"python": platform.python_version(), **found, **missing}

@@ -182,17 +182,26 @@ def _memorisation(m: _Material) -> Made:
 def _linearity(m: _Material) -> Made:
     by = _grouped(m.geometries, lambda g: (g.cell.task, g.cell.model))
     for (task, model), some in by.items():
-        choices = {"show": "labels and clusters", "task": task, "model": model}
+        choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
         yield choices, partial(compare_linearity, some)
+    # What stands between is asked at the ends of a fine-tuning; every step would be a flood.
+    last = set(ends([g.cell for g in m.geometries]))
     for g in m.geometries:
-        # What stands between is asked at the ends of a fine-tuning; every step would be a flood.
-        if g.clusters is not None and len(g.clusters) > g.n_labels and g.cell in _ends(m):
-            choices = {"show": "what stands in between", "task": g.cell.task, "model": str(g.cell)}
+        if g.cell in last and g.clusters is not None and len(g.clusters) > g.n_labels:
+            choices = {
+                "show": "what stands in between",
+                "task": g.cell.task,
+                "model": g.cell.model,
+                "space": _moment(g.cell),
+            }
             yield choices, partial(standing_between, g)
 
 
-def _ends(m: _Material) -> list[Cell]:
-    return ends([g.cell for g in m.geometries])
+def _moment(cell: Cell) -> str:
+    """Name a space among those of its task and model."""
+    if cell.tuned_on is None:
+        return f"as published, layer {cell.layer}"
+    return f"tuned on {cell.tuned_on}, seed {cell.seed}, step {cell.step}, layer {cell.layer}"
 
 
 def _by_layer(
