@@ -64,8 +64,9 @@ class Tab:
             self.call(f"{domain}.enable")
 
     def open(self, path: Path) -> None:
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        self.wait_for("document.readyState === 'complete'")
+        url = path.resolve().as_uri()
+        self.call("Page.navigate", url=url)
+        self.wait_for(f"document.readyState === 'complete' && location.href === '{url}'")
 
     def run(self, code: str) -> Any:
         """Evaluate JavaScript and return its value; promises are waited for."""

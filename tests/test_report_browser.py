@@ -176,7 +176,7 @@ def test_tables_are_sorted_from_the_keyboard(tab: Tab, pages: dict[str, Path]) -
         tab.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r",
                  windowsVirtualKeyCode=13)  # fmt: skip
     head = "document.querySelector('#performance [data-column=step]')"
-    assert tab.run(f"{head}.getAttribute('aria-sort')") == "ascending"
+    tab.wait_for(f"{head}.getAttribute('aria-sort') === 'ascending'")
 
 
 def test_light_and_dark(tab: Tab, pages: dict[str, Path]) -> None:
@@ -187,7 +187,8 @@ def test_light_and_dark(tab: Tab, pages: dict[str, Path]) -> None:
     dark = colour(tab)
     assert dark != light and ink != colour(tab, "#performance svg text", "fill")
     assert contrast(dark, colour(tab, "body", "color")) > 7
-    assert tab.run("document.querySelector('.theme').textContent") == "Light page"
+    # The page hears of the change when it is next drawn, after the style is already in force.
+    tab.wait_for("document.querySelector('.theme').textContent === 'Light page'")
     tab.run("document.querySelector('.theme').click()")
     assert colour(tab) == light
     tab.run("document.querySelector('.theme').click()")
