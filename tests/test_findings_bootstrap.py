@@ -14,7 +14,7 @@ from geoprobe.findings import (
     label_distances,
     measure,
     movement_intervals,
-    resampled_minimum_distances,
+    resample_distances,
 )
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
@@ -128,7 +128,7 @@ def test_movement_of_one_unit_and_of_other_units() -> None:
 def test_hull_distances_only_grow() -> None:
     space = random_space(6)
     seen: list[Progress] = []
-    found = resampled_minimum_distances(space, n_bootstrap=10, n_threads=1, progress=seen.append)
+    found = resample_distances(space, n_bootstrap=10, n_threads=1, progress=seen.append).minimum()
     distance, _ = label_distances(measure(space, n_threads=1), reduce="hull").minimum()
     for k, label in enumerate(sorted(found)):
         assert found[label].value == distance[k]
@@ -139,5 +139,5 @@ def test_hull_distances_only_grow() -> None:
 
 def test_labels_of_one_point_do_not_change() -> None:
     space = Space(squares(LINE).points[::4], np.array(["a", "b", "c", "d"]))
-    found = resampled_minimum_distances(space, n_bootstrap=3, n_threads=1)
+    found = resample_distances(space, n_bootstrap=3, n_threads=1).minimum()
     assert [found[k][:3] for k in "abcd"] == [pytest.approx((value,) * 3) for value in (3, 3, 4, 5)]

@@ -190,7 +190,7 @@ def test_damaged_files(tmp_path: Path, split: Geometry) -> None:
 def test_files_of_another_kind(tmp_path: Path, split: Geometry) -> None:
     path = tmp_path / "g.npz"
     np.savez(path, X=np.eye(2))
-    with pytest.raises(FormatError, match="no geometry"):
+    with pytest.raises(FormatError, match="no geoprobe geometry"):
         load_geometry(path)
     save_geometry(split, path)
     with np.load(path) as file:

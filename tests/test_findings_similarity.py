@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from findings_cases import LINE, line, published, random_space, scaled, squares, tuned
 from scipy.stats import pearsonr
 
 from geoprobe import pairwise_hull_distances
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import (
     Geometry,
     Interval,
+    ResampledDistances,
     arrange_runs,
+    load_resamples,
     measure,
-    resampled_similarity,
+    resample_distances,
+    save_resamples,
+    similarity_interval,
     similarity_to_original,
     spatial_similarity,
 )
@@ -176,11 +182,30 @@ def test_resampled_similarity() -> None:
     second = Space(
         first.points + 0.5 * np.random.default_rng(1).normal(size=first.points.shape), first.labels
     )
-    same = resampled_similarity(first, first, n_bootstrap=5, n_threads=1)
-    assert (same.value, same.low, same.high) == pytest.approx((1, 1, 1))
-    found = resampled_similarity(first, second, n_bootstrap=20, n_threads=1)
+    few = resample_distances(first, n_bootstrap=5, n_threads=1)
+    assert similarity_interval(few, few)[:3] == pytest.approx((1, 1, 1))
+    drawn = [resample_distances(space, n_bootstrap=20, n_threads=1) for space in (first, second)]
+    found = similarity_interval(*drawn)
     assert found.value == spatial_similarity(measured(first), measured(second)).value
     assert found.low < found.high <= 1
-    assert found == resampled_similarity(first, second, n_bootstrap=20, n_threads=1)
-    with pytest.raises(InputError, match="labels differ"):
-        resampled_similarity(first, Space(first.points, first.labels[::-1]))
+    again = resample_distances(second, n_bootstrap=20, n_threads=1)
+    assert found == similarity_interval(drawn[0], again)
+    turned = resample_distances(Space(first.points, first.labels[::-1]), n_bootstrap=20)
+    for other in (few, turned, resample_distances(second, n_bootstrap=20, seed=1)):
+        with pytest.raises(InputError, match="resampled alike"):
+            similarity_interval(drawn[0], other)
+
+
+def test_resamples_come_back_from_their_file(tmp_path: Path) -> None:
+    found = resample_distances(random_space(12), n_bootstrap=4, n_threads=1)
+    path = save_resamples(found, tmp_path / "resamples.npz")
+    again = load_resamples(path)
+    assert (again.labels, again.units) == (found.labels, found.units)
+    np.testing.assert_array_equal(again.draws, found.draws)
+    assert again.minimum() == found.minimum()
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(FormatError, match="damaged"):
+        load_resamples(path)
+    save_resamples(ResampledDistances(found.labels[1:], found.distances, found.draws, ""), path)
+    with pytest.raises(FormatError, match="do not fit"):
+        load_resamples(path)

@@ -30,6 +30,7 @@ from geoprobe.studies.gathering import Gathered, gather
 
 NOUNS, VERBS = ("cat", "house", "dog", "tree"), ("sleeps", "walks", "sings", "runs")
 TEXT = """
+resamples = 3
 tasks = ["animals"]
 models = ["{model}"]
 checkpoints = "linear:2"
@@ -157,6 +158,32 @@ def test_an_unfinished_study_says_what_is_missing(
     gathered = gather(folder)
     assert not gathered.complete
     assert gathered.missing == ("fine-tune: tiny on animals, seed 1",)
+
+
+def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: Path) -> None:
+    """The embedding of [CLS] is one point for all sentences: nothing to measure, and said."""
+    for name in ("train", "test"):
+        lines = [
+            {"text": f"the {noun} {verb} {place_}", "label": "thing" if k > 1 else "animal"}
+            for k, noun in enumerate(("cat", "dog", "house", "tree"))
+            for verb in VERBS
+            for place_ in ("in", "on")
+        ]
+        text = "\n".join(map(json.dumps, lines))
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf8")
+    path = tmp_path / "plan.toml"
+    text = TEXT.replace('units = "words"', 'units = "sentence"').format(model=place / "tiny")
+    path.write_text(text, encoding="utf8")
+    own = replace(read_plan(path), classifier=None, resamples=0)
+    outcome = run_study(own, tmp_path / "out", n_workers=1)
+    assert outcome.failed == {}
+    assert study_status(own, outcome.folder).complete
+    assert all(total == finished for _, total, finished, _ in estimate(own, tmp_path / "out").rows)
+    gathered = gather(outcome.folder)
+    layers = {row.layer for s in gathered.sections for v in s.views for row in v.finding.rows
+              if hasattr(row, "layer")}  # fmt: skip
+    assert layers == {1, 2, 3}
+    assert "layer 0 is not measured" in gathered.about["Tasks"]["animals"]
 
 
 def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:

@@ -96,7 +96,12 @@ def extract_to_store(
         for key in missing
     }
     for key in missing:
-        noted = {"layers": list(chosen), "overlong": overlong, "n_split": aligned[key].n_split}
+        noted = {
+            "n_words_per_unit": task.n_words_per_unit,
+            "layers": list(chosen),
+            "overlong": overlong,
+            "n_split": aligned[key].n_split,
+        }
         with store.writer(
             key,
             layers=chosen,

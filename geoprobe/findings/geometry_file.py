@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError, OutputError
+from geoprobe.errors import FormatError
 from geoprobe.findings.cells import Cell
 from geoprobe.findings.geometry import Clusters, Geometry, HeldOut, PairBounds, all_pairs
-from geoprobe.spaces.json_files import write_file
+from geoprobe.findings.npz_files import Arrays, read_npz, write_npz
 
 FORMAT = "geoprobe geometry"
 FORMAT_VERSION = 1
-_ABOUT = "about"
-# What reading an arbitrary or damaged zip file of arrays may raise.
-_DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def save_geometry(geometry: Geometry, path: str | os.PathLike[str]) -> Path:
@@ -59,19 +42,9 @@ def save_geometry(geometry: Geometry, path: str | os.PathLike[str]) -> Path:
         If the file cannot be written; an older one stays then.
     """
     target = Path(os.fspath(path))
-    if target.suffix != ".npz":
-        raise OutputError(f"{target}: the name of a geometry's file ends in .npz.")
     arrays: Arrays = {}
     about = {"format": FORMAT, "format_version": FORMAT_VERSION, **_pack(geometry, "", arrays)}
-    text = json.dumps(about, allow_nan=False).encode("ascii")
-    arrays[_ABOUT] = np.frombuffer(text, dtype=np.uint8)
-
-    def write(path: Path) -> None:
-        # Given a name, NumPy would append ".npz" to it.
-        with path.open("xb") as handle:
-            np.savez_compressed(handle, allow_pickle=False, **arrays)
-
-    write_file(target, write)
+    write_npz(target, about, arrays)
     return target
 
 
@@ -88,32 +61,11 @@ def load_geometry(path: str | os.PathLike[str]) -> Geometry:
         If the file is missing, damaged, or of another kind or version.
     """
     source = Path(os.fspath(path))
-    if not source.is_file():
-        raise FormatError("there is no such file.", source)
-    try:
-        arrays = _read_arrays(source)
-        about = json.loads(bytes(arrays.pop(_ABOUT)).decode("ascii"))
-        kind = (about["format"], about["format_version"])
-    except _DAMAGE as error:
-        raise FormatError(f"no geometry, or a damaged one ({error}).", source) from error
-    if kind != (FORMAT, FORMAT_VERSION):
-        raise FormatError(
-            f"expected {FORMAT!r} version {FORMAT_VERSION}, but it says {kind}.", source
-        )
+    about, arrays = read_npz(source, FORMAT, FORMAT_VERSION)
     try:
         return _unpack(about, "", arrays)
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"the geometry does not fit together ({error}).", source) from error
-
-
-def _read_arrays(source: Path) -> Arrays:
-    # Of a damaged file that it opened itself, NumPy would leave the handle open.
-    with source.open("rb") as handle:
-        file = np.load(handle, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with file:
-            return {name: file[name] for name in file.files}
 
 
 def _pack(g: Geometry, prefix: str, arrays: Arrays) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.geometry import FloatArray
+from geoprobe.findings.cells import Cell
+from geoprobe.findings.geometry import FloatArray, Geometry
+
+Of = TypeVar("Of")
 
 
 class Interval(NamedTuple):
@@ -32,7 +36,7 @@ class Interval(NamedTuple):
     n_bootstrap: int
 
 
-def check_bootstrap(n_bootstrap: int, confidence: float) -> None:
+def check_bootstrap(n_bootstrap: int, confidence: float = 0.95) -> None:
     """Refuse options that no interval can be made from."""
     if n_bootstrap < 2:
         raise InputError(f"n_bootstrap is at least 2, but it is {n_bootstrap!r}.")
@@ -52,3 +56,21 @@ def percentile_interval(value: float, resampled: FloatArray, confidence: float) 
     tail = 50.0 * (1.0 - confidence)
     low, high = np.percentile(resampled, [tail, 100.0 - tail])
     return Interval(value, float(low), float(high), confidence, len(resampled))
+
+
+def fitting(
+    intervals: Mapping[Cell, Of], geometry: Geometry, reduce: str, notes: dict[str, None]
+) -> Of | None:
+    """Return the intervals of a space if they are of the distances that are shown.
+
+    Intervals are of the hulls of whole labels. In a space that is not linear the distances of
+    labels in several clusters are others, and a note says that they have no interval.
+    """
+    found = intervals.get(geometry.cell)
+    if found is None or reduce == "hull" or geometry.is_linear:
+        return found
+    notes[
+        f"{geometry.cell}: not linear; intervals of the hulls of whole labels do not fit distances "
+        f"of clusters and are left out."
+    ] = None
+    return None

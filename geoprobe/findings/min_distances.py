@@ -11,7 +11,7 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.intervals import Interval
+from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
@@ -80,7 +80,7 @@ class MinDistances(Finding):
         return rest[::-1][: self.n]
 
     def plot(self, ax: Any = None, layer: int | None = None) -> Any:
-        """Draw the labels that gain most (full lines) and least (dashed); bands span seeds.
+        """Draw the labels that gain most (full lines) and least (dashed); bands: seeds, intervals.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class MinDistances(Finding):
         """
         layer = self._layer(layer)
         figure, ax = one_axes(ax)
-        columns = self.over_seeds()
+        columns, bands = self.over_seeds(), self.bands("distance")
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
         for k, (gain, dash) in enumerate(drawn):
@@ -100,14 +100,12 @@ class MinDistances(Finding):
                 if name == gain.label and columns["layer"][row] == layer
             ]
             steps = [columns["step"][row] for row in rows]
-            mean = np.array([columns["distance_mean"][row] for row in rows])
-            spread = np.array([columns["distance_std"][row] for row in rows])
+            mean = [columns["distance_mean"][row] for row in rows]
             style = {**line_style(k), "linestyle": dash}
             # A label that begins with an underscore would be hidden from the legend.
             ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
-            ax.fill_between(
-                steps, mean - spread, mean + spread, color=style["color"], alpha=0.15, linewidth=0
-            )
+            low, high = ([ends[row] for row in rows] for ends in bands)
+            ax.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         step_axis(ax, columns["step"])
         row = self.rows[0]
         describe(
@@ -146,7 +144,8 @@ def minimum_distances(
     reduce, min_cluster_size
         As in :func:`geoprobe.findings.label_distances`.
     intervals : mapping from Cell to mapping from label to Interval, optional
-        As :func:`geoprobe.findings.resampled_minimum_distances` gives them.
+        As :meth:`geoprobe.findings.ResampledDistances.minimum` gives them: of whole hulls, and so
+        only used where the space is linear or ``reduce`` is ``"hull"``.
 
     Returns
     -------
@@ -170,7 +169,7 @@ def minimum_distances(
             found = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
             distance, nearest = found.minimum()
             ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
-            of_cell = (intervals or {}).get(g.cell, {})
+            of_cell = fitting(intervals or {}, g, reduce, notes) or {}
             for label, value, other in zip(g.labels, distance.tolist(), nearest, strict=True):
                 low, high = of_cell[label][1:3] if label in of_cell else (NAN, NAN)
                 rows.append(

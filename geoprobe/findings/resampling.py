@@ -7,39 +7,97 @@ hangs on single points, and is no interval for the distance of the populations.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, InputError
 from geoprobe.findings.geometry import FloatArray, IntArray
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
+from geoprobe.findings.npz_files import read_npz, write_npz
 from geoprobe.findings.pearson import pearson
 from geoprobe.hulls.pairwise import pairwise_hull_distances
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
 
+FORMAT = "geoprobe resamples"
+FORMAT_VERSION = 1
 
-def resampled_minimum_distances(
+
+@dataclass(frozen=True, eq=False)
+class ResampledDistances:
+    """Distances of the hulls of whole labels, of all units and of resamples.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Sorted.
+    distances : ndarray of float64, shape (n_pairs,)
+        Of all units; pairs of labels in lexicographic order.
+    draws : ndarray of float64, shape (n_bootstrap, n_pairs)
+    units : str
+        SHA-256 of the units' labels and of the seed: where it is the same, so are the resamples.
+    """
+
+    labels: tuple[str, ...]
+    distances: FloatArray
+    draws: FloatArray
+    units: str
+
+    def minimum(self, confidence: float = 0.95) -> dict[str, Interval]:
+        """Return the smallest distance of each label to another one, with its percentiles.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+
+        Returns
+        -------
+        dict of str to Interval
+            By label; no interval begins below its value.
+        """
+        check_bootstrap(len(self.draws), confidence)
+        value, drawn = self._nearest(self.distances[None]), self._nearest(self.draws)
+        return {
+            label: percentile_interval(float(value[0, k]), drawn[:, k], confidence)
+            for k, label in enumerate(self.labels)
+        }
+
+    def _nearest(self, pairs: FloatArray) -> FloatArray:
+        """Return the smallest distance of each label, shape (n_rows, n_labels)."""
+        n_labels = len(self.labels)
+        first, second = np.triu_indices(n_labels, 1)
+        nearest = [
+            pairs[:, (first == k) | (second == k)].min(axis=1, initial=np.inf)
+            for k in range(n_labels)
+        ]
+        return np.stack(nearest, axis=1)
+
+
+def resample_distances(
     space: Space,
     *,
     n_bootstrap: int = 100,
-    confidence: float = 0.95,
     seed: int = 0,
     tau: float = TAU,
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
-) -> dict[str, Interval]:
-    """Resample units within labels and measure each label's smallest hull distance again.
+) -> ResampledDistances:
+    """Resample units within labels and measure all pairs of labels again.
 
     Parameters
     ----------
     space : Space
     n_bootstrap : int, default=100
         Every resample measures all pairs of labels.
-    confidence : float, default=0.95
     seed : int, default=0
     tau, n_threads
         As in :func:`geoprobe.pairwise_hull_distances`.
@@ -47,46 +105,42 @@ def resampled_minimum_distances(
 
     Returns
     -------
-    dict of str to Interval
-        By label, of whole hulls (``reduce="hull"``); percentiles, none below the value.
+    ResampledDistances
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two resamples or labels.
     """
-    check_bootstrap(n_bootstrap, confidence)
+    check_bootstrap(n_bootstrap)
     names, codes = as_labels(space.labels, space.n_points, min_labels=2)
-    everything = np.arange(space.n_points)
-    value = _nearest(_matrix(space, everything, tau, n_threads))
-    draws = []
-    for rows in _resamples(codes, len(names), n_bootstrap, seed, progress):
-        draws.append(_nearest(_matrix(space, rows, tau, n_threads)))
-    drawn = np.array(draws)
-    return {
-        str(name): percentile_interval(float(value[k]), drawn[:, k], confidence)
-        for k, name in enumerate(names.tolist())
-    }
+    labels = tuple(map(str, names.tolist()))
+
+    def distances(rows: IntArray) -> FloatArray:
+        return pairwise_hull_distances(
+            space.points[rows], space.labels[rows], tau=tau, n_threads=n_threads
+        ).distance
+
+    whole = distances(np.arange(space.n_points))
+    draws = np.empty((n_bootstrap, len(whole)))
+    for k, rows in enumerate(_resamples(codes, len(names), n_bootstrap, seed)):
+        draws[k] = distances(rows)
+        if progress is not None:
+            progress(Progress("resampling", k + 1, n_bootstrap))
+    told = repr((labels, seed)).encode() + codes.astype("<i8").tobytes()
+    return ResampledDistances(labels, whole, draws, hashlib.sha256(told).hexdigest())
 
 
-def resampled_similarity(
-    first: Space,
-    second: Space,
-    *,
-    n_bootstrap: int = 100,
-    confidence: float = 0.95,
-    seed: int = 0,
-    tau: float = TAU,
-    n_threads: int | None = None,
-    progress: ProgressCallback | None = None,
+def similarity_interval(
+    first: ResampledDistances, second: ResampledDistances, *, confidence: float = 0.95
 ) -> Interval:
-    """Resample the units of two spaces alike and compare their distance vectors again.
+    """Compare two spaces in every resample: the percentiles of their spatial similarity.
 
     Parameters
     ----------
-    first, second : Space
-        The same units in the same order.
-    n_bootstrap : int, default=100
+    first, second : ResampledDistances
+        Of the same units in the same order, with the same seed and as many resamples.
     confidence : float, default=0.95
-    seed : int, default=0
-    tau, n_threads
-        As in :func:`geoprobe.pairwise_hull_distances`.
-    progress : callable, optional
 
     Returns
     -------
@@ -97,50 +151,65 @@ def resampled_similarity(
     Raises
     ------
     InputError
-        If the labels of the spaces differ.
+        If the resamples are not of the same units.
     """
-    check_bootstrap(n_bootstrap, confidence)
-    if not np.array_equal(first.labels, second.labels):
+    check_bootstrap(len(first.draws), confidence)
+    if first.units != second.units or first.draws.shape != second.draws.shape:
         raise InputError(
-            f"the units of both spaces are resampled alike, but their labels differ "
-            f"({first.n_points} and {second.n_points} units)."
+            f"the units of both spaces are resampled alike, but their labels, seeds or numbers of "
+            f"resamples differ ({first.draws.shape[0]} and {second.draws.shape[0]} resamples of "
+            f"{len(first.labels)} and {len(second.labels)} labels)."
         )
-    names, codes = as_labels(first.labels, first.n_points, min_labels=2)
-    upper = np.triu_indices(len(names), 1)
+    drawn = [pearson(a, b)[0] for a, b in zip(first.draws, second.draws, strict=True)]
+    value, _ = pearson(first.distances, second.distances)
+    return percentile_interval(value, np.array(drawn), confidence)
 
-    def similarity(rows: IntArray) -> float:
-        of_each = [_matrix(space, rows, tau, n_threads)[upper] for space in (first, second)]
-        return pearson(of_each[0], of_each[1])[0]
 
-    value = similarity(np.arange(first.n_points))
-    draws = _resamples(codes, len(names), n_bootstrap, seed, progress)
-    return percentile_interval(value, np.array([similarity(rows) for rows in draws]), confidence)
+def save_resamples(resampled: ResampledDistances, path: str | os.PathLike[str]) -> Path:
+    """Write resampled distances to one npz file, which appears complete or not at all.
+
+    Raises
+    ------
+    OutputError, StoreError
+        As :func:`geoprobe.findings.save_geometry` does.
+    """
+    target = Path(os.fspath(path))
+    about = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "labels": list(resampled.labels),
+        "units": resampled.units,
+    }
+    write_npz(target, about, {"distances": resampled.distances, "draws": resampled.draws})
+    return target
+
+
+def load_resamples(path: str | os.PathLike[str]) -> ResampledDistances:
+    """Read resampled distances back.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, or of another kind or version.
+    """
+    source = Path(os.fspath(path))
+    about, arrays = read_npz(source, FORMAT, FORMAT_VERSION)
+    try:
+        labels, distances, draws = tuple(about["labels"]), arrays["distances"], arrays["draws"]
+        n_pairs = len(labels) * (len(labels) - 1) // 2
+        if distances.shape != (n_pairs,) or draws.shape[1:] != (n_pairs,):
+            raise ValueError(f"{len(labels)} labels, but arrays {distances.shape}, {draws.shape}")
+        return ResampledDistances(labels, distances, draws, about["units"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"the resamples do not fit together ({error}).", source) from error
 
 
 def _resamples(
-    codes: IntArray | np.ndarray[tuple[int, ...], np.dtype[np.int32]],
-    n_labels: int,
-    n_bootstrap: int,
-    seed: int,
-    progress: ProgressCallback | None,
+    codes: NDArray[Any], n_labels: int, n_bootstrap: int, seed: int
 ) -> Iterator[IntArray]:
     """Yield the different rows of each resample; rows drawn twice do not change a hull."""
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(codes == k) for k in range(n_labels)]
-    for done in range(n_bootstrap):
+    for _ in range(n_bootstrap):
         drawn = [rng.choice(rows, len(rows)) for rows in members]
         yield np.unique(np.concatenate(drawn)).astype(np.int64)
-        if progress is not None:
-            progress(Progress("resampling", done + 1, n_bootstrap))
-
-
-def _matrix(space: Space, rows: IntArray, tau: float, n_threads: int | None) -> FloatArray:
-    return pairwise_hull_distances(
-        space.points[rows], space.labels[rows], tau=tau, n_threads=n_threads
-    ).matrix()
-
-
-def _nearest(matrix: FloatArray) -> FloatArray:
-    """Return the smallest entry of each row off the diagonal."""
-    off = matrix + np.where(np.eye(len(matrix), dtype=bool), np.inf, 0.0)
-    return np.asarray(off.min(axis=1), dtype=np.float64)

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.geometry import Geometry
-from geoprobe.findings.intervals import Interval
+from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.findings.pearson import pearson
 from geoprobe.findings.style import (
@@ -139,18 +137,18 @@ class SimilarityDuringTuning(Finding):
     values = ("similarity",)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the similarity over the steps, one line a layer, a band for the seeds."""
+        """Draw the similarity over the steps, one line a layer; bands span seeds or intervals."""
         figure, ax = one_axes(ax)
-        columns = self.over_seeds()
+        columns, bands = self.over_seeds(), self.bands("similarity")
         layers = sorted(set(columns["layer"]))
         for layer in layers:
             rows = [k for k, other in enumerate(columns["layer"]) if other == layer]
             steps = [columns["step"][k] for k in rows]
-            mean = np.array([columns["similarity_mean"][k] for k in rows])
-            spread = np.array([columns["similarity_std"][k] for k in rows])
+            mean = [columns["similarity_mean"][k] for k in rows]
+            low, high = ([ends[k] for k in rows] for ends in bands)
             ink = shade(layers.index(layer) / max(1, len(layers) - 1))
             ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=f"layer {layer}")
-            ax.fill_between(steps, mean - spread, mean + spread, color=ink, alpha=0.2, linewidth=0)
+            ax.fill_between(steps, low, high, color=ink, alpha=0.2, linewidth=0)
         step_axis(ax, columns["step"])
         describe(
             ax,
@@ -177,7 +175,8 @@ def similarity_to_original(
     reduce, min_cluster_size
         As in :func:`geoprobe.findings.label_distances`.
     intervals : mapping from Cell to Interval, optional
-        As :func:`geoprobe.findings.resampled_similarity` gives them.
+        As :func:`geoprobe.findings.similarity_interval` gives them: of whole hulls, and so only
+        used where the space is linear or ``reduce`` is ``"hull"``.
 
     Returns
     -------
@@ -198,7 +197,7 @@ def similarity_to_original(
                 run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
             )
             notes |= dict.fromkeys(f"{g.cell}: {text}" for text in found.differences())
-            interval = (intervals or {}).get(g.cell)
+            interval = fitting(intervals or {}, g, reduce, notes)
             rows.append(
                 SimilarityRow(
                     task=task,

@@ -7,6 +7,7 @@ from typing import Any
 
 from geoprobe.findings import Geometry
 from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.cells import is_constant
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
 from geoprobe.versions import installed_versions
@@ -77,10 +78,13 @@ def _task(
         keys = [SpaceKey(task, model, split) for split in ("train", "test")]
         if all(key in folder.store for key in keys):
             train, test = (folder.store.open(key) for key in keys)
-            return (
+            told = (
                 f"{train.n_units:,} units to train and {test.n_units:,} to test, "
                 f"{len(train.label_names)} labels"
             )
+            if is_constant(0, train.provenance.get("n_words_per_unit")) and 0 in train.layers:
+                told += "; layer 0 is not measured: there [CLS] is the same for all sentences"
+            return told
     return "not extracted yet"
 
 

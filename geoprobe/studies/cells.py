@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from geoprobe.findings import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
+from geoprobe.spaces.stored import StoredSpaces
 from geoprobe.studies.plan import Plan
 
 
@@ -41,36 +42,51 @@ def runs(plan: Plan, names: dict[str, str]) -> list[Run]:
 
 
 def cells(plan: Plan, store: SpaceStore, models: set[str]) -> list[Cell]:
-    """List the cells whose spaces are in the store, in the order of :attr:`Cell.order`."""
+    """List the cells whose spaces are in the store, in the order of :attr:`Cell.order`.
+
+    Spaces in which all units coincide are left out.
+    """
     found = [
         Cell.of(key, layer)
         for key in store.keys()
         if key.split == "train" and _belongs(key, plan, models)
-        for layer in store.open(key).layers
+        for layer in _measurable(store.open(key))
         if plan.layers is None or layer in plan.layers
     ]
     return sorted(found, key=lambda cell: cell.order)
 
 
+def is_constant(layer: int, n_words_per_unit: object) -> bool:
+    """Whether the units of a task have one vector in common.
+
+    The embedding of [CLS], which stands for a whole sentence, knows nothing of the sentence.
+    """
+    return layer == 0 and n_words_per_unit == 0
+
+
+def _measurable(stored: StoredSpaces) -> list[int]:
+    n_words = stored.provenance.get("n_words_per_unit")
+    return [layer for layer in stored.layers if not is_constant(layer, n_words)]
+
+
 def ends(cells_: list[Cell]) -> list[Cell]:
     """Select the last layer before fine-tuning and after the last update of every run."""
     layer: dict[tuple[str, str], int] = {}
-    step: dict[tuple[str, str, str, int], int] = {}
     for cell in cells_:
         layer[cell.task, cell.model] = max(cell.layer, layer.get((cell.task, cell.model), 0))
-        if cell.tuned_on is not None and cell.seed is not None:
-            run = (cell.task, cell.model, cell.tuned_on, cell.seed)
-            step[run] = max(cell.step, step.get(run, 0))
-    return [
-        cell
-        for cell in cells_
-        if cell.layer == layer[cell.task, cell.model]
-        and (
-            cell.tuned_on is None
-            or cell.seed is None
-            or cell.step == step[cell.task, cell.model, cell.tuned_on, cell.seed]
-        )
-    ]
+    return [cell for cell in last_steps(cells_) if cell.layer == layer[cell.task, cell.model]]
+
+
+def last_steps(cells_: list[Cell]) -> list[Cell]:
+    """Select the models as published, and every run after its last update."""
+    step: dict[tuple[object, ...], int] = {}
+    for cell in cells_:
+        step[_run(cell)] = max(cell.step, step.get(_run(cell), 0))
+    return [cell for cell in cells_ if cell.step == step[_run(cell)]]
+
+
+def _run(cell: Cell) -> tuple[object, ...]:
+    return cell.task, cell.model, cell.tuned_on, cell.seed
 
 
 def _belongs(key: SpaceKey, plan: Plan, models: set[str]) -> bool:

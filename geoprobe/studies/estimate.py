@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoprobe.encoders.updates import updates_per_epoch
+from geoprobe.findings import Cell
 from geoprobe.spaces.disk import estimate_bytes
+from geoprobe.studies.cells import is_constant, runs
 from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.running import load_tasks
 from geoprobe.studies.status import study_status
@@ -64,30 +67,30 @@ def estimate(plan: Plan, root: Path) -> Estimate:
 
     folder = StudyFolder(root)
     tasks = load_tasks(plan)
-    pieces = dict.fromkeys(("extract", "fine-tune", "measure", "classify", "memorise"), 0)
+    counts = dict.fromkeys(("extract", "fine-tune"), 0)
+    expected: list[Cell] = []
     n_bytes = 0
     for model in plan.models:
         encoder = load_encoder(model, device="cpu")
-        n_layers = encoder.n_layers + 1 if plan.layers is None else len(plan.layers)
-        states = {task: 1 for task in plan.all_tasks}
-        pieces["extract"] += len(tasks)
-        for tuned_on in plan.tasks:
-            n_steps = len(_steps(plan, tasks[tuned_on], short_name(model))) - 1
-            pieces["fine-tune"] += len(plan.seeds)
-            for task in plan.extracted(tuned_on):
-                states[task] += n_steps * len(plan.seeds)
-        own = len(plan.tasks) * len(plan.seeds)
-        crossed = sum(len(plan.extracted(task)) for task in plan.tasks) * len(plan.seeds)
-        if plan.classifier is not None:
-            pieces["classify"] += len(tasks) + crossed
-            pieces["memorise"] += len(tasks) + own
-        for task, number in states.items():
-            pieces["measure"] += number * n_layers
-            n_bytes += number * _bytes(tasks[task], encoder.n_dims, n_layers)
-    if not {"performance", "cross-task"} & set(plan.analyses):
-        pieces["classify"] = 0
-    if "memorisation" not in plan.analyses:
-        pieces["memorise"] = 0
+        layers = tuple(range(encoder.n_layers + 1)) if plan.layers is None else plan.layers
+        moments = [Cell(task, short_name(model)) for task in plan.all_tasks]
+        for run in runs(replace(plan, models=(model,)), {model: short_name(model)}):
+            steps = _steps(plan, tasks[run.tuned_on], run.model)[1:]
+            moments += [
+                Cell(task, run.model, 0, run.tuned_on, run.seed, step)
+                for task in plan.extracted(run.tuned_on)
+                for step in steps
+            ]
+        counts["extract"] += len(tasks)
+        counts["fine-tune"] += len(plan.tasks) * len(plan.seeds)
+        expected += [
+            replace(moment, layer=layer)
+            for moment in moments
+            for layer in layers
+            if not is_constant(layer, tasks[moment.task].n_words_per_unit)
+        ]
+        n_bytes += sum(_bytes(tasks[one.task], encoder.n_dims, len(layers)) for one in moments)
+    counts |= {kind: len(some) for kind, some in pieces(plan, folder, expected).items()}
     done = {kind: number for kind, number, _ in study_status(plan, folder).rows}
     seconds = folder.seconds()
     rows = tuple(
@@ -97,7 +100,7 @@ def estimate(plan: Plan, root: Path) -> Estimate:
             f"{done.get(kind, 0):,}",
             _time(total - done.get(kind, 0), seconds.get(kind, [])),
         )
-        for kind, total in pieces.items()
+        for kind, total in counts.items()
         if total
     )
     return Estimate(rows, n_bytes, shutil.disk_usage(_existing(folder.root)).free)

@@ -30,6 +30,7 @@ _FREE = (
     "device",
     "reduce",
     "min_cluster_size",
+    "resamples",
 )
 
 
@@ -37,8 +38,8 @@ class StudyFolder:
     """The files of a study below one folder.
 
     ``plan.json``; ``spaces``, a :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for
-    each run of fine-tuning; ``geometry``, ``classifier`` and ``memorisation``, a file for each
-    cell; ``figures`` and ``report.html``.
+    each run of fine-tuning; ``geometry``, ``movement``, ``resamples-N``, ``classifier``
+    and ``memorisation``, a file for each cell; ``figures`` and ``report.html``.
 
     Parameters
     ----------
@@ -68,6 +69,14 @@ class StudyFolder:
     def memorisation(self, cell: Cell) -> Path:
         """Return the file of the learning curves on a cell."""
         return self._cell("memorisation", cell, ".json")
+
+    def movement(self, cell: Cell) -> Path:
+        """Return the file of the intervals of the labels' movement up to a cell."""
+        return self._cell("movement", cell, ".json")
+
+    def resamples(self, cell: Cell, n_bootstrap: int) -> Path:
+        """Return the file of a cell's distances in so many resamples of its units."""
+        return self._cell(f"resamples-{n_bootstrap}", cell, ".npz")
 
     def check(self, plan: Plan) -> None:
         """Check that what is there, if anything, was computed under this plan.

@@ -15,6 +15,8 @@ from geoprobe.findings import (
     Cell,
     Finding,
     Geometry,
+    Interval,
+    ResampledDistances,
     Trajectory,
     arrange_runs,
     compare_linearity,
@@ -24,8 +26,10 @@ from geoprobe.findings import (
     difference_vectors,
     follow_centroids,
     load_geometry,
+    load_resamples,
     measure_movement,
     minimum_distances,
+    similarity_interval,
     similarity_to_original,
     standing_between,
 )
@@ -36,7 +40,12 @@ from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.sections import TEXTS
 from geoprobe.studies.status import study_status
-from geoprobe.studies.working import CLASSIFIER_FORMAT, MEMORISATION_FORMAT, VERSION
+from geoprobe.studies.working import (
+    CLASSIFIER_FORMAT,
+    MEMORISATION_FORMAT,
+    MOVEMENT_FORMAT,
+    VERSION,
+)
 
 
 @dataclass(frozen=True)
@@ -109,10 +118,16 @@ class _Material:
     classifier: Mapping[Cell, list[float]]
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
+    intervals: Mapping[str, Mapping[Cell, Any]]
 
     @property
     def reduction(self) -> dict[str, Any]:
         return {"reduce": self.plan.reduce, "min_cluster_size": self.plan.min_cluster_size}
+
+    def options(self, reduces: bool, intervals: str) -> dict[str, Any]:
+        """Return what an analysis is called with besides its spaces."""
+        options = self.reduction if reduces else {}
+        return options | ({"intervals": self.intervals[intervals]} if intervals else {})
 
 
 def gather(folder: StudyFolder) -> Gathered:
@@ -136,6 +151,7 @@ def gather(folder: StudyFolder) -> Gathered:
         _classifiers(folder, listed),
         _heads(plan, folder, names, listed),
         _curves(folder, listed),
+        _intervals(plan, folder, listed),
     )
     sections = tuple(_section(analysis, material) for analysis in plan.analyses)
     return Gathered(
@@ -205,10 +221,10 @@ def _moment(cell: Cell) -> str:
 
 
 def _by_layer(
-    analysis: Callable[..., Finding], *, reduces: bool = True
+    analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
 ) -> Callable[[_Material], Made]:
     def make(m: _Material) -> Made:
-        options = m.reduction if reduces else {}
+        options = m.options(reduces, intervals)
         for run in m.runs:
             # Seeds of one layer belong to one view: the first seed stands for all.
             same = [r for r in m.runs if r.family == run.family and r.layer == run.layer]
@@ -222,10 +238,10 @@ def _by_layer(
 
 
 def _by_family(
-    analysis: Callable[..., Finding], *, reduces: bool = True
+    analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
 ) -> Callable[[_Material], Made]:
     def make(m: _Material) -> Made:
-        options = m.reduction if reduces else {}
+        options = m.options(reduces, intervals)
         for some in _grouped(m.runs, lambda run: run.family).values():
             yield _choices(some[0]), partial(analysis, some, **options)
 
@@ -255,11 +271,11 @@ _MAKERS: dict[str, Callable[[_Material], Made]] = {
     "performance": _performance,
     "memorisation": _memorisation,
     "linearity": _linearity,
-    "min-distances": _by_layer(minimum_distances),
+    "min-distances": _by_layer(minimum_distances, intervals="distance"),
     "centroid-paths": _by_family(follow_centroids),
     "cross-task": _cross_task,
-    "movement": _by_family(measure_movement, reduces=False),
-    "similarity": _by_family(similarity_to_original),
+    "movement": _by_family(measure_movement, reduces=False, intervals="movement"),
+    "similarity": _by_family(similarity_to_original, intervals="similarity"),
     "differences": _by_layer(difference_vectors, reduces=False),
 }
 
@@ -278,6 +294,32 @@ def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[flo
         for cell in listed
         if folder.classifier(cell).is_file()
     }
+
+
+def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str, dict[Cell, Any]]:
+    """Return the intervals of movements, smallest distances and similarities."""
+    found: dict[str, dict[Cell, Any]] = {"movement": {}, "distance": {}, "similarity": {}}
+    originals: dict[Cell, ResampledDistances] = {}
+    for cell in listed:
+        path = folder.movement(cell)
+        if path.is_file():
+            noted = read_json(path, MOVEMENT_FORMAT, VERSION)["intervals"]
+            found["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
+        path = folder.resamples(cell, plan.resamples)
+        if plan.resamples and path.is_file():
+            drawn = load_resamples(path)
+            found["distance"][cell] = drawn.minimum()
+            # Of a model as published before the cells tuned from it: the cells are in that order.
+            if cell == cell.original:
+                originals[cell] = drawn
+            if cell.original in originals:
+                found["similarity"][cell] = similarity_interval(originals[cell.original], drawn)
+    return found
+
+
+def _interval(noted: Mapping[str, Any]) -> Interval:
+    known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in noted.items()}
+    return Interval(**known)
 
 
 def _curves(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:

@@ -115,6 +115,9 @@ class Plan:
         Clusters of fewer points are left out of the distances of labels; 1 keeps all.
     reduce : {"mean", "minimum"}
         What becomes of the distances of a label in several clusters.
+    resamples : int
+        Bootstrap resamples of the units for the intervals of distances and similarities; each of
+        them measures all distances again. 0 leaves these intervals out.
     """
 
     name: str
@@ -134,6 +137,7 @@ class Plan:
     tau: float = TAU
     min_cluster_size: int = 1
     reduce: str = "mean"
+    resamples: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done, before anything is."""
@@ -158,11 +162,9 @@ class Plan:
                 )
         if self.reduce not in ("mean", "minimum"):
             raise InputError(f"reduce is 'mean' or 'minimum', not {self.reduce!r}.")
-        if type(self.min_cluster_size) is not int or self.min_cluster_size < 1:
-            raise InputError(
-                f"min_cluster_size must be a whole number from 1 on, but it is "
-                f"{self.min_cluster_size!r}."
-            )
+        whole(self.min_cluster_size, "min_cluster_size", 1)
+        if self.resamples != 0:
+            whole(self.resamples, "resamples", 2)
         checked_tau(self.tau)
 
     def extracted(self, tuned_on: str) -> tuple[str, ...]:

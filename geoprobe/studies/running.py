@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.names import short_names
@@ -17,10 +15,10 @@ from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.cells import cells, ends, runs
+from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.plan import ClassifierPlan, Plan
-from geoprobe.studies.working import classify_cell, measure_cell, memorise_cell
+from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, pieces
+from geoprobe.studies.plan import Plan
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
 
@@ -80,43 +78,9 @@ def run_study(
     outcome = Outcome(folder)
     _represent(plan, tasks, names, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
-    jobs = [
-        (str(cell), partial(measure_cell, folder.root, cell, plan.tau), folder.geometry(cell))
-        for cell in listed
-    ]
-    _do_all(outcome, "measure", jobs, workers, progress)
-    if plan.classifier is not None:
-        _classify(plan, plan.classifier, listed, outcome, workers, progress)
+    for kind, some in pieces(plan, folder, listed).items():
+        _do_all(outcome, kind, some, workers, progress)
     return outcome
-
-
-def _classify(
-    plan: Plan,
-    grid: ClassifierPlan,
-    listed: list[Cell],
-    outcome: Outcome,
-    workers: int,
-    progress: ProgressCallback | None,
-) -> None:
-    """Train the classifiers of the last layer, before and after."""
-    folder, last = outcome.folder, ends(listed)
-    own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
-    for kind, work, place, some in (
-        ("classify", classify_cell, folder.classifier, last),
-        ("memorise", memorise_cell, folder.memorisation, own),
-    ):
-        if not set(plan.analyses) & _NEEDED_BY[kind]:
-            continue
-        jobs = [
-            (
-                str(cell),
-                partial(work, folder.root, cell, grid, plan.device),
-                place(cell),
-            )
-            for cell in some
-        ]
-        # The networks of a grid are one batched computation, which takes all processors.
-        _do_all(outcome, kind, jobs, 1, progress, n_threads=workers)
 
 
 def load_tasks(plan: Plan) -> dict[str, Task]:
@@ -192,54 +156,56 @@ def _timed(outcome: Outcome, kind: str, name: str, *, found: bool) -> Iterator[N
         outcome.folder.note_seconds(kind, name, time.perf_counter() - began)
 
 
-_PHASES = {"measure": "measuring", "classify": "classifying", "memorise": "learning curves"}
-_NEEDED_BY = {"classify": {"performance", "cross-task"}, "memorise": {"memorisation"}}
-
-Job = tuple[str, Callable[..., float], Path]
+_PHASES = {
+    "measure": "measuring",
+    "move": "intervals of movement",
+    "resample": "resampling",
+    "classify": "classifying",
+    "memorise": "learning curves",
+}
 
 
 def _do_all(
     outcome: Outcome,
     kind: str,
-    jobs: Sequence[Job],
+    all_: Sequence[Piece],
     workers: int,
     progress: ProgressCallback | None,
-    n_threads: int = 1,
 ) -> None:
-    """Do the jobs whose files are not there; one that fails does not stop the others."""
-    left = [job for job in jobs if not job[2].exists()]
-    outcome.found[kind] = len(jobs) - len(left)
+    """Do the pieces that are not done; one that fails does not stop the others."""
+    left = [piece for piece in all_ if not piece.done]
+    outcome.found[kind] = len(all_) - len(left)
     done = outcome.found[kind]
     phase = _PHASES[kind]
-    if progress is not None and jobs:
-        progress(Progress(phase, done, len(jobs)))
-    for (name, _, _), seconds in _answers(left, workers, n_threads):
+    if progress is not None and all_:
+        progress(Progress(phase, done, len(all_)))
+    for cell, seconds in _answers(left, workers, together=kind not in WHOLE_MACHINE):
         if isinstance(seconds, Exception):
-            outcome.failed[f"{kind} {name}"] = str(seconds)
+            outcome.failed[f"{kind} {cell}"] = str(seconds)
         else:
             outcome.done[kind] = outcome.done.get(kind, 0) + 1
-            outcome.folder.note_seconds(kind, name, seconds)
+            outcome.folder.note_seconds(kind, str(cell), seconds)
         done += 1
         if progress is not None:
-            progress(Progress(phase, done, len(jobs), name))
+            progress(Progress(phase, done, len(all_), str(cell)))
 
 
 def _answers(
-    jobs: Sequence[Job], workers: int, n_threads: int
-) -> Iterator[tuple[Job, float | Exception]]:
-    """Yield every job with its seconds, or with the error that ended it."""
-    if workers == 1 or len(jobs) < 3:
-        for job in jobs:
-            yield job, _attempt(job[1], max(n_threads, workers))
+    left: Sequence[Piece], workers: int, *, together: bool
+) -> Iterator[tuple[Cell, float | Exception]]:
+    """Yield every cell with the seconds its work took, or with the error that ended it."""
+    if workers == 1 or len(left) < 3 or not together:
+        for piece in left:
+            yield piece.cell, _attempt(piece.work, workers)
         return
     import joblib
 
     # The first compiles the kernels, which the processes then find in the cache.
-    yield jobs[0], _attempt(jobs[0][1], 1)
+    yield left[0].cell, _attempt(left[0].work, 1)
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-    rest = jobs[1:]
-    answers = parallel(joblib.delayed(_attempt)(job[1], 1) for job in rest)
-    yield from zip(rest, answers, strict=True)
+    rest = left[1:]
+    answers = parallel(joblib.delayed(_attempt)(piece.work, 1) for piece in rest)
+    yield from zip((piece.cell for piece in rest), answers, strict=True)
 
 
 def _attempt(work: Callable[..., float], n_threads: int) -> Any:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from geoprobe.encoders.names import short_names
 from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.cells import cells, ends, runs
+from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
 
 
@@ -19,7 +20,7 @@ class StudyStatus:
     Attributes
     ----------
     rows : tuple of (kind, done, total)
-        ``total`` of cells to measure and to classify is only known where the spaces have been
+        ``total`` of work on cells is only known where the spaces have been
         extracted.
     missing : tuple of str
         What is still to be done, in words.
@@ -69,12 +70,6 @@ def study_status(plan: Plan, folder: StudyFolder) -> StudyStatus:
         ],
     )
     listed = cells(plan, folder.store, set(names.values()))
-    count("measure", [(str(cell), folder.geometry(cell).is_file()) for cell in listed])
-    if plan.classifier is not None:
-        last = ends(listed)
-        if {"performance", "cross-task"} & set(plan.analyses):
-            count("classify", [(str(c), folder.classifier(c).is_file()) for c in last])
-        if "memorisation" in plan.analyses:
-            own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
-            count("memorise", [(str(c), folder.memorisation(c).is_file()) for c in own])
+    for kind, some in pieces(plan, folder, listed).items():
+        count(kind, [(str(piece.cell), piece.done) for piece in some])
     return StudyStatus(tuple(rows), tuple(missing))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geoprobe.findings import Cell, measure, save_geometry
+from geoprobe.findings import (
+    Cell,
+    Interval,
+    measure,
+    movement_intervals,
+    resample_distances,
+    save_geometry,
+    save_resamples,
+)
 from geoprobe.spaces import Space
 from geoprobe.spaces.json_files import write_json
 from geoprobe.spaces.keys import SpaceKey
@@ -17,6 +26,7 @@ from geoprobe.studies.plan import ClassifierPlan
 
 CLASSIFIER_FORMAT = "geoprobe-classifier"
 MEMORISATION_FORMAT = "geoprobe-memorisation"
+MOVEMENT_FORMAT = "geoprobe-movement"
 VERSION = 1
 # Later epochs change little, and the curves are drawn.
 _MOST_CURVE_EPOCHS = 100
@@ -39,9 +49,42 @@ def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
     folder = StudyFolder(root)
     train, test = spaces_of(folder, cell)
     geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
-    path = folder.geometry(cell)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_geometry(geometry, path)
+    save_geometry(geometry, folder.geometry(cell))
+    return time.perf_counter() - began
+
+
+def move_cell(root: Path, cell: Cell, n_threads: int) -> float:
+    """Resample how far labels have moved up to a cell and write the intervals."""
+    began = time.perf_counter()
+    folder = StudyFolder(root)
+    before, _ = spaces_of(folder, cell.original)
+    after, _ = spaces_of(folder, cell)
+    found = movement_intervals(before, after)
+    content = {
+        "format": MOVEMENT_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "intervals": {label: _plain(interval) for label, interval in found.items()},
+    }
+    write_json(folder.movement(cell), content)
+    return time.perf_counter() - began
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    """Return an interval as JSON holds it, which has no NaN."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in interval._asdict().items()
+    }
+
+
+def resample_cell(root: Path, cell: Cell, tau: float, n_bootstrap: int, n_threads: int) -> float:
+    """Measure the distances of a cell's labels in resamples of its units and write them."""
+    began = time.perf_counter()
+    folder = StudyFolder(root)
+    train, _ = spaces_of(folder, cell)
+    found = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
+    save_resamples(found, folder.resamples(cell, n_bootstrap))
     return time.perf_counter() - began
 
 

@@ -1,0 +1,93 @@
+"""Files of arrays with a head that says what they are: npz, never pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import FormatError, OutputError
+from geoprobe.spaces.json_files import write_file
+
+Arrays = dict[str, NDArray[Any]]
+
+_ABOUT = "about"
+# What reading an arbitrary or damaged zip file of arrays may raise.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def write_npz(target: Path, about: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write or replace a file at one stroke; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        Ends in ``.npz``.
+    about : mapping
+        What JSON can hold, ``format`` and ``format_version`` among it.
+    arrays : dict of str to ndarray
+
+    Raises
+    ------
+    OutputError
+        If the name does not end so.
+    StoreError
+        If the file cannot be written; an older one stays then.
+    """
+    if target.suffix != ".npz":
+        raise OutputError(f"{target}: the name of this file ends in .npz.")
+    head = json.dumps(about, allow_nan=False).encode("ascii")
+    named = {**arrays, _ABOUT: np.frombuffer(head, dtype=np.uint8)}
+
+    def write(path: Path) -> None:
+        # Given a name, NumPy would append ".npz" to it.
+        with path.open("xb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, **named)
+
+    write_file(target, write)
+
+
+def read_npz(source: Path, expected: str, version: int) -> tuple[dict[str, Any], Arrays]:
+    """Read what :func:`write_npz` has written, and check the name and version of its format.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, or of another kind or version.
+    """
+    if not source.is_file():
+        raise FormatError("there is no such file.", source)
+    try:
+        arrays = _read_arrays(source)
+        about = json.loads(bytes(arrays.pop(_ABOUT)).decode("ascii"))
+        kind = (about["format"], about["format_version"])
+    except _DAMAGE as error:
+        raise FormatError(f"no {expected}, or a damaged one ({error}).", source) from error
+    if kind != (expected, version):
+        raise FormatError(f"expected {expected!r} version {version}, but it says {kind}.", source)
+    return about, arrays
+
+
+def _read_arrays(source: Path) -> Arrays:
+    # Of a damaged file that it opened itself, NumPy would leave the handle open.
+    with source.open("rb") as handle:
+        file = np.load(handle, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("a single array")
+        with file:
+            return {name: file[name] for name in file.files}
