@@ -12,9 +12,12 @@ from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.findings.planes import axis_names, plane
-from geoprobe.findings.style import describe, legend, line_style, new_axes, note
+from geoprobe.findings.planes import axis_names, draw_planes, plane
+from geoprobe.findings.style import describe, legend, line_style, note
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+
+# A path that is shorter, as a share of the panel, is one place to the eye.
+_STILL = 0.04
 
 
 class PathRow(NamedTuple):
@@ -70,18 +73,7 @@ class CentroidPaths(Finding):
         seed : int, optional
             The smallest by default.
         """
-        seed = min(s for _, s in self.explained) if seed is None else seed
-        panels = sorted(n for n, s in self.explained if s == seed and layer in (None, n))
-        if not panels or (ax is not None and len(panels) > 1):
-            there = ", ".join(f"layer {n} of seed {s}" for n, s in self.explained)
-            raise InputError(f"one panel has to be named among: {there}.")
-        if ax is None:
-            figure, axes = new_axes(len(panels))
-        else:
-            figure, axes = ax.figure, [ax]
-        for panel, number in zip(axes, panels, strict=True):
-            self._draw(panel, number, seed)
-        return figure
+        return draw_planes(self.explained, self._draw, ax, layer, seed)
 
     def _draw(self, ax: Any, layer: int, seed: int) -> None:
         reach = max(
@@ -94,9 +86,11 @@ class CentroidPaths(Finding):
             ax.plot(x, y, label=label if not label.startswith("_") else f" {label}", **style)
             ax.plot(x[-1:], y[-1:], style["marker"], color=style["color"], markersize=9)
             # Written twice at one place, the two steps would cover each other.
-            still = np.hypot(x[-1] - x[0], y[-1] - y[0]) <= 1e-6 * reach
-            for row in path[-1:] if still else (path[0], path[-1]):
-                note(ax, row.x, row.y, str(row.step), xytext=(5, 5), textcoords="offset points")
+            still = np.hypot(x[-1] - x[0], y[-1] - y[0]) <= _STILL * reach
+            steps = f"{path[0].step} to {path[-1].step}" if still else str(path[-1].step)
+            note(ax, x[-1], y[-1], steps, xytext=(5, 5), textcoords="offset points")
+            if not still:
+                note(ax, x[0], y[0], str(path[0].step), xytext=(5, 5), textcoords="offset points")
         across, up = axis_names(self.explained[layer, seed])
         row = self.rows[0]
         describe(

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.geometry import FloatArray
 from geoprobe.findings.movement import displacements
-from geoprobe.findings.planes import axis_names, plane
-from geoprobe.findings.style import BEFORE, INK, describe, new_axes, note
+from geoprobe.findings.planes import axis_names, draw_planes, plane
+from geoprobe.findings.style import BEFORE, INK, describe, note
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 
 
@@ -83,20 +82,14 @@ class Differences(Finding):
         seed : int, optional
             The smallest by default.
         names : bool, optional
-            Whether to write the labels; by default those of the six longest arrows.
+            Whether to write the labels; by default those of the six longest arrows
+            whose names do not cover each other.
         """
-        seed = min(s for _, s in self.explained) if seed is None else seed
-        panels = sorted(n for n, s in self.explained if s == seed and layer in (None, n))
-        if not panels or (ax is not None and len(panels) > 1):
-            there = ", ".join(f"layer {n} of seed {s}" for n, s in self.explained)
-            raise InputError(f"one panel has to be named among: {there}.")
-        if ax is None:
-            figure, axes = new_axes(len(panels))
-        else:
-            figure, axes = ax.figure, [ax]
-        for panel, number in zip(axes, panels, strict=True):
-            self._draw(panel, number, seed, names)
-        return figure
+
+        def draw(panel: Any, number: int, of_seed: int) -> None:
+            self._draw(panel, number, of_seed, names)
+
+        return draw_planes(self.explained, draw, ax, layer, seed)
 
     def _draw(self, ax: Any, layer: int, seed: int, names: bool | None) -> None:
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
@@ -110,12 +103,15 @@ class Differences(Finding):
         # Arrows do not widen the axes; their ends do.
         ax.plot(*np.vstack([ends, start]).T, linestyle="none")
         ax.plot(*start, "+", color=INK, markersize=10)
-        longest = np.argsort(-np.linalg.norm(away, axis=1), kind="stable")
-        shown = {None: longest[:6], True: longest, False: longest[:0]}[names]
-        # Names of labels that lie on one point would cover each other.
-        shown = shown[np.array([rows[k].length > 0 for k in shown], dtype=bool)]
-        for k in shown.tolist():
-            note(ax, rows[k].x, rows[k].y, rows[k].label, xytext=(2, 2), textcoords="offset points")
+        shown = [] if names is False else _readable(away, all_=names is True)
+        for k in shown:
+            # Beyond the tip, in the direction of the arrow, where no arrow is.
+            left, down = away[k] < 0
+            note(
+                ax, rows[k].x, rows[k].y, rows[k].label, textcoords="offset points",
+                xytext=(-3 if left else 3, -3 if down else 3),
+                ha="right" if left else "left", va="top" if down else "bottom",
+            )  # fmt: skip
         across, up = axis_names(self.explained[layer, seed])
         cosine = self.mean_cosine[layer, seed]
         moved = any(row.length > 0 for row in rows)
@@ -176,6 +172,22 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
                 )
             )  # fmt: skip
     return Differences(tuple(rows), origins, explained, cosines, tuple(notes))
+
+
+def _readable(away: FloatArray, *, all_: bool) -> list[int]:
+    """Choose whose names to write, the longest arrows first; labels that stay have none."""
+    lengths = np.linalg.norm(away, axis=1)
+    longest = [k for k in np.argsort(-lengths, kind="stable").tolist() if lengths[k] > 0]
+    if all_:
+        return longest
+    # A line of text is about so high and so wide as a share of the figure.
+    room = np.array([0.3, 0.05]) * float(np.ptp(away, axis=0).max())
+    shown: list[int] = []
+    for k in longest[:12]:
+        apart = [bool(np.any(np.abs(away[k] - away[other]) > room)) for other in shown]
+        if len(shown) < 6 and all(apart):
+            shown.append(k)
+    return shown
 
 
 def mean_cosine(vectors: FloatArray) -> float:

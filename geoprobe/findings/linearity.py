@@ -86,6 +86,9 @@ class Linearity(Finding):
         ax.set_ylim(len(names) - 0.5, -0.5)
         if max(columns["clusters_per_label_mean"], default=1.0) > 10:
             ax.set_xscale("log")
+        else:
+            # From no cluster to twice as many as a linear space has, or all there are.
+            ax.set_xlim(0.0, max(2.0, 1.05 * ax.get_xlim()[1]))
         describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
         legend(ax)
         return figure

@@ -113,7 +113,7 @@ class MinDistances(Finding):
             title=f"{row.task}, {row.model} tuned on {row.tuned_on}, layer {layer}",
             y="smallest distance to another label",
         )
-        legend(ax, title="gain and label")
+        legend(ax, beside=True, title="gain and label")
         return figure
 
     def _layer(self, layer: int | None) -> int:

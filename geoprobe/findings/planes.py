@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA
 
 from geoprobe.errors import InputError
 from geoprobe.findings.geometry import FloatArray
+from geoprobe.findings.style import new_axes
 
 
 class Plane(NamedTuple):
@@ -29,6 +31,44 @@ def axis_names(explained: tuple[float, float]) -> tuple[str, str]:
     if any(math.isnan(share) for share in explained):
         return names
     return f"{names[0]} ({explained[0]:.0%} of variance)", f"{names[1]} ({explained[1]:.0%})"
+
+
+def draw_planes(
+    explained: Mapping[tuple[int, int], tuple[float, float]],
+    draw: Callable[[Any, int, int], None],
+    ax: Any,
+    layer: int | None,
+    seed: int | None,
+) -> Any:
+    """Draw the planes of one seed side by side, or one of them into given axes.
+
+    Parameters
+    ----------
+    explained : mapping from (layer, seed) to the shares of the variance
+    draw : callable
+        Takes axes, layer and seed.
+    ax : matplotlib.axes.Axes or None
+    layer, seed : int or None
+        All layers, and the smallest seed, for None.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If there is no such plane, or several for one axes.
+    """
+    seed = min(s for _, s in explained) if seed is None else seed
+    panels = sorted(n for n, s in explained if s == seed and layer in (None, n))
+    if not panels or (ax is not None and len(panels) > 1):
+        there = ", ".join(f"layer {n} of seed {s}" for n, s in explained)
+        raise InputError(f"one panel has to be named among: {there}.")
+    figure, axes = new_axes(len(panels)) if ax is None else (ax.figure, [ax])
+    for panel, number in zip(axes, panels, strict=True):
+        draw(panel, number, seed)
+    return figure
 
 
 def plane(vectors: FloatArray) -> Plane:
