@@ -23,10 +23,21 @@ pytest.importorskip("pandas", reason="tables need the extra report")
 
 import encoder_models
 
+from geoprobe.cli import app
 from geoprobe.errors import FormatError, InputError
-from geoprobe.studies import Plan, StudyFolder, read_plan, run_study, study_status
+from geoprobe.studies import (
+    ANALYSES,
+    Gathered,
+    Plan,
+    StudyFolder,
+    gather,
+    read_plan,
+    run_study,
+    study_status,
+    write_tables,
+)
 from geoprobe.studies.estimate import estimate
-from geoprobe.studies.gathering import Gathered, gather
+from geoprobe.studies.material import load_material
 
 NOUNS, VERBS = ("cat", "house", "dog", "tree"), ("sleeps", "walks", "sings", "runs")
 TEXT = """
@@ -186,6 +197,81 @@ def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: 
     assert "layer 0 is not measured" in gathered.about["Tasks"]["animals"]
 
 
+def test_tables_hold_all_spaces_and_all_distances(done: StudyFolder) -> None:
+    import pandas as pd
+
+    spaces, distances = (pd.read_csv(path) for path in write_tables(done))
+    keys = ["task", "model", "tuned_on", "seed", "step", "layer"]
+    assert len(spaces) == 4 * 3 and not spaces.duplicated(keys).any()
+    assert spaces.seed.isna().tolist() == spaces.tuned_on.isna().tolist()
+    pairs = spaces.labels * (spaces.labels - 1) // 2
+    assert len(distances) == pairs.sum()
+    shown = tables(gather(done))
+    least = {
+        (row["step"], row["layer"]): row["distance"]
+        for name, rows in shown.items()
+        if name.startswith("min-distances")
+        for row in sorted(rows, key=lambda row: -row["distance"])
+    }
+    found = distances.groupby(["step", "layer"]).distance.min()
+    assert found.to_dict() == pytest.approx(least)
+    assert spaces.set_index(["step", "layer"]).smallest_distance.to_dict() == pytest.approx(least)
+    (performance,) = (rows for name, rows in shown.items() if name.startswith("performance"))
+    of_layer = spaces[spaces.layer == 3].set_index("step")
+    for row in performance:
+        known = of_layer.loc[row["step"]]
+        assert known.directprobe_accuracy == row["directprobe"]
+        assert known.classifier_accuracy == pytest.approx(row["classifier"])
+        assert known.classifier_std == pytest.approx(row["classifier_std"])
+        assert known.similarity_to_test == pytest.approx(row["similarity"])
+    similarity = next(rows for name, rows in shown.items() if name.startswith("similarity"))
+    known = spaces.set_index(["step", "layer"]).similarity_to_original
+    for row in similarity:
+        assert known[row["step"], row["layer"]] == pytest.approx(row["similarity"])
+
+
+def test_intervals_are_in_the_findings(done: StudyFolder) -> None:
+    shown = tables(gather(done))
+    movement = next(rows for name, rows in shown.items() if name.startswith("movement"))
+    assert all(row["low"] <= row["movement"] for row in movement)
+    linear = {cell for cell in measured(done) if cell[2]}
+    for name, rows in shown.items():
+        if name.startswith(("min-distances", "similarity")):
+            for row in rows:
+                assert (row["low"] is None) == ((row["step"], row["layer"], True) not in linear)
+
+
+def measured(folder: StudyFolder) -> set[tuple[int, int, bool]]:
+    return {(g.cell.step, g.cell.layer, g.is_linear) for g in load_material(folder).geometries}
+
+
+def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            app(["findings", str(done.root), *args])
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    code, out, _ = run()
+    assert code == 0 and all(analysis in out for analysis in ANALYSES)
+    code, out, _ = run("min-distances", "--where", "layer=2", "--json")
+    (section,) = json.loads(out)
+    assert code == 0 and [view["choices"]["layer"] for view in section["views"]] == ["2"]
+    frame = tables(gather(done))
+    name = next(name for name in frame if name.startswith("min-distances") and "'2'" in name)
+    assert section["views"][0]["columns"]["distance"] == [row["distance"] for row in frame[name]]
+    for analysis in ANALYSES:
+        code, out, _ = run(analysis)
+        assert code == 0 and "All numbers" in out
+    for args, expected in (
+        (("moves",), "nearest known one is 'movement'"),
+        (("movement", "--where", "layer"), "KEY=VALUE"),
+        (("similarity", "--where", "task=birds"), "there are: animals"),
+    ):
+        code, out, err = run(*args)
+        assert code == 2 and out == "" and expected in err
+
+
 def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
     other = replace(plan, finetune=replace(plan.finetune, learning_rate=1e-2))
     with pytest.raises(InputError, match="finetune"):
@@ -196,14 +282,17 @@ def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
         gather(StudyFolder(done.root.parent))
 
 
-def test_killed_and_gone_on_with(done: StudyFolder, place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_and_gone_on_with(
+    done: StudyFolder, place: Path, tmp_path: Path, kills: int
+) -> None:
     """Kill the program at random moments; what comes out in the end is the same."""
     code = "import sys; from geoprobe.cli import main; main()"
     command = [sys.executable, "-c", code, "study", "run", str(place / "plan.toml"), "--out", "out"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     rng = random.Random(3)
     killed = 0
-    for _ in range(3):
+    for _ in range(kills):
         run = subprocess.Popen(
             command,
             cwd=tmp_path,
@@ -222,3 +311,5 @@ def test_killed_and_gone_on_with(done: StudyFolder, place: Path, tmp_path: Path)
     outcome = run_study(read_plan(place / "plan.toml"), tmp_path / "out", n_workers=1)
     assert outcome.failed == {}
     assert tables(gather(outcome.folder)) == tables(gather(done))
+    for one, other in zip(write_tables(outcome.folder), write_tables(done), strict=True):
+        assert one.read_bytes() == other.read_bytes()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoprobe.cli.app import app
+from geoprobe.cli.findings import as_plain, say_section, select_views
 from geoprobe.cli.terminal import FAILED, clean, say_json, say_table
 
 if TYPE_CHECKING:
@@ -81,6 +82,39 @@ def report(
     _report(folder)
 
 
+@app.command(short_help="Print the findings of a study.")
+@clean
+def findings(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    analysis: Annotated[
+        str | None,
+        typer.Argument(metavar="ANALYSIS", help="One of the nine analyses; all of them without."),
+    ] = None,
+    *,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only views of this task, layer, ...; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the numbers of one analysis, or which analyses and views a study has."""
+    from geoprobe.studies import StudyFolder, gather
+
+    wanted = None if analysis is None else (analysis,)
+    sections = [
+        (section, select_views(section, where or []))
+        for section in gather(StudyFolder(folder), wanted).sections
+    ]
+    if as_json:
+        say_json([as_plain(section, views) for section, views in sections])
+    elif analysis is None:
+        rows = [(s.analysis, str(len(views)), s.title) for s, views in sections]
+        say_table("Findings", ("analysis", "views ", "title"), rows)
+        print("\nOne of them: geoprobe findings DIR ANALYSIS; all in one page: geoprobe report DIR")
+    for section, views in sections if analysis is not None and not as_json else []:
+        say_section(section, views)
+
+
 @app.command(short_help="The whole story on built-in text.")
 @clean
 def demo(
@@ -126,11 +160,11 @@ def _say_outcome(outcome: Outcome) -> None:
 def _report(folder: Path) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.report import headlines, write_report
-    from geoprobe.studies import StudyFolder
-    from geoprobe.studies.gathering import gather
+    from geoprobe.studies import StudyFolder, gather, write_tables
 
     study_folder = StudyFolder(folder)
     gathered = gather(study_folder)
+    write_tables(study_folder)
     with show_progress() as progress:
         path = write_report(
             gathered, study_folder.report, figures=study_folder.figures, progress=progress
@@ -139,6 +173,7 @@ def _report(folder: Path) -> None:
         print()
         say_table(*told)
     print(f"\nReport: {path}\nFigures and their numbers: {study_folder.figures}")
+    print(f"All spaces and all distances: {study_folder.tables}")
 
 
 def _folder(plan: Path, out: Path | None) -> Path:

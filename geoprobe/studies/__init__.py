@@ -7,32 +7,46 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoprobe.studies.folder import StudyFolder
+    from geoprobe.studies.gathering import Gathered, Section, View, gather
     from geoprobe.studies.plan import ANALYSES, Plan, plan_from_table, read_plan
     from geoprobe.studies.running import Outcome, run_study
     from geoprobe.studies.status import StudyStatus, study_status
+    from geoprobe.studies.tables import Tables, write_tables
 
 _HOMES = {
     "ANALYSES": "plan",
+    "Gathered": "gathering",
     "Outcome": "running",
     "Plan": "plan",
+    "Section": "gathering",
     "StudyFolder": "folder",
     "StudyStatus": "status",
+    "Tables": "tables",
+    "View": "gathering",
+    "gather": "gathering",
     "plan_from_table": "plan",
     "read_plan": "plan",
     "run_study": "running",
     "study_status": "status",
+    "write_tables": "tables",
 }
 
 __all__ = [
     "ANALYSES",
+    "Gathered",
     "Outcome",
     "Plan",
+    "Section",
     "StudyFolder",
     "StudyStatus",
+    "Tables",
+    "View",
+    "gather",
     "plan_from_table",
     "read_plan",
     "run_study",
     "study_status",
+    "write_tables",
 ]
 
 

@@ -39,7 +39,8 @@ class StudyFolder:
 
     ``plan.json``; ``spaces``, a :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for
     each run of fine-tuning; ``geometry``, ``movement``, ``resamples-N``, ``classifier``
-    and ``memorisation``, a file for each cell; ``figures`` and ``report.html``.
+    and ``memorisation``, a file for each cell; ``tables``, ``figures`` and
+    ``report.html``.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ class StudyFolder:
             raise FormatError("this is a file, but the folder of a study is expected.", self.root)
         self.store = SpaceStore(self.root / "spaces")
         self.figures = self.root / "figures"
+        self.tables = self.root / "tables"
         self.report = self.root / "report.html"
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:

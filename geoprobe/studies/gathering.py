@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from geoprobe.encoders.tuning_result import RESULT, TuningResult
-from geoprobe.errors import GeoprobeError
+from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Cell,
     Finding,
-    Geometry,
-    Interval,
-    ResampledDistances,
     Trajectory,
-    arrange_runs,
     compare_linearity,
     compare_memorisation,
     compare_performance,
     compare_tasks,
     difference_vectors,
     follow_centroids,
-    load_geometry,
-    load_resamples,
     measure_movement,
     minimum_distances,
-    similarity_interval,
     similarity_to_original,
     standing_between,
 )
-from geoprobe.spaces.json_files import read_json
 from geoprobe.studies.about import describe_study
-from geoprobe.studies.cells import cells, ends, runs
+from geoprobe.studies.cells import ends
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.plan import Plan
+from geoprobe.studies.material import Material, load_material
 from geoprobe.studies.sections import TEXTS
 from geoprobe.studies.status import study_status
-from geoprobe.studies.working import (
-    CLASSIFIER_FORMAT,
-    MEMORISATION_FORMAT,
-    MOVEMENT_FORMAT,
-    VERSION,
-)
+from geoprobe.tasks.nearest import suggestion
 
 
 @dataclass(frozen=True)
@@ -108,62 +92,42 @@ class Gathered:
     complete: bool
 
 
-@dataclass(frozen=True)
-class _Material:
-    """What the sections are made of."""
-
-    plan: Plan
-    geometries: tuple[Geometry, ...]
-    runs: tuple[Trajectory, ...]
-    classifier: Mapping[Cell, list[float]]
-    head: Mapping[Cell, float]
-    curves: Mapping[Cell, Mapping[str, Any]]
-    intervals: Mapping[str, Mapping[Cell, Any]]
-
-    @property
-    def reduction(self) -> dict[str, Any]:
-        return {"reduce": self.plan.reduce, "min_cluster_size": self.plan.min_cluster_size}
-
-    def options(self, reduces: bool, intervals: str) -> dict[str, Any]:
-        """Return what an analysis is called with besides its spaces."""
-        options = self.reduction if reduces else {}
-        return options | ({"intervals": self.intervals[intervals]} if intervals else {})
-
-
-def gather(folder: StudyFolder) -> Gathered:
+def gather(folder: StudyFolder, analyses: Sequence[str] | None = None) -> Gathered:
     """Compute the findings of a study from what is there, finished or not.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+    analyses : sequence of str, optional
+        Some of those of the plan, instead of all.
 
     Raises
     ------
+    InputError
+        If an analysis is not in the plan.
     FormatError
         If this is no folder of a study, or a file in it is damaged.
     """
-    plan, names = folder.plan()
+    material = load_material(folder)
+    plan = material.plan
     status = study_status(plan, folder)
-    listed = cells(plan, folder.store, set(names.values()))
-    geometries = tuple(
-        load_geometry(folder.geometry(cell)) for cell in listed if folder.geometry(cell).is_file()
-    )
-    material = _Material(
-        plan,
-        geometries,
-        tuple(arrange_runs(geometries)),
-        _classifiers(folder, listed),
-        _heads(plan, folder, names, listed),
-        _curves(folder, listed),
-        _intervals(plan, folder, listed),
-    )
-    sections = tuple(_section(analysis, material) for analysis in plan.analyses)
+    wanted = plan.analyses if analyses is None else tuple(analyses)
+    for analysis in wanted:
+        if analysis not in plan.analyses:
+            raise InputError(
+                f"the plan of this study has no analysis {analysis!r}; "
+                f"{suggestion(analysis, plan.analyses)}."
+            )
     return Gathered(
         plan.name,
-        describe_study(plan, folder, names, geometries),
-        sections,
+        describe_study(plan, folder, material.names, material.geometries),
+        tuple(_section(analysis, material) for analysis in wanted),
         status.missing,
         status.complete,
     )
 
 
-def _section(analysis: str, material: _Material) -> Section:
+def _section(analysis: str, material: Material) -> Section:
     missing: list[str] = []
     views: list[View] = []
     for choices, make in _MAKERS[analysis](material):
@@ -180,7 +144,7 @@ def _section(analysis: str, material: _Material) -> Section:
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
 
 
-def _performance(m: _Material) -> Made:
+def _performance(m: Material) -> Made:
     own = [g for g in m.geometries if g.cell.tuned_on in (None, g.cell.task)]
     if own:
         yield (
@@ -189,13 +153,13 @@ def _performance(m: _Material) -> Made:
         )
 
 
-def _memorisation(m: _Material) -> Made:
+def _memorisation(m: Material) -> Made:
     for (task, model), some in _grouped(m.curves, lambda cell: (cell.task, cell.model)).items():
         curves = {cell: m.curves[cell] for cell in some}
         yield {"task": task, "model": model}, partial(compare_memorisation, curves)
 
 
-def _linearity(m: _Material) -> Made:
+def _linearity(m: Material) -> Made:
     by = _grouped(m.geometries, lambda g: (g.cell.task, g.cell.model))
     for (task, model), some in by.items():
         choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
@@ -222,8 +186,8 @@ def _moment(cell: Cell) -> str:
 
 def _by_layer(
     analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
-) -> Callable[[_Material], Made]:
-    def make(m: _Material) -> Made:
+) -> Callable[[Material], Made]:
+    def make(m: Material) -> Made:
         options = m.options(reduces, intervals)
         for run in m.runs:
             # Seeds of one layer belong to one view: the first seed stands for all.
@@ -239,8 +203,8 @@ def _by_layer(
 
 def _by_family(
     analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
-) -> Callable[[_Material], Made]:
-    def make(m: _Material) -> Made:
+) -> Callable[[Material], Made]:
+    def make(m: Material) -> Made:
         options = m.options(reduces, intervals)
         for some in _grouped(m.runs, lambda run: run.family).values():
             yield _choices(some[0]), partial(analysis, some, **options)
@@ -248,7 +212,7 @@ def _by_family(
     return make
 
 
-def _cross_task(m: _Material) -> Made:
+def _cross_task(m: Material) -> Made:
     for (model,), some in _grouped(m.runs, lambda run: (run.model,)).items():
         yield (
             {"model": model},
@@ -267,7 +231,7 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], tuple[str, ...]]) -> dic
     return groups
 
 
-_MAKERS: dict[str, Callable[[_Material], Made]] = {
+_MAKERS: dict[str, Callable[[Material], Made]] = {
     "performance": _performance,
     "memorisation": _memorisation,
     "linearity": _linearity,
@@ -286,71 +250,3 @@ _NOTHING = {
     else _FINE_TUNED
     for analysis in _MAKERS
 } | {"memorisation": "No learning curves have been computed yet."}
-
-
-def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[float]]:
-    return {
-        cell: read_json(folder.classifier(cell), CLASSIFIER_FORMAT, VERSION)["each"]
-        for cell in listed
-        if folder.classifier(cell).is_file()
-    }
-
-
-def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str, dict[Cell, Any]]:
-    """Return the intervals of movements, smallest distances and similarities."""
-    found: dict[str, dict[Cell, Any]] = {"movement": {}, "distance": {}, "similarity": {}}
-    originals: dict[Cell, ResampledDistances] = {}
-    for cell in listed:
-        path = folder.movement(cell)
-        if path.is_file():
-            noted = read_json(path, MOVEMENT_FORMAT, VERSION)["intervals"]
-            found["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
-        path = folder.resamples(cell, plan.resamples)
-        if plan.resamples and path.is_file():
-            drawn = load_resamples(path)
-            found["distance"][cell] = drawn.minimum()
-            # Of a model as published before the cells tuned from it: the cells are in that order.
-            if cell == cell.original:
-                originals[cell] = drawn
-            if cell.original in originals:
-                found["similarity"][cell] = similarity_interval(originals[cell.original], drawn)
-    return found
-
-
-def _interval(noted: Mapping[str, Any]) -> Interval:
-    known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in noted.items()}
-    return Interval(**known)
-
-
-def _curves(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:
-    return {
-        cell: {
-            part: np.array(curve)
-            for part, curve in read_json(folder.memorisation(cell), MEMORISATION_FORMAT, VERSION)[
-                "curves"
-            ].items()
-        }
-        for cell in listed
-        if folder.memorisation(cell).is_file()
-    }
-
-
-def _heads(
-    plan: Plan, folder: StudyFolder, names: dict[str, str], listed: list[Cell]
-) -> dict[Cell, float]:
-    """Return the test accuracy of the heads, for every layer of their last update."""
-    found: dict[Cell, float] = {}
-    for run in runs(plan, names):
-        place = folder.run(run.tuned_on, run.model, run.seed)
-        if not (place / RESULT).is_file():
-            continue
-        of = {each.step: each.test_accuracy for each in TuningResult.read(place).checkpoints}
-        for cell in listed:
-            if (cell.task, cell.model, cell.tuned_on, cell.seed) == (
-                run.tuned_on,
-                run.model,
-                run.tuned_on,
-                run.seed,
-            ):
-                found[cell] = of[cell.step]
-    return found

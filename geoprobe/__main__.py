@@ -1,0 +1,5 @@
+"""``python -m geoprobe`` is the program ``geoprobe``."""
+
+from geoprobe.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""Findings on the terminal: views chosen, printed as tables or as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from geoprobe.cli.terminal import say_table
+from geoprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from geoprobe.report.tables import Table
+    from geoprobe.studies import Section, View
+
+
+def select_views(section: Section, where: Sequence[str]) -> list[View]:
+    """Select the views whose choices are as asked.
+
+    Parameters
+    ----------
+    section : Section
+    where : sequence of str
+        ``"key=value"``; keys that a section does not have are passed over.
+
+    Raises
+    ------
+    InputError
+        If a condition is of another form, or no view has that value.
+    """
+    views = list(section.views)
+    for condition in where:
+        key, equals, value = condition.partition("=")
+        key = key.replace("-", " ").replace("_", " ")
+        if not equals:
+            raise InputError(f"{condition!r} should read KEY=VALUE, such as layer=6.")
+        there = dict.fromkeys(view.choices[key] for view in views if key in view.choices)
+        if there and value not in there:
+            raise InputError(
+                f"{section.analysis} has no view with {key} {value!r}; there are: "
+                f"{', '.join(there)}."
+            )
+        views = [view for view in views if view.choices.get(key, value) == value]
+    return views
+
+
+def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
+    """Return a section as JSON holds it; NaN becomes null."""
+    return {
+        "analysis": section.analysis,
+        "title": section.title,
+        "missing": list(section.missing),
+        "views": [
+            {
+                "choices": dict(view.choices),
+                "columns": {
+                    name: [_plain(value) for value in values]
+                    for name, values in view.finding.columns().items()
+                },
+                "notes": list(view.finding.notes),
+            }
+            for view in views
+        ],
+    }
+
+
+def say_section(section: Section, views: Sequence[View]) -> None:
+    """Print all tables of some views, the short ones that sum a view up first."""
+    from geoprobe.report.extras import extras
+    from geoprobe.report.sections import view_name
+    from geoprobe.report.tables import make_table
+
+    print(f"{section.title}: {section.question}")
+    for view in views:
+        name = view_name(view.choices)
+        print(f"\n{name}" if name else "")
+        for extra in extras(view.finding):
+            _say(make_table(extra.title, extra.columns))
+        _say(make_table("All numbers", view.finding.columns()))
+        for note in view.finding.notes:
+            print(note)
+    for reason in section.missing:
+        print(f"Not computed: {reason}")
+
+
+def _say(table: Table) -> None:
+    header = [one.heading + (" " if one.numeric else "") for one in table.columns]
+    shared = "; ".join(f"{one.heading} {value}" for one, value in table.shared)
+    say_table(f"{table.title} ({shared})" if shared else table.title, header, table.rows)
+    for line in table.footnotes:
+        print(f"  {line}")
+    if table.n_rows > len(table.rows):
+        print(f"  {table.n_rows - len(table.rows):,} more rows; --json prints all.")
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,148 @@
+"""Tidy tables of a whole study: a row for each space, and a row for each pair of labels."""
+
+from __future__ import annotations
+
+import csv
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from geoprobe.findings import Geometry, label_distances, spatial_similarity
+from geoprobe.hulls.results import Status
+from geoprobe.spaces.json_files import write_file
+from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.material import Material, load_material
+
+Row = tuple[object, ...]
+_CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
+
+
+class Tables(NamedTuple):
+    """Where the tables of a study are."""
+
+    spaces: Path
+    """A row for each measured space."""
+    distances: Path
+    """A row for each pair of labels of each measured space."""
+
+
+def write_tables(folder: StudyFolder) -> Tables:
+    """Write what a study has measured so far as two csv files.
+
+    Numbers have all their digits; what is not defined or was not measured is an empty field.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+
+    Raises
+    ------
+    FormatError
+        If this is no folder of a study, or a file in it is damaged.
+    StoreError
+        If the system refuses to write.
+    """
+    material = load_material(folder)
+    found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv")
+    _write(found.spaces, (*_CELL, *_SPACE), _spaces(material))
+    _write(found.distances, (*_CELL, *_PAIR), _distances(material))
+    return found
+
+
+_SPACE = (
+    "units", "dimensions", "labels", "clusters", "linear", "overlapping_pairs",
+    "duplicate_points", "contradictory_points", "radius", "smallest_distance", "mean_distance",
+    "similarity_to_original", "test_units", "similarity_to_test", "directprobe_accuracy",
+    "classifier_accuracy", "classifier_std", "head_accuracy",
+)  # fmt: skip
+
+
+def _spaces(m: Material) -> Iterator[Row]:
+    originals = {g.cell: g for g in m.geometries if g.cell == g.cell.original}
+    for g in m.geometries:
+        distances = label_distances(g, **m.reduction)
+        kept = [name for name in g.labels if name not in distances.left_out]
+        known = distances.vector(kept).tolist()
+        start = originals.get(g.cell.original)
+        each = m.classifier.get(g.cell, [])
+        yield (
+            *_cell(g),
+            g.n_units,
+            g.n_dims,
+            g.n_labels,
+            g.n_clusters,
+            g.is_linear,
+            int((g.hulls.status == Status.OVERLAP).sum()),
+            g.tallies.get("duplicate_points"),
+            g.tallies.get("contradictory_points"),
+            g.scale,
+            min(known, default=None),
+            _mean(known),
+            None if start is None else spatial_similarity(start, g, **m.reduction).value,
+            None if g.held_out is None else len(g.held_out.true),
+            None if g.test is None else spatial_similarity(g, g.test, **m.reduction).value,
+            None if g.held_out is None else g.held_out.accuracy,
+            _mean(each),
+            _std(each),
+            m.head.get(g.cell),
+        )
+
+
+_PAIR = (
+    "label", "other", "units", "units_of_other", "distance", "hull_lower", "hull_upper",
+    "hull_status",
+)  # fmt: skip
+
+
+def _distances(m: Material) -> Iterator[Row]:
+    for g in m.geometries:
+        matrix = label_distances(g, **m.reduction).matrix
+        hulls = g.hulls
+        for first, second, lower, upper, status in zip(
+            hulls.first.tolist(),
+            hulls.second.tolist(),
+            hulls.lower.tolist(),
+            hulls.upper.tolist(),
+            hulls.status.tolist(),
+            strict=True,
+        ):
+            yield (
+                *_cell(g),
+                g.labels[first],
+                g.labels[second],
+                int(g.counts[first]),
+                int(g.counts[second]),
+                float(matrix[first, second]),
+                lower,
+                upper,
+                Status(status).name.lower(),
+            )
+
+
+def _cell(g: Geometry) -> Row:
+    return tuple(getattr(g.cell, name) for name in _CELL)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _std(values: Sequence[float]) -> float | None:
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Row]) -> None:
+    def fill(unfinished: Path) -> None:
+        with unfinished.open("x", encoding="utf8", errors="replace", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows([_plain(value) for value in row] for row in rows)
+
+    write_file(path, fill)
+
+
+def _plain(value: object) -> object:
+    """Return None, which csv writes as an empty field, for NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
