@@ -276,6 +276,30 @@ def test_many_views_are_packed_and_none_is_lost(
     assert 'class="packed"' not in plain.read_text(encoding="utf8")
 
 
+def test_a_page_of_many_layers_shows_some_and_says_where_the_others_are(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_sections, "MOST_VIEWS", 2)
+    whole = section(report, "min-distances")
+    thin = [view for view in whole.views if view.choices["task"] == "pos"]
+    assert [view.choices["layer"] for view in thin] == ["0", "2"]
+    finding = thin[0].finding
+    views_ = [View({"layer": str(k)}, finding) for k in range(5)]
+    kept = page_sections.views_on_page(views_)
+    assert [view.choices["layer"] for view in kept] == ["0", "4"]
+    assert page_sections.views_on_page([View({}, finding)] * 3) == [View({}, finding)] * 3
+    monkeypatch.setattr(page_sections, "MOST_VIEWS", 3)
+    kept = page_sections.views_on_page(views_)
+    assert [view.choices["layer"] for view in kept] == ["0", "2", "4"]
+    gathered = dataclasses.replace(
+        small(report), sections=(dataclasses.replace(whole, views=tuple(views_)),)
+    )
+    page = write_report(gathered, tmp_path / "r.html", figures=tmp_path / "figures")
+    assert len(views(page, "min-distances")) == 3
+    assert "2 more views, of the layers between" in page.read_text(encoding="utf8")
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 5
+
+
 def test_the_first_view_is_the_last_layer_of_its_own_task(report: Report) -> None:
     of_section = section(report, "min-distances")
     first = of_section.views[page_sections.opening_view(of_section.views)].choices

@@ -15,6 +15,10 @@ MOST_PLAIN = 250_000
 """Where all views of a section but the first are longer together, they are compressed."""
 
 
+MOST_VIEWS = 100
+"""A section with more views shows fewer layers, so that the page stays at a few megabytes."""
+
+
 @dataclass(frozen=True)
 class PlainView:
     """A view as HTML, its place among its siblings and what tells it from them."""
@@ -42,6 +46,8 @@ class PageSection:
         Views as HTML: all, or the first one seen.
     packed : str
         All others, compressed; or empty.
+    elsewhere : int
+        Views that are not on the page, of layers that it does not show.
     """
 
     anchor: str
@@ -55,15 +61,34 @@ class PageSection:
     choices: dict[str, Any]
     plain: tuple[PlainView, ...]
     packed: str
+    elsewhere: int
 
 
-def make_section(section: Section, html: Sequence[Any]) -> PageSection:
+def views_on_page(views: Sequence[View]) -> list[View]:
+    """Select the views that a page can carry: all, or those of fewer layers.
+
+    The first and the last layer stay, and the others are thinned out evenly.
+    """
+    layers = sorted({int(layer) for view in views if (layer := _layer(view))})
+    chosen, n_layers = list(views), len(layers)
+    while len(chosen) > MOST_VIEWS and n_layers > 2:
+        n_layers -= 1
+        last = len(layers) - 1
+        kept = {str(layers[round(k * last / (n_layers - 1))]) for k in range(n_layers)}
+        chosen = [view for view in views if _layer(view) in {"", *kept}]
+    return chosen
+
+
+def make_section(section: Section, html: Sequence[Any], elsewhere: int = 0) -> PageSection:
     """Arrange the views of a section.
 
     Parameters
     ----------
     section : Section
+        With the views that are on the page.
     html : sequence of escaped HTML, one for each view
+    elsewhere : int, default=0
+        Views that are not.
     """
     opening = opening_view(section.views)
     keys = list(section.views[0].choices) if section.views else []
@@ -92,6 +117,7 @@ def make_section(section: Section, html: Sequence[Any]) -> PageSection:
         },
         plain=(views[opening],) if too_long else tuple(views),
         packed=pack([str(view.html) for view in further]) if too_long else "",
+        elsewhere=elsewhere,
     )
 
 

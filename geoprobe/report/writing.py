@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from geoprobe.report.figures import draw
 from geoprobe.report.files import FigureFolder, to_csv
 from geoprobe.report.names import file_name
 from geoprobe.report.page import Pages
-from geoprobe.report.sections import make_section, view_name
+from geoprobe.report.sections import make_section, view_name, views_on_page
 from geoprobe.report.summary import Headline, headlines
 from geoprobe.report.tables import Column, Table, make_table, rows_shown
 from geoprobe.spaces.json_files import write_file
@@ -67,14 +68,19 @@ def write_report(
     done = 0
     sections = []
     for section in gathered.sections:
+        chosen = {id(view) for view in views_on_page(section.views)}
         html: list[Any] = []
         for view in section.views:
-            prefix = f"{section.analysis}-{len(html)}-"
-            html.append(pages.safe(_view(pages, section, view, prefix, folder)))
+            if folder is not None or id(view) in chosen:
+                prefix = f"{section.analysis}-{len(html)}-"
+                drawn = _view(pages, section, view, prefix, folder)
+                if id(view) in chosen:
+                    html.append(pages.safe(drawn))
             done += 1
             if progress is not None:
                 progress(Progress("drawing", done, total, section.title))
-        sections.append(make_section(section, html))
+        shown = replace(section, views=tuple(v for v in section.views if id(v) in chosen))
+        sections.append(make_section(shown, html, len(section.views) - len(html)))
     page = pages.page(
         name=gathered.name,
         about=gathered.about,
