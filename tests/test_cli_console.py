@@ -61,6 +61,14 @@ def test_steady_work_is_foreseen() -> None:
         assert pace.left(done, 100) == pytest.approx((100 - done) / 10)
 
 
+def test_what_was_done_before_is_no_speed() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.left(80, 100) is None
+    clock.now += 10
+    assert pace.left(85, 100) == pytest.approx(30)
+
+
 def test_work_that_slows_down_is_noticed() -> None:
     clock = Clock()
     pace = Pace(clock)

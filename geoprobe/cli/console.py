@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5.0
 _WINDOW = 30.0
 _TOO_EARLY = 1.0
+_AT_ONCE = 0.05
 
 
 class Pace:
@@ -44,7 +45,10 @@ class Pace:
     def left(self, done: int, total: int) -> float | None:
         """Note how far the work is, and return the seconds left; None while it is too early."""
         now = self._clock()
-        if now > self._seen[-1][0]:
+        if len(self._seen) == 1 and now - self._start < _AT_ONCE:
+            # What was done before the phase began says nothing about its speed.
+            self._seen[0] = (now, done)
+        elif now > self._seen[-1][0]:
             self._seen.append((now, done))
         while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW:
             self._seen.popleft()

@@ -19,6 +19,7 @@ from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, pieces
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.working import load_kernels
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
 
@@ -78,7 +79,16 @@ def run_study(
     outcome = Outcome(folder)
     _represent(plan, tasks, names, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
-    for kind, some in pieces(plan, folder, listed).items():
+    work = pieces(plan, folder, listed)
+    if not all(piece.done for piece in work["measure"]):
+        # Once here, and the processes that measure find it in the cache.
+        phase = "loading kernels, which are compiled once"
+        if progress is not None:
+            progress(Progress(phase, 0, 1))
+        load_kernels()
+        if progress is not None:
+            progress(Progress(phase, 1, 1))
+    for kind, some in work.items():
         _do_all(outcome, kind, some, workers, progress)
     return outcome
 
@@ -200,12 +210,9 @@ def _answers(
         return
     import joblib
 
-    # The first compiles the kernels, which the processes then find in the cache.
-    yield left[0].cell, _attempt(left[0].work, 1)
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-    rest = left[1:]
-    answers = parallel(joblib.delayed(_attempt)(piece.work, 1) for piece in rest)
-    yield from zip((piece.cell for piece in rest), answers, strict=True)
+    answers = parallel(joblib.delayed(_attempt)(piece.work, 1) for piece in left)
+    yield from zip((piece.cell for piece in left), answers, strict=True)
 
 
 def _attempt(work: Callable[..., float], n_threads: int) -> Any:

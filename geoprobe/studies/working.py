@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoprobe.findings import (
     Cell,
     Interval,
@@ -41,6 +43,14 @@ def spaces_of(folder: StudyFolder, cell: Cell) -> tuple[Space, Space]:
         for split in ("train", "test")
     )
     return train, test
+
+
+def load_kernels() -> None:
+    """Measure a small space that overlaps, so that the kernels are compiled and in the cache."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b", "c"], 20)
+    space = Space(rng.normal(size=(60, 3)).astype(np.float32), labels)
+    measure(space, test=space, n_threads=1)
 
 
 def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
