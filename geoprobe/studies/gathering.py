@@ -164,10 +164,12 @@ def _linearity(m: Material) -> Made:
     for (task, model), some in by.items():
         choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
         yield choices, partial(compare_linearity, some)
-    # What stands between is asked at the ends of a fine-tuning; every step would be a flood.
+    # What stands between is asked of the models as published, and of the last layer where a
+    # fine-tuning ends; every step and layer would be a flood.
     last = set(ends([g.cell for g in m.geometries]))
     for g in m.geometries:
-        if g.cell in last and g.clusters is not None and len(g.clusters) > g.n_labels:
+        asked = g.cell in last or g.cell == g.cell.original
+        if asked and g.clusters is not None and len(g.clusters) > g.n_labels:
             choices = {
                 "show": "what stands in between",
                 "task": g.cell.task,
