@@ -17,7 +17,7 @@ from geoprobe.findings.style import describe, legend, line_style, note
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 
 # A path that is shorter, as a share of the panel, is one place to the eye.
-_STILL = 0.04
+_STILL = 0.08
 
 
 class PathRow(NamedTuple):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import gzip
+import io
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from geoprobe.findings import Geometry, label_distances, spatial_similarity
 from geoprobe.hulls.results import Status
@@ -29,7 +32,7 @@ class Tables(NamedTuple):
 
 
 def write_tables(folder: StudyFolder) -> Tables:
-    """Write what a study has measured so far as two csv files.
+    """Write what a study has measured so far as two csv files, the long one compressed.
 
     Numbers have all their digits; what is not defined or was not measured is an empty field.
 
@@ -45,7 +48,7 @@ def write_tables(folder: StudyFolder) -> Tables:
         If the system refuses to write.
     """
     material = load_material(folder)
-    found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv")
+    found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
     _write(found.spaces, (*_CELL, *_SPACE), _spaces(material))
     _write(found.distances, (*_CELL, *_PAIR), _distances(material))
     return found
@@ -135,7 +138,14 @@ def _std(values: Sequence[float]) -> float | None:
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Row]) -> None:
     def fill(unfinished: Path) -> None:
-        with unfinished.open("x", encoding="utf8", errors="replace", newline="") as file:
+        with contextlib.ExitStack() as stack:
+            raw: Any = stack.enter_context(unfinished.open("xb"))
+            if path.suffix == ".gz":
+                # Without a name and a time, the same rows give the same bytes.
+                raw = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
+            file = stack.enter_context(
+                io.TextIOWrapper(raw, encoding="utf8", errors="replace", newline="")
+            )
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows([_plain(value) for value in row] for row in rows)
