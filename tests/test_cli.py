@@ -461,3 +461,11 @@ def test_a_config_of_directprobe(run: Run) -> None:
     code, out, _ = run("directprobe", "config.ini", "--json")
     assert code == 0
     assert json.loads(out)["n_clusters"] == 2
+
+
+def test_python_m_is_the_program(repository: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "geoprobe", "--version"],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.startswith("geoprobe")

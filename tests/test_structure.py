@@ -32,6 +32,7 @@ ROOMS = [
     ("studies",),
     ("report",),
     ("cli",),
+    ("__main__",),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 NEVER = {("spaces", "probes"), ("spaces", "hulls")}
