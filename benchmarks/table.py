@@ -96,8 +96,8 @@ def gist(record: dict[str, Any]) -> str:
     lines += [
         "",
         f"One run on one machine, {record['datetime'][:10]}; the best of one and two threads.",
-        "[docs/benchmarks.md](docs/benchmarks.md) has the whole of it, with what came out, with work",
-        "that nothing else here can do, and with what the reference implementation took.",
+        "[docs/benchmarks.md](docs/benchmarks.md) has the whole of it, with what came out, work that",
+        "nothing else here can do, and what the reference implementation took.",
         "",
     ]
     return "\n".join(lines)
