@@ -96,7 +96,7 @@ def gist(record: dict[str, Any]) -> str:
     lines += [
         "",
         f"One run on one machine, {record['datetime'][:10]}; the best of one and two threads.",
-        "[docs/benchmarks.md](docs/benchmarks.md) has the whole of it, with what came out, work that",
+        "[docs/benchmarks.md](docs/benchmarks.md) has the whole of it: what came out, work that",
         "nothing else here can do, and what the reference implementation took.",
         "",
     ]
