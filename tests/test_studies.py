@@ -160,7 +160,7 @@ def test_status_and_estimate(done: StudyFolder, plan: Plan, tmp_path: Path) -> N
 
 
 def test_an_unfinished_study_says_what_is_missing(
-    done: StudyFolder, plan: Plan, tmp_path: Path
+    done: StudyFolder, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = replace(plan, seeds=(0, 1))
     folder = StudyFolder(tmp_path / "copy")
@@ -169,6 +169,10 @@ def test_an_unfinished_study_says_what_is_missing(
     gathered = gather(folder)
     assert not gathered.complete
     assert gathered.missing == ("fine-tune: tiny on animals, seed 1",)
+    with pytest.raises(SystemExit):
+        app(["findings", str(folder.root), "movement"])
+    said = capsys.readouterr()
+    assert "not finished, 1 pieces of work" in said.err and "All numbers" in said.out
 
 
 def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: Path) -> None:
@@ -252,7 +256,8 @@ def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixtu
         said = capsys.readouterr()
         return int(left.value.code or 0), said.out, said.err
 
-    code, out, _ = run()
+    code, out, err = run()
+    assert err == ""
     assert code == 0 and all(analysis in out for analysis in ANALYSES)
     code, out, _ = run("min-distances", "--where", "layer=2", "--json")
     (section,) = json.loads(out)
@@ -278,6 +283,8 @@ def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
         run_study(other, done.root)
     with pytest.raises(InputError, match="layer 9"):
         run_study(replace(plan, layers=(9,)), done.root)
+    with pytest.raises(InputError, match="layer 9"):
+        estimate(replace(plan, layers=(9,)), done.root)
     with pytest.raises(FormatError, match="no study"):
         gather(StudyFolder(done.root.parent))
 

@@ -9,7 +9,7 @@ import typer
 
 from geoprobe.cli.app import app
 from geoprobe.cli.findings import as_plain, say_section, select_views
-from geoprobe.cli.terminal import FAILED, clean, say_json, say_table
+from geoprobe.cli.terminal import FAILED, clean, say_error, say_json, say_table
 
 if TYPE_CHECKING:
     from geoprobe.studies import Outcome, Plan
@@ -101,10 +101,11 @@ def findings(
     from geoprobe.studies import StudyFolder, gather
 
     wanted = None if analysis is None else (analysis,)
-    sections = [
-        (section, select_views(section, where or []))
-        for section in gather(StudyFolder(folder), wanted).sections
-    ]
+    gathered = gather(StudyFolder(folder), wanted)
+    sections = [(section, select_views(section, where or [])) for section in gathered.sections]
+    if not gathered.complete:
+        left = f"{len(gathered.missing):,} pieces of work are left"
+        say_error(f"The study is not finished, {left}: geoprobe study status names them.")
     if as_json:
         say_json([as_plain(section, views) for section, views in sections])
     elif analysis is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from geoprobe.errors import InputError
 from geoprobe.findings import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
@@ -39,6 +40,24 @@ def runs(plan: Plan, names: dict[str, str]) -> list[Run]:
         for task in plan.tasks
         for seed in plan.seeds
     ]
+
+
+def layers_of(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
+    """Return the layers that a plan asks of a model.
+
+    Raises
+    ------
+    InputError
+        If the model does not have them.
+    """
+    if plan.layers is None:
+        return tuple(range(n_layers + 1))
+    if max(plan.layers) > n_layers:
+        raise InputError(
+            f"the plan asks for layer {max(plan.layers)}, but {model} has the layers 0 to "
+            f"{n_layers}."
+        )
+    return plan.layers
 
 
 def cells(plan: Plan, store: SpaceStore, models: set[str]) -> list[Cell]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from geoprobe.encoders.updates import updates_per_epoch
 from geoprobe.findings import Cell
 from geoprobe.spaces.disk import estimate_bytes
-from geoprobe.studies.cells import is_constant, runs
+from geoprobe.studies.cells import is_constant, layers_of, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
@@ -72,7 +72,7 @@ def estimate(plan: Plan, root: Path) -> Estimate:
     n_bytes = 0
     for model in plan.models:
         encoder = load_encoder(model, device="cpu")
-        layers = tuple(range(encoder.n_layers + 1)) if plan.layers is None else plan.layers
+        layers = layers_of(plan, encoder.n_layers, model)
         moments = [Cell(task, short_name(model)) for task in plan.all_tasks]
         for run in runs(replace(plan, models=(model,)), {model: short_name(model)}):
             steps = _steps(plan, tasks[run.tuned_on], run.model)[1:]

@@ -11,11 +11,11 @@ from typing import Any
 
 from geoprobe.encoders.names import short_names
 from geoprobe.encoders.tuning_result import RESULT
-from geoprobe.errors import GeoprobeError, InputError
+from geoprobe.errors import GeoprobeError
 from geoprobe.findings import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.cells import cells, runs
+from geoprobe.studies.cells import cells, layers_of, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, pieces
 from geoprobe.studies.plan import Plan
@@ -120,7 +120,7 @@ def _represent(
     folder = outcome.folder
     for model in plan.models:
         encoder = load_encoder(model, device=plan.device)
-        layers = _layers(plan, encoder.n_layers, model)
+        layers = layers_of(plan, encoder.n_layers, model)
         # Not before the first model is known to have what the plan asks for.
         folder.adopt(plan, names)
         for name, task in tasks.items():
@@ -142,17 +142,6 @@ def _represent(
                     checkpoints=plan.checkpoints,
                     progress=progress,
                 )
-
-
-def _layers(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
-    if plan.layers is None:
-        return tuple(range(n_layers + 1))
-    if max(plan.layers) > n_layers:
-        raise InputError(
-            f"the plan asks for layer {max(plan.layers)}, but {model} has the layers 0 to "
-            f"{n_layers}."
-        )
-    return plan.layers
 
 
 @contextmanager
