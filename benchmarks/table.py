@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 MARKED = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- /benchmarks -->)", re.DOTALL)
-PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "highspy", "piqp", "qpsolvers")
+PACKAGES = (
+    "numpy", "numba", "scipy", "scikit-learn", "highspy", "piqp", "qpsolvers", "torch",
+    "transformers", "sentence-transformers",
+)  # fmt: skip
 
 INTRODUCTION = """\
 # Benchmarks

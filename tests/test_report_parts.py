@@ -81,7 +81,7 @@ def test_what_all_rows_share_is_said_once_and_undefined_numbers_have_a_reason() 
     assert [c.name for c in table.columns] == ["tuned_on", "seed", "head", "n_pairs"]
     assert [c.numeric for c in table.columns] == [False, True, True, True]
     assert {c.name: value for c, value in table.shared} == {
-        "task": "pos", "low": "undefined (no interval was computed)",
+        "task": "pos", "low": "undefined (no interval was computed, or a label has a single unit)",
     }  # fmt: skip
     assert table.rows[0] == ("\u2013", "\u2013", "undefined", "4")
     assert table.footnotes == (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -37,18 +37,18 @@ class Piece(NamedTuple):
         return self.path.is_file()
 
 
-def pieces(plan: Plan, folder: StudyFolder, cells: Sequence[Cell]) -> dict[str, list[Piece]]:
+def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list[Piece]]:
     """List the work on cells by its kind, in the order in which it is done.
 
     Parameters
     ----------
     plan : Plan
     folder : StudyFolder
-    cells : sequence of Cell
+    cells : list of Cell
         Those of the study, extracted or still to be.
     """
     root, wanted = folder.root, set(plan.analyses)
-    cells, last = list(cells), ends(list(cells))
+    last = ends(cells)
     found = {
         "measure": [
             Piece(cell, folder.geometry(cell), partial(measure_cell, root, cell, plan.tau))
