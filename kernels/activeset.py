@@ -316,7 +316,7 @@ def rebuild(work, points):
         work.new_row[0] = work.row[i]
         work.new_side[0] = work.side[i]
         weight = work.weight[i]
-        if append(work, points, 1) > 0:
+        if append(work, points, np.int64(1)) > 0:
             work.weight[work.state[0] - 1] = weight
     normalise(work)
 
@@ -365,7 +365,7 @@ def settle(work):
     while True:
         affine_minimiser(work)
         step = 1.0
-        worst = -1
+        worst = np.int64(-1)
         idle = False
         for i in range(work.state[0]):
             if trial[i] <= 0.0:

@@ -105,7 +105,7 @@ def offered(near, bound, lost, slot, value):
     if lost:
         return UNKNOWN, bound
     if near != UNKNOWN and value <= bound + TIE:
-        return entry(named(near), False), bound
+        return entry(named(near), np.bool_(False)), bound
     return near, bound
 
 
@@ -127,7 +127,7 @@ def settle(links, slot, limit):
     centre = links.centre
     least = np.inf
     second = np.inf
-    pick = -1
+    pick = np.int64(-1)
     found = -1
     # No call in here may take `links`: counting the references to its arrays would cost more
     # than the distances.

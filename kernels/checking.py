@@ -144,8 +144,8 @@ def try_group(links, bank, agenda, points, rough, pool, slot, other, number, thr
         work,
         pool.w[0],
         threshold,
-        True,
-        64,
+        np.bool_(True),
+        np.int64(64),
     )
     control[SOLVES] += 1
     control[STEPS] += steps
@@ -173,12 +173,12 @@ def ask(links, bank, agenda, points, rough, pool, a, b, threshold):
     rows_b = members(links, b)
     limit = 100 * (points.shape[1] + 16)
     status, _, upper, steps = nearest(
-        points, rough, rows_a, rows_b, work, pool.w[c], threshold, True, limit
+        points, rough, rows_a, rows_b, work, pool.w[c], threshold, np.bool_(True), limit
     )
     if status == UNPROVED and c > 0:
         work.state[0] = 0
         status, _, upper, more = nearest(
-            points, rough, rows_a, rows_b, work, pool.w[c], threshold, True, limit
+            points, rough, rows_a, rows_b, work, pool.w[c], threshold, np.bool_(True), limit
         )
         steps += more
     control[SOLVES] += 1

@@ -8,6 +8,8 @@ is banned. The outcome is that of checking each merge in turn; the number of che
 
 from __future__ import annotations
 
+import numpy as np
+
 from geoprobe.kernels.agenda import (
     AHEAD,
     BANS,
@@ -137,7 +139,7 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
 @inner
 def step_back(links, bank, conflicts, c):
     """Undo merges until conflict ``c`` is gone."""
-    while united(links, conflicts, c, -1, -1):
+    while united(links, conflicts, c, np.int64(-1), np.int64(-1)):
         level = links.depth[0] - 1
         i = links.log_pair[level, 0]
         j = links.log_pair[level, 1]

@@ -68,7 +68,7 @@ def start(points, rows_a, rows_b, work):
                 work.new_row[side] = rows[i]
         work.new_side[side] = side
     work.state[0] = 0
-    append(work, points, 2)
+    append(work, points, np.int64(2))
     work.weight[:2] = 1.0
 
 
@@ -151,7 +151,7 @@ def add_worst(
     """
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
-    picked = 0
+    picked = np.int64(0)
     size = work.state[0]
     for _ in range(batch):
         worst = floor

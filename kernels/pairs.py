@@ -65,7 +65,7 @@ def solve_pairs(points, rough, rows, start, first, second, threshold, work, w, o
             work,
             w,
             threshold,
-            False,
+            np.bool_(False),
             limit,
         )
         out.status[k] = status
