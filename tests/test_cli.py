@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -469,3 +470,15 @@ def test_python_m_is_the_program(repository: Path) -> None:
         cwd=repository, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.startswith("geoprobe")
+
+
+def test_warnings_are_notes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(sys, "argv", ["geoprobe", "--version"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        warnings.warn("two\nlines", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Note: two lines\n"

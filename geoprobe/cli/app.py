@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated
 
 import typer
 
-from geoprobe.cli.terminal import BAD_INPUT, clean
+from geoprobe.cli.terminal import BAD_INPUT, clean, say_warning
 
 app = typer.Typer(
     name="geoprobe",
@@ -19,6 +20,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the program; the entry point of the package."""
+    warnings.showwarning = say_warning
     clean(app)(prog_name="geoprobe")
 
 

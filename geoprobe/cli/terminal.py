@@ -97,6 +97,12 @@ def say_error(message: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning to standard error, without the line of code that it comes from."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"Note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
 def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table to standard output; columns whose name ends in a blank are set to the right.
 
