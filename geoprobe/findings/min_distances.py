@@ -89,7 +89,7 @@ class MinDistances(Finding):
             The last one by default.
         """
         layer = self._layer(layer)
-        figure, ax = one_axes(ax)
+        figure, ax = one_axes(ax, height=4.8)
         columns, bands = self.over_seeds(), self.bands("distance")
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
@@ -113,7 +113,7 @@ class MinDistances(Finding):
             title=f"{row.task}, {row.model} tuned on {row.tuned_on}, layer {layer}",
             y="smallest distance to another label",
         )
-        legend(ax, beside=True, title="gain and label")
+        legend(ax, below=True, title="gain and label")
         return figure
 
     def _layer(self, layer: int | None) -> int:

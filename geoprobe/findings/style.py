@@ -76,10 +76,11 @@ def describe(ax: Any, *, title: str = "", x: str = "", y: str = "") -> None:
     ax.title.set_fontsize("medium")
 
 
-def legend(ax: Any, *, beside: bool = False, **options: Any) -> None:
-    """Add a legend where there is something to explain, without a box; beside the axes if asked."""
-    if beside:
-        options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+def legend(ax: Any, *, below: bool = False, **options: Any) -> None:
+    """Add a legend where there is something to explain, without a box; below the axes if asked."""
+    if below:
+        # Beside them it would lie beyond the edge of a phone.
+        options |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
     if not ax.get_legend_handles_labels()[0]:
         return
     box = ax.legend(frameon=False, fontsize="small", labelcolor=INK, **options)
