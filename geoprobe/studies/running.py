@@ -176,7 +176,7 @@ def _do_all(
     outcome.found[kind] = len(all_) - len(left)
     done = outcome.found[kind]
     phase = _PHASES[kind]
-    if progress is not None and all_:
+    if progress is not None and left:
         progress(Progress(phase, done, len(all_)))
     for cell, seconds in _answers(left, workers, together=kind not in WHOLE_MACHINE):
         if isinstance(seconds, Exception):
