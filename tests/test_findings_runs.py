@@ -28,6 +28,7 @@ from geoprobe.findings import (
     measure,
     measure_movement,
     minimum_distances,
+    similarity_to_original,
 )
 from geoprobe.findings.differences import mean_cosine
 from geoprobe.spaces import Space
@@ -112,6 +113,34 @@ def test_small_clusters_are_noted_and_intervals_taken() -> None:
     rows = [r for r in minimum_distances(runs, intervals=given).rows if r.label == "a"]
     assert np.isnan(rows[0].low)
     assert (rows[1].low, rows[1].high) == (1, 3)
+
+
+def test_intervals_of_whole_hulls_do_not_fit_split_labels() -> None:
+    cells = (published(), tuned())
+    runs = arrange_runs([measure(squares(SPLIT), cell=cell, n_threads=1) for cell in cells])
+    given = {cell: {"s": Interval(2, 1, 3, 0.9, 5)} for cell in cells}
+    alike = {cell: Interval(0.9, 0.8, 1, 0.9, 5) for cell in cells}
+    for found in (
+        minimum_distances(runs, intervals=given), similarity_to_original(runs, intervals=alike),
+    ):  # fmt: skip
+        assert all(np.isnan(row.low) for row in found.rows)
+        assert sum("not linear; intervals" in note for note in found.notes) == len(cells)
+    whole = minimum_distances(runs, reduce="hull", intervals=given)
+    assert [row.high for row in whole.rows if row.label == "s"] == [3, 3]
+    assert whole.notes == ()
+
+
+def test_bands_are_intervals_of_one_seed_and_deviations_of_several() -> None:
+    given = {tuned(): {"a": Interval(2, 1, 3, 0.9, 5)}}
+    one = minimum_distances(arrange_runs([line(published()), line(tuned())]), intervals=given)
+    at = one.over_seeds()["label"].index("a", 4)
+    assert [ends[at] for ends in one.bands("distance")] == [1, 3]
+    cells = [line(published()), line(tuned(seed=0), 2.0), line(tuned(seed=1), 4.0)]
+    two = minimum_distances(arrange_runs(cells), intervals=given)
+    low, high = two.bands("distance")
+    mean, std = (two.over_seeds()[f"distance_{what}"] for what in ("mean", "std"))
+    assert std[at] > 0
+    assert (low[at], high[at]) == pytest.approx((mean[at] - std[at], mean[at] + std[at]))
 
 
 def test_one_checkpoint_only(growing: list[Geometry]) -> None:
