@@ -277,6 +277,29 @@ def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixtu
         assert code == 2 and out == "" and expected in err
 
 
+def test_what_fails_late_is_refused_before_anything_is_done(
+    place: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """A sentence of the second task is too long for the model."""
+    (tmp_path / "plan.toml").write_text(
+        TEXT.format(model=place / "tiny").replace('["animals"]', '["animals", "long"]')
+        + '[task.long]\ntrain = "long.jsonl"\ntest = "test.jsonl"\nunits = "words"\n',
+        encoding="utf8",
+    )
+    write_task(tmp_path)
+    long = {"tokens": ["cat", "sleeps"] * 40, "labels": ["NOUN", "VERB"] * 40}
+    short = (tmp_path / "train.jsonl").read_text(encoding="utf8")
+    (tmp_path / "long.jsonl").write_text(f"{short}\n{json.dumps(long)}", encoding="utf8")
+    own = replace(read_plan(tmp_path / "plan.toml"), classifier=None, resamples=0, layers=(1,))
+    with pytest.raises(InputError, match="at most"):
+        run_study(own, tmp_path / "out", n_workers=1)
+    assert not (tmp_path / "out").exists()
+    outcome = run_study(replace(own, overlong="split"), tmp_path / "out", n_workers=1)
+    assert outcome.failed == {} and outcome.done["fine-tune"] == 2
+    with pytest.raises(InputError, match="overlong"):
+        replace(own, overlong="cut")
+
+
 def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
     other = replace(plan, finetune=replace(plan.finetune, learning_rate=1e-2))
     with pytest.raises(InputError, match="finetune"):

@@ -153,6 +153,7 @@ def finetune(
     runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("geoprobe-runs"),
     data: Data = None,
     device: Device = "auto",
+    overlong: OverlongOption = "error",
     save_models: Annotated[
         bool, typer.Option("--save-models", help="Keep the model at every checkpoint.")
     ] = False,
@@ -185,6 +186,7 @@ def finetune(
             extract=[units, *others],
             layers=parse_layers(layers),
             checkpoints=schedule,
+            overlong=cast("Overlong", overlong),
             save_models=save_models,
             progress=progress,
         )

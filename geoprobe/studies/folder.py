@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import Cell
 from geoprobe.spaces.json_files import read_json, write_json
@@ -60,6 +61,10 @@ class StudyFolder:
         """Return the folder of a run of fine-tuning."""
         return self.root / "runs" / SpaceKey(tuned_on, model, "train", tuned_on, seed, 1).folder
 
+    def is_tuned(self, tuned_on: str, model: str, seed: int) -> bool:
+        """Whether a run of fine-tuning has come to its end."""
+        return (self.run(tuned_on, model, seed) / RESULT).is_file()
+
     def geometry(self, cell: Cell) -> Path:
         """Return the file of a measured cell."""
         return self._cell("geometry", cell, ".npz")
@@ -87,15 +92,17 @@ class StudyFolder:
         ------
         InputError
             If the plans differ in more than their lists.
+        FormatError
+            If the plan that is there is damaged.
         """
-        path = self.root / _PLAN
-        if not path.exists():
+        if not (self.root / _PLAN).exists():
             return
-        noted = read_json(path, FORMAT, VERSION)["plan"]
+        # Read as a plan, so that keys which are younger than the file have their defaults.
+        noted = self.plan()[0].as_table()
         for key, value in plan.as_table().items():
-            if key not in _FREE and noted.get(key) != value:
+            if key not in _FREE and noted[key] != value:
                 raise InputError(
-                    f"{self.root} holds a study with {key} = {json.dumps(noted.get(key))}, but "
+                    f"{self.root} holds a study with {key} = {json.dumps(noted[key])}, but "
                     f"the plan says {json.dumps(value)}; choose another folder."
                 )
 

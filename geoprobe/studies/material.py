@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.encoders.tuning_result import RESULT, TuningResult
+from geoprobe.encoders.tuning_result import TuningResult
 from geoprobe.findings import (
     Cell,
     Geometry,
@@ -153,7 +153,7 @@ def _heads(
     found: dict[Cell, float] = {}
     for run in runs(plan, names):
         place = folder.run(run.tuned_on, run.model, run.seed)
-        if not (place / RESULT).is_file():
+        if not folder.is_tuned(run.tuned_on, run.model, run.seed):
             continue
         of = {each.step: each.test_accuracy for each in TuningResult.read(place).checkpoints}
         for cell in listed:

@@ -110,6 +110,9 @@ class Plan:
     data : pathlib.Path or None
         Where the corpora of the named tasks are.
     device : str
+    overlong : {"error", "split"}
+        What becomes of sentences that are too long for a model, as in
+        :func:`geoprobe.encoders.align`.
     tau : float
     min_cluster_size : int
         Clusters of fewer points are left out of the distances of labels; 1 keeps all.
@@ -134,6 +137,7 @@ class Plan:
     own: Mapping[str, TaskSpec] = field(default_factory=dict)
     data: Path | None = None
     device: str = "auto"
+    overlong: str = "error"
     tau: float = TAU
     min_cluster_size: int = 1
     reduce: str = "mean"
@@ -162,6 +166,8 @@ class Plan:
                 )
         if self.reduce not in ("mean", "minimum"):
             raise InputError(f"reduce is 'mean' or 'minimum', not {self.reduce!r}.")
+        if self.overlong not in ("error", "split"):
+            raise InputError(f"overlong is 'error' or 'split', not {self.overlong!r}.")
         whole(self.min_cluster_size, "min_cluster_size", 1)
         if self.resamples != 0:
             whole(self.resamples, "resamples", 2)

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from geoprobe.encoders.names import short_names
-from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.errors import GeoprobeError
 from geoprobe.findings import Cell
 from geoprobe.progress import Progress, ProgressCallback
@@ -22,6 +21,9 @@ from geoprobe.studies.plan import Plan
 from geoprobe.studies.working import load_kernels
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
+
+if TYPE_CHECKING:
+    from geoprobe.encoders.alignment import Overlong
 
 
 @dataclass
@@ -77,6 +79,7 @@ def run_study(
     folder = StudyFolder(root)
     folder.check(plan)
     outcome = Outcome(folder)
+    _check_models(plan, tasks, names, folder)
     _represent(plan, tasks, names, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
     work = pieces(plan, folder, listed)
@@ -106,6 +109,23 @@ def load_tasks(plan: Plan) -> dict[str, Task]:
     return tasks
 
 
+def _check_models(
+    plan: Plan, tasks: dict[str, Task], names: dict[str, str], folder: StudyFolder
+) -> None:
+    """Refuse what a model cannot do before another one has worked for hours."""
+    from geoprobe.encoders import align, load_encoder
+
+    for model in plan.models:
+        of_model = runs(replace(plan, models=(model,)), names)
+        if all(folder.is_tuned(run.tuned_on, run.model, run.seed) for run in of_model):
+            continue
+        encoder = load_encoder(model, device="cpu")
+        layers_of(plan, encoder.n_layers, model)
+        for task in tasks.values():
+            for split in task.splits.values():
+                align(encoder, split, overlong=cast("Overlong", plan.overlong))
+
+
 def _represent(
     plan: Plan,
     tasks: dict[str, Task],
@@ -117,7 +137,7 @@ def _represent(
     from geoprobe.encoders import extract_to_store, load_encoder
     from geoprobe.encoders.finetune import finetune
 
-    folder = outcome.folder
+    folder, overlong = outcome.folder, cast("Overlong", plan.overlong)
     for model in plan.models:
         encoder = load_encoder(model, device=plan.device)
         layers = layers_of(plan, encoder.n_layers, model)
@@ -127,9 +147,16 @@ def _represent(
             keys = [SpaceKey(name, encoder.name, split) for split in task.splits]
             found = all(key in folder.store for key in keys)
             with _timed(outcome, "extract", f"{name} {encoder.name}", found=found):
-                extract_to_store(encoder, task, folder.store, layers=layers, progress=progress)
+                extract_to_store(
+                    encoder,
+                    task,
+                    folder.store,
+                    layers=layers,
+                    overlong=overlong,
+                    progress=progress,
+                )
         for run in runs(replace(plan, models=(model,)), names):
-            found = (folder.run(run.tuned_on, run.model, run.seed) / RESULT).is_file()
+            found = folder.is_tuned(run.tuned_on, run.model, run.seed)
             with _timed(outcome, "fine-tune", str(run), found=found):
                 finetune(
                     encoder,
@@ -140,6 +167,7 @@ def _represent(
                     extract=[tasks[name] for name in plan.extracted(run.tuned_on)],
                     layers=layers,
                     checkpoints=plan.checkpoints,
+                    overlong=overlong,
                     progress=progress,
                 )
 

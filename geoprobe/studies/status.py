@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geoprobe.encoders.names import short_names
-from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
@@ -65,7 +64,7 @@ def study_status(plan: Plan, folder: StudyFolder) -> StudyStatus:
     count(
         "fine-tune",
         [
-            (str(run), (folder.run(run.tuned_on, run.model, run.seed) / RESULT).is_file())
+            (str(run), folder.is_tuned(run.tuned_on, run.model, run.seed))
             for run in runs(plan, names)
         ],
     )
