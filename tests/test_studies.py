@@ -304,8 +304,10 @@ def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
     other = replace(plan, finetune=replace(plan.finetune, learning_rate=1e-2))
     with pytest.raises(InputError, match="finetune"):
         run_study(other, done.root)
-    with pytest.raises(InputError, match="layer 9"):
+    with pytest.raises(InputError, match=r"some of the layers .*\(9\)"):
         run_study(replace(plan, layers=(9,)), done.root)
+    with pytest.raises(InputError, match="layer 9"):
+        run_study(replace(plan, layers=(9,)), done.root.parent / "none")
     with pytest.raises(InputError, match="layer 9"):
         estimate(replace(plan, layers=(9,)), done.root)
     with pytest.raises(FormatError, match="no study"):

@@ -91,20 +91,33 @@ class StudyFolder:
         Raises
         ------
         InputError
-            If the plans differ in more than their lists.
+            If the plans differ in more than their lists, or the spaces lack a layer.
         FormatError
             If the plan that is there is damaged.
         """
         if not (self.root / _PLAN).exists():
             return
         # Read as a plan, so that keys which are younger than the file have their defaults.
-        noted = self.plan()[0].as_table()
+        before = self.plan()[0]
+        noted = before.as_table()
         for key, value in plan.as_table().items():
             if key not in _FREE and noted[key] != value:
                 raise InputError(
                     f"{self.root} holds a study with {key} = {json.dumps(noted[key])}, but "
                     f"the plan says {json.dumps(value)}; choose another folder."
                 )
+
+        if plan.layers is None:
+            missing = before.layers is not None
+        else:
+            wanted = set(plan.layers)
+            missing = any(wanted - set(self.store.open(key).layers) for key in self.store.keys())
+        if missing:
+            raise InputError(
+                f"{self.root} holds spaces without some of the layers that the plan asks for "
+                f"({'all' if plan.layers is None else ', '.join(map(str, plan.layers))}); choose "
+                f"another folder."
+            )
 
     def adopt(self, plan: Plan, names: dict[str, str]) -> None:
         """Make the folder that of a plan.
