@@ -31,6 +31,7 @@ from geoprobe.findings import (
     similarity_to_original,
 )
 from geoprobe.findings.differences import mean_cosine
+from geoprobe.findings.seeds import bands
 from geoprobe.spaces import Space
 
 
@@ -134,10 +135,10 @@ def test_bands_are_intervals_of_one_seed_and_deviations_of_several() -> None:
     given = {tuned(): {"a": Interval(2, 1, 3, 0.9, 5)}}
     one = minimum_distances(arrange_runs([line(published()), line(tuned())]), intervals=given)
     at = one.over_seeds()["label"].index("a", 4)
-    assert [ends[at] for ends in one.bands("distance")] == [1, 3]
+    assert [ends[at] for ends in bands(one.columns(), one.keys, "distance")] == [1, 3]
     cells = [line(published()), line(tuned(seed=0), 2.0), line(tuned(seed=1), 4.0)]
     two = minimum_distances(arrange_runs(cells), intervals=given)
-    low, high = two.bands("distance")
+    low, high = bands(two.columns(), two.keys, "distance")
     mean, std = (two.over_seeds()[f"distance_{what}"] for what in ("mean", "std"))
     assert std[at] > 0
     assert (low[at], high[at]) == pytest.approx((mean[at] - std[at], mean[at] + std[at]))

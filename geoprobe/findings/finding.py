@@ -57,20 +57,6 @@ class Finding(ABC):
         """
         return over_seeds(self.columns(), self.keys, self.values)
 
-    def bands(self, value: str) -> tuple[list[float], list[float]]:
-        """Return the ends of the bands of a plot, in the order of :meth:`over_seeds`.
-
-        A standard deviation to either side of the mean where there are several seeds; the
-        interval of a single one.
-        """
-        over = over_seeds(self.columns(), self.keys, (value, "low", "high"))
-        low, high = over["low_mean"], over["high_mean"]
-        for k, n_seeds in enumerate(over["n_seeds"]):
-            if n_seeds > 1:
-                mean, std = over[f"{value}_mean"][k], over[f"{value}_std"][k]
-                low[k], high[k] = mean - std, mean + std
-        return low, high
-
     @abstractmethod
     def plot(self, ax: Any = None) -> Any:
         """Draw the finding.

@@ -13,6 +13,7 @@ from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances
+from geoprobe.findings.seeds import bands
 from geoprobe.findings.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 
@@ -90,7 +91,7 @@ class MinDistances(Finding):
         """
         layer = self._layer(layer)
         figure, ax = one_axes(ax, height=4.8)
-        columns, bands = self.over_seeds(), self.bands("distance")
+        columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "distance")
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
         for k, (gain, dash) in enumerate(drawn):
@@ -104,7 +105,7 @@ class MinDistances(Finding):
             style = {**line_style(k), "linestyle": dash}
             # A label that begins with an underscore would be hidden from the legend.
             ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
-            low, high = ([ends[row] for row in rows] for ends in bands)
+            low, high = ([ends[row] for row in rows] for ends in spread)
             ax.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         step_axis(ax, columns["step"])
         row = self.rows[0]

@@ -42,3 +42,20 @@ def over_seeds(
             float(np.std(some, ddof=1)) if len(some) > 1 else float("nan") for some in of_group
         ]
     return out
+
+
+def bands(
+    columns: Mapping[str, Sequence[Any]], keys: Sequence[str], value: str
+) -> tuple[list[float], list[float]]:
+    """Return the ends of the bands of a plot, in the order of :func:`over_seeds`.
+
+    A standard deviation to either side of the mean where there are several seeds; the interval,
+    ``low`` and ``high``, of a single one.
+    """
+    over = over_seeds(columns, keys, (value, "low", "high"))
+    low, high = over["low_mean"], over["high_mean"]
+    for k, n_seeds in enumerate(over["n_seeds"]):
+        if n_seeds > 1:
+            mean, std = over[f"{value}_mean"][k], over[f"{value}_std"][k]
+            low[k], high[k] = mean - std, mean + std
+    return low, high

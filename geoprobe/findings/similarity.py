@@ -12,6 +12,7 @@ from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.findings.pearson import pearson
+from geoprobe.findings.seeds import bands
 from geoprobe.findings.style import (
     describe,
     legend,
@@ -139,13 +140,13 @@ class SimilarityDuringTuning(Finding):
     def plot(self, ax: Any = None) -> Any:
         """Draw the similarity over the steps, one line a layer; bands span seeds or intervals."""
         figure, ax = one_axes(ax)
-        columns, bands = self.over_seeds(), self.bands("similarity")
+        columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
         layers = sorted(set(columns["layer"]))
         for layer in layers:
             rows = [k for k, other in enumerate(columns["layer"]) if other == layer]
             steps = [columns["step"][k] for k in rows]
             mean = [columns["similarity_mean"][k] for k in rows]
-            low, high = ([ends[k] for k in rows] for ends in bands)
+            low, high = ([ends[k] for k in rows] for ends in spread)
             ink = shade(layers.index(layer) / max(1, len(layers) - 1))
             ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=f"layer {layer}")
             ax.fill_between(steps, low, high, color=ink, alpha=0.2, linewidth=0)
