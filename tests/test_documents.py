@@ -25,7 +25,7 @@ OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # What slow work says on its way; the kernels may be compiled here for the first time.
 ON_THE_WAY = re.compile(r"^[a-z ]+: \d+% after .*\n", re.MULTILINE)
 
-MANUAL = "python -m venv .venv && .venv/bin/pip install -q -c constraints.txt "
+MANUAL = "python -m venv .venv && .venv/bin/pip install -q -c .ci/constraints.txt "
 DEMO = MANUAL + '".[demo]" && .venv/bin/geoprobe demo'
 TEST = MANUAL + '-e ".[data,demo,dev]" && .venv/bin/python -m pytest -q'
 

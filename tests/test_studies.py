@@ -172,7 +172,10 @@ def test_an_unfinished_study_says_what_is_missing(
     with pytest.raises(SystemExit):
         app(["findings", str(folder.root), "movement"])
     said = capsys.readouterr()
-    assert "not finished, 1 pieces of work" in said.err and "All numbers" in said.out
+    assert (
+        "pieces of work left: 1, such as fine-tune: tiny on animals" in said.err
+        and "All numbers" in said.out
+    )
 
 
 def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from geoprobe.cli.app import app
 from geoprobe.cli.findings import as_plain, say_section, select_views
-from geoprobe.cli.terminal import FAILED, clean, say_error, say_json, say_table
+from geoprobe.cli.terminal import FAILED, clean, say_json, say_table, say_warning
 
 if TYPE_CHECKING:
     from geoprobe.studies import Outcome, Plan
@@ -104,8 +104,10 @@ def findings(
     gathered = gather(StudyFolder(folder), wanted)
     sections = [(section, select_views(section, where or [])) for section in gathered.sections]
     if not gathered.complete:
-        left = f"{len(gathered.missing):,} pieces of work are left"
-        say_error(f"The study is not finished, {left}: geoprobe study status names them.")
+        say_warning(
+            f"the study is not finished; pieces of work left: {len(gathered.missing):,}, such as "
+            f"{gathered.missing[0]}."
+        )
     if as_json:
         say_json([as_plain(section, views) for section, views in sections])
     elif analysis is None:
@@ -161,11 +163,12 @@ def _say_outcome(outcome: Outcome) -> None:
 def _report(folder: Path) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.report import headlines, write_report
-    from geoprobe.studies import StudyFolder, gather, write_tables
+    from geoprobe.studies import StudyFolder, gather, load_material, write_tables
 
     study_folder = StudyFolder(folder)
-    gathered = gather(study_folder)
-    write_tables(study_folder)
+    material = load_material(study_folder)
+    gathered = gather(study_folder, material=material)
+    write_tables(study_folder, material=material)
     with show_progress() as progress:
         path = write_report(
             gathered, study_folder.report, figures=study_folder.figures, progress=progress

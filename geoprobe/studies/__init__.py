@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geoprobe.studies.folder import StudyFolder
     from geoprobe.studies.gathering import Gathered, Section, View, gather
+    from geoprobe.studies.material import Material, load_material
     from geoprobe.studies.plan import ANALYSES, Plan, plan_from_table, read_plan
     from geoprobe.studies.running import Outcome, run_study
     from geoprobe.studies.status import StudyStatus, study_status
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ANALYSES": "plan",
     "Gathered": "gathering",
+    "Material": "material",
     "Outcome": "running",
     "Plan": "plan",
     "Section": "gathering",
@@ -24,6 +26,7 @@ _HOMES = {
     "Tables": "tables",
     "View": "gathering",
     "gather": "gathering",
+    "load_material": "material",
     "plan_from_table": "plan",
     "read_plan": "plan",
     "run_study": "running",
@@ -34,6 +37,7 @@ _HOMES = {
 __all__ = [
     "ANALYSES",
     "Gathered",
+    "Material",
     "Outcome",
     "Plan",
     "Section",
@@ -42,6 +46,7 @@ __all__ = [
     "Tables",
     "View",
     "gather",
+    "load_material",
     "plan_from_table",
     "read_plan",
     "run_study",

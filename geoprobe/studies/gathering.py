@@ -92,7 +92,9 @@ class Gathered:
     complete: bool
 
 
-def gather(folder: StudyFolder, analyses: Sequence[str] | None = None) -> Gathered:
+def gather(
+    folder: StudyFolder, analyses: Sequence[str] | None = None, *, material: Material | None = None
+) -> Gathered:
     """Compute the findings of a study from what is there, finished or not.
 
     Parameters
@@ -100,6 +102,8 @@ def gather(folder: StudyFolder, analyses: Sequence[str] | None = None) -> Gather
     folder : StudyFolder
     analyses : sequence of str, optional
         Some of those of the plan, instead of all.
+    material : Material, optional
+        What :func:`load_material` has read of the folder; read here without it.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def gather(folder: StudyFolder, analyses: Sequence[str] | None = None) -> Gather
     FormatError
         If this is no folder of a study, or a file in it is damaged.
     """
-    material = load_material(folder)
+    material = load_material(folder) if material is None else material
     plan = material.plan
     status = study_status(plan, folder)
     wanted = plan.analyses if analyses is None else tuple(analyses)

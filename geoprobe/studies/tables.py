@@ -31,7 +31,7 @@ class Tables(NamedTuple):
     """A row for each pair of labels of each measured space."""
 
 
-def write_tables(folder: StudyFolder) -> Tables:
+def write_tables(folder: StudyFolder, *, material: Material | None = None) -> Tables:
     """Write what a study has measured so far as two csv files, the long one compressed.
 
     Numbers have all their digits; what is not defined or was not measured is an empty field.
@@ -39,6 +39,8 @@ def write_tables(folder: StudyFolder) -> Tables:
     Parameters
     ----------
     folder : StudyFolder
+    material : Material, optional
+        What :func:`load_material` has read of the folder; read here without it.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def write_tables(folder: StudyFolder) -> Tables:
     StoreError
         If the system refuses to write.
     """
-    material = load_material(folder)
+    material = load_material(folder) if material is None else material
     found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
     _write(found.spaces, (*_CELL, *_SPACE), _spaces(material))
     _write(found.distances, (*_CELL, *_PAIR), _distances(material))
