@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from geoprobe.encoders.options import TuningOptions
 from geoprobe.encoders.schedule import Schedule
@@ -137,7 +137,7 @@ class Plan:
     own: Mapping[str, TaskSpec] = field(default_factory=dict)
     data: Path | None = None
     device: str = "auto"
-    overlong: str = "error"
+    overlong: Literal["error", "split"] = "error"
     tau: float = TAU
     min_cluster_size: int = 1
     reduce: str = "mean"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from geoprobe.encoders.names import short_names
 from geoprobe.errors import GeoprobeError
@@ -21,9 +21,6 @@ from geoprobe.studies.plan import Plan
 from geoprobe.studies.working import load_kernels
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
-
-if TYPE_CHECKING:
-    from geoprobe.encoders.alignment import Overlong
 
 
 @dataclass
@@ -80,6 +77,7 @@ def run_study(
     folder.check(plan)
     outcome = Outcome(folder)
     _check_models(plan, tasks, names, folder)
+    folder.adopt(plan, names)
     _represent(plan, tasks, names, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
     work = pieces(plan, folder, listed)
@@ -123,7 +121,7 @@ def _check_models(
         layers_of(plan, encoder.n_layers, model)
         for task in tasks.values():
             for split in task.splits.values():
-                align(encoder, split, overlong=cast("Overlong", plan.overlong))
+                align(encoder, split, overlong=plan.overlong)
 
 
 def _represent(
@@ -137,12 +135,10 @@ def _represent(
     from geoprobe.encoders import extract_to_store, load_encoder
     from geoprobe.encoders.finetune import finetune
 
-    folder, overlong = outcome.folder, cast("Overlong", plan.overlong)
+    folder = outcome.folder
     for model in plan.models:
         encoder = load_encoder(model, device=plan.device)
         layers = layers_of(plan, encoder.n_layers, model)
-        # Not before the first model is known to have what the plan asks for.
-        folder.adopt(plan, names)
         for name, task in tasks.items():
             keys = [SpaceKey(name, encoder.name, split) for split in task.splits]
             found = all(key in folder.store for key in keys)
@@ -152,7 +148,7 @@ def _represent(
                     task,
                     folder.store,
                     layers=layers,
-                    overlong=overlong,
+                    overlong=plan.overlong,
                     progress=progress,
                 )
         for run in runs(replace(plan, models=(model,)), names):
@@ -167,7 +163,7 @@ def _represent(
                     extract=[tasks[name] for name in plan.extracted(run.tuned_on)],
                     layers=layers,
                     checkpoints=plan.checkpoints,
-                    overlong=overlong,
+                    overlong=plan.overlong,
                     progress=progress,
                 )
 
