@@ -44,8 +44,8 @@ class PerformanceRow(NamedTuple):
 class Performance(Finding):
     """Accuracies, and the spatial similarity of training and test space (ACL 2022, section 4.1).
 
-    Fine-tuning usually raises the accuracy and lowers the similarity: the model arranges the
-    training units in a way that the test units follow less well.
+    The paper finds that fine-tuning raises the accuracy and lowers the similarity: the model
+    arranges the training units in a way that the test units follow less well.
 
     Attributes
     ----------
