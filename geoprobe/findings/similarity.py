@@ -120,8 +120,8 @@ class SimilarityRow(NamedTuple):
 class SimilarityDuringTuning(Finding):
     """Spatial similarity of each layer to its original during fine-tuning (ACL 2022, section 4.5).
 
-    Higher layers usually leave their original further behind than lower ones, and even they keep
-    most of its arrangement.
+    Higher layers usually leave their original further behind than lower ones; the paper finds that
+    even they keep most of its arrangement.
 
     Attributes
     ----------
