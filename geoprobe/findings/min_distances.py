@@ -47,8 +47,8 @@ class Gain(NamedTuple):
 class MinDistances(Finding):
     """Smallest distances of labels during fine-tuning (ACL 2022, section 4.3).
 
-    Fine-tuning for a task usually pushes labels apart; those that gain least are a place to look for
-    confusions.
+    Fine-tuning for a task usually pushes labels apart; those that gain least are a place to look
+    for confusions.
 
     Attributes
     ----------
