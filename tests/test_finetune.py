@@ -21,9 +21,9 @@ from geoprobe.encoders import Schedule, TuningOptions, TuningResult, load_encode
 from geoprobe.encoders.finetune import finetune  # noqa: E402
 from geoprobe.encoders.training import TuningError  # noqa: E402
 from geoprobe.errors import FormatError, InputError, OutputError  # noqa: E402
+from geoprobe.files.disk import DiskSpaceError  # noqa: E402
 from geoprobe.progress import Progress  # noqa: E402
 from geoprobe.spaces import SpaceKey, SpaceStore  # noqa: E402
-from geoprobe.spaces.disk import DiskSpaceError  # noqa: E402
 from geoprobe.tasks import Split, Task, Unit  # noqa: E402
 
 OPTIONS = TuningOptions(epochs=3, learning_rate=5e-3, batch_size=8, seed=4)

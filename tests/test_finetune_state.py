@@ -19,7 +19,7 @@ from geoprobe.encoders.state import (  # noqa: E402
     tensors_of,
 )
 from geoprobe.errors import FormatError  # noqa: E402
-from geoprobe.spaces.disk import StoreError  # noqa: E402
+from geoprobe.files.disk import StoreError  # noqa: E402
 
 PLAN = {"task": "t", "options": {"learning_rate": 0.1, "seed": 3}}
 

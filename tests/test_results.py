@@ -16,6 +16,7 @@ from results_by_hand import ASSIGNMENT, LABELS, POINTS, TAU, distances_by_hand, 
 from results_by_hand import space_by_hand as plane
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.files.csv_files import ANY_TEXT, FINITE, WHOLE, one_of, read_table, write_table
 from geoprobe.label_table import label_table
 from geoprobe.results import (
     Predictions,
@@ -26,7 +27,6 @@ from geoprobe.results import (
 )
 from geoprobe.results.layout import COLUMNS
 from geoprobe.results.supports_io import read_supports
-from geoprobe.results.tables import ANY_TEXT, FINITE, WHOLE, one_of, read_table, write_table
 from geoprobe.spaces import Space
 
 
@@ -192,7 +192,7 @@ def test_floats_keep_every_bit(tmp_path: Path) -> None:
 
 
 def test_tables_longer_than_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoprobe.results.tables.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("geoprobe.files.csv_files.ROWS_AT_ONCE", 7)
     path = tmp_path / "t.csv"
     write_table(path, {"k": np.arange(20), "word": ["yes"] * 20})
     table = read_table(path, {"k": WHOLE, "word": one_of(["no", "yes"])})
@@ -296,7 +296,7 @@ def test_many_rows_are_written_in_blocks_of_seconds(tmp_path: Path) -> None:
 
 def test_importing_the_room_loads_no_engine(repository: Path) -> None:
     code = (
-        "import sys, geoprobe.results as r; r.verify_results; r.check_output;"
+        "import sys, geoprobe.results as r; r.verify_results;"
         "bad = [m for m in sys.modules if m.startswith(('geoprobe.kernels', 'geoprobe.hulls',"
         " 'geoprobe.probes', 'numba', 'highspy', 'scipy', 'sklearn', 'faiss'))];"
         "print(bad); sys.exit(bool(bad))"

@@ -14,8 +14,8 @@ import pytest
 from results_by_hand import probe_by_hand, space_by_hand
 
 from geoprobe.errors import FormatError, OutputError, VerificationError
-from geoprobe.results import check_output, leftovers, read_results, verify_results, write_results
-from geoprobe.results.folder import is_unfinished, new_folder
+from geoprobe.files.folders import check_output, is_unfinished, leftovers, new_folder
+from geoprobe.results import read_results, verify_results, write_results
 from geoprobe.results.layout import PROBE_FILES, SUMMARY
 
 WRITER = """
@@ -161,7 +161,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
     ready = tmp_path / "ready"
     stop = f"def stop(*a, **k):\n    Path({str(ready)!r}).touch()\n    time.sleep(60)\n"
     if moment == "publish":
-        hook = stop + "import geoprobe.results.folder as folder; folder._publish = stop"
+        hook = stop + "import geoprobe.files.folders as folder; folder._publish = stop"
     else:
         hook = stop + f"write.{moment} = stop"
     target = tmp_path / "results" / "out"

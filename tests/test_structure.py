@@ -21,6 +21,7 @@ import geoprobe
 ROOMS = [
     ("kernels",),
     ("errors", "arrays", "tolerances", "progress", "threads", "label_table", "normals", "versions"),
+    ("files",),
     ("hulls",),
     ("probes",),
     ("spaces",),
@@ -35,7 +36,7 @@ ROOMS = [
     ("__main__",),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
-NEVER = {("spaces", "probes"), ("spaces", "hulls")}
+NEVER = {("spaces", "probes"), ("spaces", "hulls"), ("files", "arrays")}
 HEAVY = ("torch", "transformers", "faiss", "matplotlib")
 
 

@@ -76,7 +76,8 @@ def probe(
     Without --out the results go to a new folder below geoprobe-results.
     """
     from geoprobe.cli.console import show_progress
-    from geoprobe.results import check_output, leftovers, predict_space, read_summary, write_results
+    from geoprobe.files.folders import check_output, leftovers
+    from geoprobe.results import predict_space, read_summary, write_results
     from geoprobe.results.source import default_folder
     from geoprobe.results.telling import tell_probe
 
@@ -122,7 +123,8 @@ def distances(
     Results are written with --out only.
     """
     from geoprobe.cli.console import show_progress
-    from geoprobe.results import check_output, leftovers, write_distances
+    from geoprobe.files.folders import check_output, leftovers
+    from geoprobe.results import write_distances
     from geoprobe.results.telling import distances_json, tell_distances
 
     source = _source(file, points, labels, column, label_set)

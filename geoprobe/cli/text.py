@@ -282,7 +282,7 @@ def read_any_task(name: str, data: Path | None) -> Task:
 
     path = Path(name)
     if path.suffix.lower() == ".toml":
-        from geoprobe.spaces.toml_files import read_toml
+        from geoprobe.files.toml_files import read_toml
 
         return read_task(TaskSpec.from_table(read_toml(path), folder=path.parent), path.stem)
     return load_task(name, data=data)

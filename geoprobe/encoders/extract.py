@@ -10,10 +10,11 @@ from geoprobe.encoders.devices import Precision, checked_precision
 from geoprobe.encoders.load import Encoder
 from geoprobe.encoders.representing import checked_layers, extract
 from geoprobe.errors import FormatError
+from geoprobe.files.disk import check_disk
 from geoprobe.progress import ProgressCallback
-from geoprobe.spaces.disk import check_disk, estimate_bytes
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
+from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.tasks.units import Task
 from geoprobe.versions import installed_versions
 

@@ -24,10 +24,11 @@ from geoprobe.encoders.surroundings import surroundings
 from geoprobe.encoders.training import Training, TrainingData
 from geoprobe.encoders.tuning_result import TunedCheckpoint, TuningResult
 from geoprobe.errors import FormatError
+from geoprobe.files.disk import check_disk
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.spaces.disk import check_disk, estimate_bytes
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
+from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.tasks.units import Task
 
 _ROWS_AT_ONCE = 4096

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.head import LinearHead
-from geoprobe.results.folder import leftovers, new_folder
+from geoprobe.files.folders import leftovers, new_folder
 
 HEAD = "head.safetensors"
 LABELS = "labels.json"

@@ -15,9 +15,9 @@ import torch  # noqa: TID253  (only what fine-tunes imports this module)
 
 from geoprobe.encoders.run_plan import check_plan
 from geoprobe.errors import FormatError
-from geoprobe.spaces.disk import hash_file
-from geoprobe.spaces.json_files import read_json, write_file, write_json
-from geoprobe.spaces.unfinished import discard
+from geoprobe.files.atomic import discard, write_file
+from geoprobe.files.disk import hash_file
+from geoprobe.files.json_files import read_json, write_json
 
 FORMAT = "geoprobe-training-state"
 VERSION = 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from geoprobe.encoders.options import TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError
-from geoprobe.spaces.json_files import read_json, write_json
+from geoprobe.files.json_files import read_json, write_json
 from geoprobe.spaces.keys import SpaceKey
 
 FORMAT = "geoprobe-tuning"

@@ -16,7 +16,7 @@ from geoprobe.encoders.names import (
     MissingModelError,
     offline_folder,
 )
-from geoprobe.spaces.disk import hash_file
+from geoprobe.files.disk import hash_file
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
+from geoprobe.files.npz_files import Arrays, read_npz, write_npz
 from geoprobe.findings.cells import Cell
 from geoprobe.findings.geometry import Clusters, Geometry, HeldOut, PairBounds, all_pairs
-from geoprobe.findings.npz_files import Arrays, read_npz, write_npz
 
 FORMAT = "geoprobe geometry"
 FORMAT_VERSION = 1

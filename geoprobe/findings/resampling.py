@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels
 from geoprobe.errors import FormatError, InputError
+from geoprobe.files.npz_files import read_npz, write_npz
 from geoprobe.findings.geometry import FloatArray, IntArray
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
-from geoprobe.findings.npz_files import read_npz, write_npz
 from geoprobe.findings.pearson import pearson
 from geoprobe.hulls.pairwise import pairwise_hull_distances
 from geoprobe.progress import Progress, ProgressCallback

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.files import checked_file
+from geoprobe.files.text_files import checked_file
 
 MODES = ("probing", "prediction")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.files import open_text
+from geoprobe.files.text_files import open_text
 
 CLUSTERS_FILE = "clusters.txt"
 

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from geoprobe.errors import FormatError
+from geoprobe.files.atomic import write_file
 from geoprobe.findings.optional import need
-from geoprobe.spaces.json_files import write_file
 
 INDEX = "index.csv"
 _OURS = re.compile(r"[a-z0-9][a-z0-9._-]*")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.files.atomic import write_file
 from geoprobe.findings.optional import need
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.drawings import drawings
@@ -20,7 +21,6 @@ from geoprobe.report.page import Pages
 from geoprobe.report.sections import make_section, view_name, views_on_page
 from geoprobe.report.summary import Headline, headlines
 from geoprobe.report.tables import Column, Table, make_table, rows_shown
-from geoprobe.spaces.json_files import write_file
 
 if TYPE_CHECKING:
     from geoprobe.studies.gathering import Gathered, Section, View

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoprobe.results.content import Predictions, predict_space
-    from geoprobe.results.folder import check_output, leftovers
     from geoprobe.results.read import Results, read_results
     from geoprobe.results.source import Source
     from geoprobe.results.summary import read_summary
@@ -19,8 +18,6 @@ _HOMES = {
     "Results": "read",
     "Source": "source",
     "VerificationReport": "verify",
-    "check_output": "folder",
-    "leftovers": "folder",
     "predict_space": "content",
     "read_results": "read",
     "read_summary": "summary",
@@ -35,8 +32,6 @@ __all__ = [
     "Results",
     "Source",
     "VerificationReport",
-    "check_output",
-    "leftovers",
     "predict_space",
     "read_results",
     "read_summary",

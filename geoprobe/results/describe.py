@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geoprobe.files.csv_files import pick, texts
 from geoprobe.results.content import Content, Predictions
 from geoprobe.results.layout import DISJOINT, OVERLAP, UNPROVED
-from geoprobe.results.tables import pick, texts
 from geoprobe.versions import installed_versions
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError
-from geoprobe.results.fingerprints import hash_file
-from geoprobe.results.folder import is_unfinished
+from geoprobe.files.disk import hash_file
+from geoprobe.files.folders import is_unfinished
 from geoprobe.results.layout import FORMAT, FORMAT_VERSION, SUMMARY
 
 SELF_HASH = "summary_sha256"

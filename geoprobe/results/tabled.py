@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
+from geoprobe.files.csv_files import ANY_TEXT, FINITE, WHOLE, Kind, one_of, read_table, texts
 from geoprobe.label_table import LabelTable
 from geoprobe.results.layout import (
     ASSIGNMENTS,
@@ -28,7 +29,6 @@ from geoprobe.results.layout import (
 )
 from geoprobe.results.summary import check_files, read_summary
 from geoprobe.results.supports_io import SupportArrays, read_supports
-from geoprobe.results.tables import ANY_TEXT, FINITE, WHOLE, Kind, one_of, read_table, texts
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

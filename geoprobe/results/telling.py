@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geoprobe.files.csv_files import texts
 from geoprobe.results.content import FittedProbe
 from geoprobe.results.layout import OVERLAP, STATUS_NAMES, UNPROVED
-from geoprobe.results.tables import texts
 
 if TYPE_CHECKING:
     from geoprobe.hulls.results import PairwiseDistances

@@ -15,8 +15,8 @@ import numpy as np
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import FormatError, VerificationError
+from geoprobe.files.folders import is_unfinished
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.results.folder import is_unfinished
 from geoprobe.results.layout import DISJOINT, OVERLAP, SUMMARY, UNPROVED
 from geoprobe.results.source import Source
 from geoprobe.results.summary import read_summary

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
+from geoprobe.files.csv_files import texts
 from geoprobe.label_table import label_table
 from geoprobe.results.layout import (
     ASSIGNMENTS,
@@ -22,7 +23,6 @@ from geoprobe.results.layout import (
     UNPROVED,
 )
 from geoprobe.results.tabled import Tabled
-from geoprobe.results.tables import texts
 from geoprobe.spaces.fingerprints import hash_labels, hash_points
 
 IntArray = NDArray[np.int64]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
+from geoprobe.files.csv_files import texts
 from geoprobe.results.layout import PREDICTIONS, SUMMARY
 from geoprobe.results.tabled import Tabled
-from geoprobe.results.tables import texts
 from geoprobe.results.verify_partition import every
 from geoprobe.spaces.fingerprints import hash_labels
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from geoprobe.arrays import as_labels
 from geoprobe.errors import InputError
+from geoprobe.files.csv_files import Column, pick, texts, write_table
+from geoprobe.files.folders import new_folder
 from geoprobe.label_table import label_table
 from geoprobe.results.content import (
     Content,
@@ -20,7 +22,6 @@ from geoprobe.results.content import (
     probe_content,
 )
 from geoprobe.results.describe import describe
-from geoprobe.results.folder import new_folder
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,
@@ -35,7 +36,6 @@ from geoprobe.results.layout import (
 )
 from geoprobe.results.summary import write_summary
 from geoprobe.results.supports_io import SupportArrays, write_supports
-from geoprobe.results.tables import Column, pick, texts, write_table
 
 if TYPE_CHECKING:
     from geoprobe.hulls.results import PairwiseDistances

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
+from geoprobe.files.text_files import open_text
 from geoprobe.spaces.cells import parse_label, parse_numbers
-from geoprobe.spaces.files import open_text
 
 
 def read_embeddings(path: str | os.PathLike[str]) -> NDArray[np.float64]:

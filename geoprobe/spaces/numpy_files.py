@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.files import checked_file
+from geoprobe.files.text_files import checked_file
 
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK\x03\x04"

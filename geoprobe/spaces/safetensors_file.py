@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.files import checked_file
+from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store_layout import LABELS, read_metadata, tensor_name
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.disk import DTYPES
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.store_layout import FORMAT, VERSION, StoreLayout
+from geoprobe.spaces.store_layout import DTYPES, FORMAT, VERSION, StoreLayout
 
 _FIELDS = {
     "format": str,

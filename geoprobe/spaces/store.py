@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.disk import item_size
+from geoprobe.files.atomic import is_unfinished
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.sidecar import Sidecar, as_json, read_sidecar
-from geoprobe.spaces.store_layout import StoreLayout
+from geoprobe.spaces.store_layout import StoreLayout, item_size
 from geoprobe.spaces.store_writer import SpaceWriter
 from geoprobe.spaces.stored import StoredSpaces, check_data
-from geoprobe.spaces.unfinished import is_unfinished
 
 _SUFFIX = ".safetensors"
 

@@ -15,17 +15,52 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from geoprobe.errors import InputError
-from geoprobe.spaces.disk import item_size
 from geoprobe.spaces.keys import SpaceKey
 
 FORMAT = "geoprobe-spaces"
 VERSION = 1
 LABELS = "labels"
+DTYPES = ("float32", "float16")
+"""Types of number in which the store keeps points."""
+# Headers, the sidecar, and what a file system adds for a file.
+_OVERHEAD = 1 << 16
 _CODE_BYTES = 4
 # Rows of common lengths then start where vector instructions like them to.
 _ALIGNMENT = 64
 _NAMES_IN_FILES = {"float32": "F32", "float16": "F16"}
+
+
+def estimate_bytes(n_units: int, n_dims: int, n_layers: int, dtype: str = "float32") -> int:
+    """Return what the spaces of one key need on the disk, long label names not counted.
+
+    Parameters
+    ----------
+    n_units, n_dims, n_layers : int
+    dtype : {"float32", "float16"}
+
+    Raises
+    ------
+    InputError
+        For another dtype.
+    """
+    points = n_layers * n_units * n_dims * item_size(dtype)
+    return points + 4 * n_units + _OVERHEAD
+
+
+def item_size(dtype: str) -> int:
+    """Return how many bytes a number takes.
+
+    Raises
+    ------
+    InputError
+        If the store does not keep numbers of this type.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype is {dtype!r}, but the store keeps {' or '.join(DTYPES)}.")
+    return np.dtype(dtype).itemsize
 
 
 def tensor_name(layer: int | str) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import InputError
-from geoprobe.spaces.disk import (
+from geoprobe.files.atomic import discard, new_name, remove_stale
+from geoprobe.files.disk import (
     as_store_error,
     check_disk,
     hash_file,
@@ -25,7 +26,6 @@ from geoprobe.spaces.disk import (
 )
 from geoprobe.spaces.sidecar import Sidecar
 from geoprobe.spaces.store_layout import StoreLayout
-from geoprobe.spaces.unfinished import discard, new_name, remove_stale
 
 if sys.platform != "win32":
     import fcntl

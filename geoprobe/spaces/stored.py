@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.disk import hash_file
+from geoprobe.files.disk import hash_file
 from geoprobe.spaces.sidecar import Sidecar
 from geoprobe.spaces.space import Space
 from geoprobe.spaces.store_layout import StoreLayout

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
+from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.cells import parse_label, parse_numbers
-from geoprobe.spaces.files import checked_file
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _Rows = Iterator[tuple[int, list[str]]]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from geoprobe.encoders.tuning_result import TuningResult
+from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
     Cell,
     Geometry,
@@ -20,7 +21,6 @@ from geoprobe.findings import (
     load_resamples,
     similarity_interval,
 )
-from geoprobe.spaces.json_files import read_json
 from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from geoprobe.files.atomic import write_file
 from geoprobe.findings import Geometry, label_distances, spatial_similarity
 from geoprobe.hulls.results import Status
-from geoprobe.spaces.json_files import write_file
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.material import Material, load_material
 

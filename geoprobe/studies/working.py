@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from geoprobe.files.json_files import write_json
 from geoprobe.findings import (
     Cell,
     Interval,
@@ -21,7 +22,6 @@ from geoprobe.findings import (
     save_resamples,
 )
 from geoprobe.spaces import Space
-from geoprobe.spaces.json_files import write_json
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import ClassifierPlan

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.files.atomic import discard, new_name, remove_stale
+from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.spaces.disk import hash_file, sync
-from geoprobe.spaces.unfinished import discard, new_name, remove_stale
 from geoprobe.tasks.conllu import read_treebank
 from geoprobe.tasks.locations import data_folder
 from geoprobe.tasks.nearest import suggestion

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.files import checked_file
+from geoprobe.files.text_files import checked_file
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, OutputError
-from geoprobe.spaces.json_files import write_file
+from geoprobe.files.atomic import write_file
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.files import open_text
+from geoprobe.files.text_files import open_text
 
 if sys.version_info >= (3, 11):
     import tomllib

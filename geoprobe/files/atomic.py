@@ -1,4 +1,4 @@
-"""Names of files that are being written, from which it shows whose they are.
+"""Files that appear whole or not at all, and names of those that are being written.
 
 A file appears under its own name only when it is complete. Before that it is hidden and its name
 says which process on which computer writes it; what a dead process has left can be told from what a
@@ -13,14 +13,45 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from geoprobe.files.disk import as_store_error, sync
 
 SUFFIX = ".unfinished"
 _NAME = re.compile(
     r"\.(?P<target>.+)\.(?P<host>[\w-]+)-(?P<pid>\d+)-(?P<token>[0-9a-f]{8})" + re.escape(SUFFIX)
 )
 _ours: set[str] = set()
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a file that appears under its name only when it is whole and safe.
+
+    Raises
+    ------
+    StoreError
+        If the system refuses; nothing is left then, and an older file stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise as_store_error(path.parent, error) from error
+    remove_stale(path)
+    unfinished = new_name(path)
+    try:
+        write(unfinished)
+        sync(unfinished)
+        unfinished.replace(path)
+        with contextlib.suppress(OSError):
+            sync(path.parent)
+    except OSError as error:
+        discard(unfinished)
+        raise as_store_error(path, error) from error
+    except BaseException:
+        discard(unfinished)
+        raise
 
 
 def new_name(target: Path) -> Path:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces.disk import as_store_error, sync
-from geoprobe.spaces.unfinished import discard, new_name, remove_stale
+from geoprobe.files.atomic import write_file
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -46,31 +44,3 @@ def read_json(path: Path, expected: str, version: int) -> dict[str, Any]:
             path,
         )
     return content
-
-
-def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a file that appears under its name only when it is whole and safe.
-
-    Raises
-    ------
-    StoreError
-        If the system refuses; nothing is left then, and an older file stays.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise as_store_error(path.parent, error) from error
-    remove_stale(path)
-    unfinished = new_name(path)
-    try:
-        write(unfinished)
-        sync(unfinished)
-        unfinished.replace(path)
-        with contextlib.suppress(OSError):
-            sync(path.parent)
-    except OSError as error:
-        discard(unfinished)
-        raise as_store_error(path, error) from error
-    except BaseException:
-        discard(unfinished)
-        raise

@@ -9,16 +9,9 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
-from geoprobe.errors import InputError, OutputError
-
-DTYPES = ("float32", "float16")
-"""Types of number in which the store keeps points."""
+from geoprobe.errors import OutputError
 
 _BLOCK = 1 << 20
-# Headers, the sidecar, and what a file system adds for a file.
-_OVERHEAD = 1 << 16
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 
 
@@ -28,36 +21,6 @@ class StoreError(OutputError):
 
 class DiskSpaceError(StoreError):
     """Not enough space on the disk."""
-
-
-def estimate_bytes(n_units: int, n_dims: int, n_layers: int, dtype: str = "float32") -> int:
-    """Return what the spaces of one key need on the disk, long label names not counted.
-
-    Parameters
-    ----------
-    n_units, n_dims, n_layers : int
-    dtype : {"float32", "float16"}
-
-    Raises
-    ------
-    InputError
-        For another dtype.
-    """
-    points = n_layers * n_units * n_dims * item_size(dtype)
-    return points + 4 * n_units + _OVERHEAD
-
-
-def item_size(dtype: str) -> int:
-    """Return how many bytes a number takes.
-
-    Raises
-    ------
-    InputError
-        If the store does not keep numbers of this type.
-    """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype is {dtype!r}, but the store keeps {' or '.join(DTYPES)}.")
-    return np.dtype(dtype).itemsize
 
 
 def check_disk(root: str | os.PathLike[str], needed_bytes: int) -> None:
