@@ -15,7 +15,8 @@ import pytest
 from store_by_hand import KEY, LABELS, N_DIMS, fill, points
 
 from geoprobe.errors import FormatError
-from geoprobe.spaces import DiskSpaceError, SpaceStore, StoreError, disk, unfinished
+from geoprobe.files import atomic, disk
+from geoprobe.spaces import DiskSpaceError, SpaceStore, StoreError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
 
@@ -153,17 +154,17 @@ def test_only_files_of_the_dead_on_this_computer_are_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "train.safetensors"
-    monkeypatch.setattr(unfinished, "_host", lambda: "other")
-    elsewhere = unfinished.new_name(target)
+    monkeypatch.setattr(atomic, "_host", lambda: "other")
+    elsewhere = atomic.new_name(target)
     monkeypatch.undo()
-    ours = unfinished.new_name(target)
+    ours = atomic.new_name(target)
     # The same process number in an earlier run of a container.
     earlier = ours.with_name(ours.name.replace(ours.name.split("-")[-1][:8], "0" * 8))
     dead = ours.with_name(ours.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-"))
     similar = tmp_path / ".notes.unfinished"
     for path in (elsewhere, ours, earlier, dead, similar):
         path.touch()
-    unfinished.remove_stale(target)
+    atomic.remove_stale(target)
     assert set(tmp_path.iterdir()) == {elsewhere, ours, similar}
 
 

@@ -20,7 +20,18 @@ import geoprobe
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    ("errors", "arrays", "tolerances", "progress", "threads", "label_table", "normals", "versions"),
+    (
+        "errors",
+        "arrays",
+        "tolerances",
+        "progress",
+        "threads",
+        "label_table",
+        "normals",
+        "schema",
+        "suggestions",
+        "versions",
+    ),
     ("files",),
     ("hulls",),
     ("probes",),

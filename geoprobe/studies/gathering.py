@@ -29,7 +29,7 @@ from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.material import Material, load_material
 from geoprobe.studies.sections import TEXTS
 from geoprobe.studies.status import study_status
-from geoprobe.tasks.nearest import suggestion
+from geoprobe.suggestions import suggestion
 
 
 @dataclass(frozen=True)

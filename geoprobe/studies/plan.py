@@ -16,8 +16,8 @@ from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
 from geoprobe.probes.classifier.checks import checked_grid
 from geoprobe.probes.classifier.recipe import whole
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
-from geoprobe.tasks.nearest import suggestion
 from geoprobe.tolerances import TAU, checked_tau
 
 ANALYSES = (

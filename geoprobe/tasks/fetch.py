@@ -18,9 +18,9 @@ from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.atomic import discard, new_name, remove_stale
 from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import read_treebank
 from geoprobe.tasks.locations import data_folder
-from geoprobe.tasks.nearest import suggestion
 from geoprobe.tasks.trec import read_trec
 
 RECORD = "fetched.json"

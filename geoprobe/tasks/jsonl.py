@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from geoprobe.errors import FormatError
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks.making import Gathered, Labelled
-from geoprobe.tasks.nearest import suggestion
 from geoprobe.tasks.text_lines import numbered_lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import InputError
-from geoprobe.tasks.nearest import suggestion
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks.units import Join
 
 FORMATS = {

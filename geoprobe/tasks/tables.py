@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from geoprobe.errors import FormatError
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks.making import Gathered
-from geoprobe.tasks.nearest import suggestion
 from geoprobe.tasks.text_lines import numbered_lines
 
 

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import COLUMNS, TreebankSentence
 from geoprobe.tasks.making import Gathered, Labelled
-from geoprobe.tasks.nearest import suggestion
 from geoprobe.tasks.units import Join
 
 TreebankUnits = Literal["words", "pairs", "sentence"]

@@ -1,0 +1,106 @@
+"""Tables that somebody wrote by hand, checked by pydantic and refused in our words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+
+from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.suggestions import suggestion
+
+Text = Annotated[str, Strict(), Field(min_length=1)]
+"""Text that is not empty; numbers are not turned into it."""
+Flag = Annotated[bool, Strict()]
+"""True or false; neither 1 nor "yes"."""
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+"""A finite number; text is not turned into one."""
+Whole = Annotated[int, Strict(), Field(ge=0)]
+"""A whole number from 0 on; neither 2.0 nor true."""
+Positive = Annotated[int, Strict(), Field(ge=1)]
+"""A whole number from 1 on."""
+
+
+Kind = TypeVar("Kind", bound="Record")
+
+
+class Record(BaseModel):
+    """A frozen value with named, checked fields; unknown names are refused.
+
+    Raises
+    ------
+    InputError
+        Naming the field, what came and what was expected; for an unknown name the nearest known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(in_our_words(type(self), error)) from error
+
+    def replaced(self: Kind, **changes: Any) -> Kind:
+        """Return the same value with some fields changed, checked anew."""
+        return type(self)(**{**dict(self), **changes})
+
+
+def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
+    """Make a record from a table such as a TOML or JSON file has.
+
+    Parameters
+    ----------
+    kind : type of Record
+    table : dict
+    path : Path, optional
+        The file that the table was read from, for the message.
+
+    Raises
+    ------
+    InputError
+        As :class:`Record` does; a FormatError that names the file if there is one.
+    """
+    if not isinstance(table, dict):
+        message = f"a table is expected, but {table!r:.200} came."
+        raise InputError(message) if path is None else FormatError(message, path)
+    try:
+        return kind(**{str(key): value for key, value in table.items()})
+    except FormatError:
+        raise
+    except GeoprobeError as error:
+        if path is None:
+            raise
+        raise FormatError(str(error), path) from error
+
+
+def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
+    """Return a sentence about the first thing that a record refuses."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    came = repr(first["input"])
+    came = came if len(came) <= 200 else came[:197] + "..."
+    own = first.get("ctx", {}).get("error")
+    if isinstance(own, GeoprobeError):
+        return str(own)
+    if first["type"] == "extra_forbidden":
+        *above, name = first["loc"]
+        known = sorted(_known(kind, above))
+        where = ".".join(map(str, above)) or "here"
+        return f"there is no key {str(name)!r} in {where}; {suggestion(str(name), known)}."
+    if first["type"] == "missing":
+        return f"the key {place!r} is missing."
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{place or 'the table'} is {came}: {message.removeprefix('value error, ')}."
+
+
+def _known(kind: Any, above: list[int | str]) -> set[str]:
+    """Return the names of the fields of the record at a place inside ``kind``."""
+    for part in above:
+        field = getattr(kind, "model_fields", {}).get(part)
+        if field is not None:
+            kind = field.annotation
+        candidates = [kind, *getattr(kind, "__args__", ())]
+        kind = next((each for each in candidates if hasattr(each, "model_fields")), kind)
+    return set(getattr(kind, "model_fields", {}))
