@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.findings import Cell, Geometry, measure
+from geoprobe.geometry import Cell, Geometry
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 
 CORNERS = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])

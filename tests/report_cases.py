@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from geoprobe.findings import (
-    Geometry,
     arrange_runs,
     compare_linearity,
     compare_memorisation,
@@ -16,13 +15,14 @@ from geoprobe.findings import (
     compare_tasks,
     difference_vectors,
     follow_centroids,
-    measure,
     measure_movement,
     minimum_distances,
     similarity_to_original,
     standing_between,
 )
-from geoprobe.findings.cells import Cell
+from geoprobe.geometry import Geometry
+from geoprobe.geometry.cells import Cell
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 from geoprobe.studies.gathering import Gathered, Section, View
 from geoprobe.studies.sections import TEXTS

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.hulls.results import PairwiseDistances, Stage, Status, Supports
-from geoprobe.probes.blocks import Blocks, Counts
+from geoprobe.geometry.clusters import Blocks, Counts
+from geoprobe.geometry.pairs import PairwiseDistances, Stage, Status, Supports
 from geoprobe.spaces import Space
 
 TAU = 1e-7

@@ -8,22 +8,22 @@ from findings_cases import LINE, random_space, squares
 
 from geoprobe.errors import InputError
 from geoprobe.findings import (
-    HeldOut,
     accuracy_change_interval,
     accuracy_interval,
     label_distances,
-    measure,
     movement_intervals,
     resample_distances,
 )
+from geoprobe.geometry import Predictions
+from geoprobe.probes import measure
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
 
 
-def held_out(correct: np.ndarray) -> HeldOut:
+def held_out(correct: np.ndarray) -> Predictions:
     n = len(correct)
     true = np.zeros(n, np.int64)
-    return HeldOut(("a", "b"), true, np.where(correct, 0, 1), np.zeros(n), ())
+    return Predictions(("a", "b"), true, np.where(correct, 0, 1), np.zeros(n), ())
 
 
 def test_accuracy_agrees_with_drawing_units() -> None:

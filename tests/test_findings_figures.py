@@ -15,7 +15,6 @@ from findings_cases import LINE, SPLIT, published, scaled, squares, tuned
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
-    Geometry,
     arrange_runs,
     compare_linearity,
     compare_memorisation,
@@ -23,12 +22,13 @@ from geoprobe.findings import (
     compare_tasks,
     difference_vectors,
     follow_centroids,
-    measure,
     measure_movement,
     minimum_distances,
     similarity_to_original,
     standing_between,
 )
+from geoprobe.geometry import Geometry
+from geoprobe.probes import measure
 
 # Names that mean something to TeX, to legends and to a browser.
 ODD = {"a": "$", "b": "_hidden", "c": "<script>alert(1)</script>", "d": "$x_1$"}

@@ -12,16 +12,9 @@ from findings_cases import LINE, LINE_PAIRS, SPLIT, line, published, squares, tu
 
 from geoprobe import DirectProbe, Status, pairwise_hull_distances
 from geoprobe.errors import FormatError, GeoprobeError, InputError, OutputError
-from geoprobe.findings import (
-    Cell,
-    Geometry,
-    PairBounds,
-    label_distances,
-    load_geometry,
-    match_labels,
-    measure,
-    save_geometry,
-)
+from geoprobe.findings import label_distances, match_labels
+from geoprobe.geometry import Cell, Geometry, PairwiseDistances, read_geometry, write_geometry
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 
 
@@ -33,7 +26,7 @@ def split() -> Geometry:
 def assert_same(a: object, b: object) -> None:
     """Compare two geometries, arrays and all that they hold."""
     assert type(a) is type(b)
-    if isinstance(a, (Geometry, PairBounds)) or hasattr(a, "__dataclass_fields__"):
+    if isinstance(a, (Geometry, PairwiseDistances)) or hasattr(a, "__dataclass_fields__"):
         for name in a.__dataclass_fields__:
             assert_same(getattr(a, name), getattr(b, name))
     elif isinstance(a, np.ndarray):
@@ -122,7 +115,7 @@ def test_held_out_units() -> None:
         np.array([[0.0, 2], [3, 2], [7, 2], [7, 3], [0, 5]]), np.array(["a", "b", "c", "d", "new"])
     )
     g = measure(squares(LINE), test=test, n_threads=1)
-    held = g.held_out
+    held = g.predictions
     assert held.correct.tolist() == [True, True, True, False, False]
     assert held.accuracy == pytest.approx(0.6)
     assert held.unseen == ("new",)
@@ -135,7 +128,7 @@ def test_held_out_units() -> None:
 def test_held_out_in_the_space_itself_and_with_one_label() -> None:
     test = Space(np.array([[0.1, 0.1], [0, 0]]), np.array(["a", "a"]))
     g = measure(squares(LINE, test=test), n_threads=1)
-    assert g.held_out.accuracy == 1.0
+    assert g.predictions.accuracy == 1.0
     assert g.test is None
 
 
@@ -144,7 +137,7 @@ def test_labels_need_not_be_text() -> None:
     numbers = Space(space.points, np.repeat([10, 9, 2, 1], 4))
     g = measure(numbers, test=numbers, n_threads=1)
     assert g.labels == ("1", "2", "9", "10")
-    assert g.held_out.accuracy == 1.0
+    assert g.predictions.accuracy == 1.0
 
 
 def test_bad_spaces() -> None:
@@ -159,40 +152,40 @@ def test_bad_spaces() -> None:
 def test_file_reads_back(tmp_path: Path, name: str) -> None:
     space = squares(SPLIT)
     g = measure(space, test=None if name == "split" else space, cell=tuned(), n_threads=1)
-    path = save_geometry(g, tmp_path / "deep" / "g.npz")
-    assert_same(load_geometry(path), g)
-    again = save_geometry(load_geometry(path), tmp_path / "again.npz")
+    path = write_geometry(g, tmp_path / "deep" / "g.npz")
+    assert_same(read_geometry(path), g)
+    again = write_geometry(read_geometry(path), tmp_path / "again.npz")
     assert again.read_bytes() == path.read_bytes()
     assert [p.name for p in path.parent.iterdir()] == ["g.npz"]
 
 
 def test_damaged_files(tmp_path: Path, split: Geometry) -> None:
-    path = save_geometry(split, tmp_path / "g.npz")
+    path = write_geometry(split, tmp_path / "g.npz")
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(FormatError, match=r"g\.npz"):
-            load_geometry(path)
+            read_geometry(path)
     for place in range(0, len(whole), 41):
         changed = bytearray(whole)
         changed[place] ^= 0xFF
         path.write_bytes(changed)
         try:
-            found = load_geometry(path)
+            found = read_geometry(path)
         except FormatError:
             continue
         # Some bytes of a zip file mean nothing, such as dates.
         assert_same(found, split)
     with pytest.raises(FormatError, match="no such file"):
-        load_geometry(tmp_path / "absent.npz")
+        read_geometry(tmp_path / "absent.npz")
 
 
 def test_files_of_another_kind(tmp_path: Path, split: Geometry) -> None:
     path = tmp_path / "g.npz"
     np.savez(path, X=np.eye(2))
     with pytest.raises(FormatError, match="no geoprobe geometry"):
-        load_geometry(path)
-    save_geometry(split, path)
+        read_geometry(path)
+    write_geometry(split, path)
     with np.load(path) as file:
         arrays = dict(file)
     about = json.loads(bytes(arrays["about"]))
@@ -200,15 +193,15 @@ def test_files_of_another_kind(tmp_path: Path, split: Geometry) -> None:
         text = json.dumps({**about, **change}).encode()
         np.savez(path, **{**arrays, "about": np.frombuffer(text, np.uint8)})
         with pytest.raises(FormatError, match=words):
-            load_geometry(path)
+            read_geometry(path)
 
 
 def test_places_that_cannot_be_written(tmp_path: Path, split: Geometry) -> None:
     with pytest.raises(OutputError, match=r"\.npz"):
-        save_geometry(split, tmp_path / "g.json")
+        write_geometry(split, tmp_path / "g.json")
     (tmp_path / "file").write_text("")
     with pytest.raises(GeoprobeError, match="file"):
-        save_geometry(split, tmp_path / "file" / "g.npz")
+        write_geometry(split, tmp_path / "file" / "g.npz")
 
 
 def test_labels_matched_by_name() -> None:

@@ -18,20 +18,20 @@ from sklearn.decomposition import PCA
 
 from geoprobe.errors import InputError
 from geoprobe.findings import (
-    Geometry,
     Interval,
     arrange_runs,
     closest_labels,
     compare_tasks,
     difference_vectors,
     follow_centroids,
-    measure,
     measure_movement,
     minimum_distances,
     similarity_to_original,
 )
 from geoprobe.findings.differences import mean_cosine
 from geoprobe.findings.seeds import bands
+from geoprobe.geometry import Geometry
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 
 

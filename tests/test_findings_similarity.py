@@ -12,12 +12,10 @@ from scipy.stats import pearsonr
 from geoprobe import pairwise_hull_distances
 from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import (
-    Geometry,
     Interval,
     ResampledDistances,
     arrange_runs,
     load_resamples,
-    measure,
     resample_distances,
     save_resamples,
     similarity_interval,
@@ -25,6 +23,8 @@ from geoprobe.findings import (
     spatial_similarity,
 )
 from geoprobe.findings.pearson import pearson
+from geoprobe.geometry import Geometry
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 
 

@@ -11,17 +11,17 @@ from findings_cases import LINE, SPLIT, line, published, scaled, squares, tuned
 
 from geoprobe.errors import InputError
 from geoprobe.findings import (
-    Cell,
     compare_linearity,
     compare_memorisation,
     compare_performance,
-    measure,
     over_seeds,
     spatial_similarity,
     standing_between,
     subtrain_curves,
     subtrain_split,
 )
+from geoprobe.geometry import Cell
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 
 NAN = float("nan")

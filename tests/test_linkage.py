@@ -13,8 +13,8 @@ from named_spaces import SPACES, NamedSpace
 from reference import textbook_clustering
 from sklearn.decomposition import PCA
 
+from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.results import Status
 from geoprobe.hulls.solving import Groups, solve_pairs
 from geoprobe.kernels import linkage
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo

@@ -17,7 +17,7 @@ from results_by_hand import space_by_hand as plane
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.csv_files import ANY_TEXT, FINITE, WHOLE, one_of, read_table, write_table
-from geoprobe.label_table import label_table
+from geoprobe.geometry.label_table import label_table
 from geoprobe.results import (
     Predictions,
     read_results,

@@ -20,22 +20,12 @@ import geoprobe
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    (
-        "errors",
-        "arrays",
-        "tolerances",
-        "progress",
-        "threads",
-        "label_table",
-        "normals",
-        "schema",
-        "suggestions",
-        "versions",
-    ),
+    ("errors", "suggestions", "schema", "arrays", "tolerances", "progress", "threads", "versions"),
     ("files",),
+    ("geometry",),
     ("hulls",),
-    ("probes",),
     ("spaces",),
+    ("probes",),
     ("results",),
     ("reference",),
     ("tasks",),
@@ -47,7 +37,7 @@ ROOMS = [
     ("__main__",),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
-NEVER = {("spaces", "probes"), ("spaces", "hulls"), ("files", "arrays")}
+NEVER = {("spaces", "hulls"), ("files", "arrays")}
 HEAVY = ("torch", "transformers", "faiss", "matplotlib")
 
 

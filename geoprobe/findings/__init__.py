@@ -12,13 +12,10 @@ if TYPE_CHECKING:
         accuracy_interval,
         movement_intervals,
     )
-    from geoprobe.findings.cells import Cell
     from geoprobe.findings.centroid_paths import CentroidPaths, closest_labels, follow_centroids
     from geoprobe.findings.cross_task import CrossTask, compare_tasks
     from geoprobe.findings.differences import Differences, difference_vectors
     from geoprobe.findings.finding import Finding
-    from geoprobe.findings.geometry import Clusters, Geometry, HeldOut, PairBounds
-    from geoprobe.findings.geometry_file import load_geometry, save_geometry
     from geoprobe.findings.intervals import Interval
     from geoprobe.findings.label_pairs import (
         LabelDistances,
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
         match_labels,
     )
     from geoprobe.findings.linearity import Linearity, compare_linearity
-    from geoprobe.findings.measuring import measure
     from geoprobe.findings.memorisation import (
         Memorisation,
         compare_memorisation,
@@ -54,14 +50,10 @@ if TYPE_CHECKING:
     from geoprobe.findings.trajectories import Trajectory, arrange_runs
 
 _HOMES = {
-    "Cell": "cells",
     "CentroidPaths": "centroid_paths",
-    "Clusters": "geometry",
     "CrossTask": "cross_task",
     "Differences": "differences",
     "Finding": "finding",
-    "Geometry": "geometry",
-    "HeldOut": "geometry",
     "InBetween": "between",
     "Interval": "intervals",
     "LabelDistances": "label_pairs",
@@ -70,7 +62,6 @@ _HOMES = {
     "Memorisation": "memorisation",
     "MinDistances": "min_distances",
     "Movement": "movement",
-    "PairBounds": "geometry",
     "Performance": "performance",
     "ResampledDistances": "resampling",
     "Similarity": "similarity",
@@ -87,16 +78,13 @@ _HOMES = {
     "difference_vectors": "differences",
     "follow_centroids": "centroid_paths",
     "label_distances": "label_pairs",
-    "load_geometry": "geometry_file",
     "load_resamples": "resampling",
     "match_labels": "label_pairs",
-    "measure": "measuring",
     "measure_movement": "movement",
     "minimum_distances": "min_distances",
     "movement_intervals": "bootstrap",
     "over_seeds": "seeds",
     "resample_distances": "resampling",
-    "save_geometry": "geometry_file",
     "save_resamples": "resampling",
     "similarity_interval": "resampling",
     "similarity_to_original": "similarity",
@@ -107,14 +95,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Cell",
     "CentroidPaths",
-    "Clusters",
     "CrossTask",
     "Differences",
     "Finding",
-    "Geometry",
-    "HeldOut",
     "InBetween",
     "Interval",
     "LabelDistances",
@@ -123,7 +107,6 @@ __all__ = [
     "Memorisation",
     "MinDistances",
     "Movement",
-    "PairBounds",
     "Performance",
     "ResampledDistances",
     "Similarity",
@@ -140,16 +123,13 @@ __all__ = [
     "difference_vectors",
     "follow_centroids",
     "label_distances",
-    "load_geometry",
     "load_resamples",
     "match_labels",
-    "measure",
     "measure_movement",
     "minimum_distances",
     "movement_intervals",
     "over_seeds",
     "resample_distances",
-    "save_geometry",
     "save_resamples",
     "similarity_interval",
     "similarity_to_original",

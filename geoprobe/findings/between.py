@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.style import INK, describe, new_axes
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import Geometry
 
 
 class BetweenRow(NamedTuple):
@@ -115,7 +115,8 @@ def standing_between(geometry: Geometry) -> InBetween:
     """
     clusters = geometry.need_clusters()
     label, size = clusters.label.tolist(), clusters.size.tolist()
-    columns = (clusters.blocked_first, clusters.blocked_second, clusters.blocker, clusters.gap)
+    blocks = clusters.blocks
+    columns = (blocks.first, blocks.second, blocks.blocker, blocks.gap)
     rows = [
         BetweenRow(
             label=geometry.labels[label[a]],

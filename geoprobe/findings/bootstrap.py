@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.geometry import FloatArray, HeldOut
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
+from geoprobe.geometry.measured import FloatArray, Predictions
 from geoprobe.spaces import Space
 
 # Weights of so many resamples are held at once.
@@ -14,7 +14,7 @@ _CHUNK = 64
 
 
 def accuracy_interval(
-    held_out: HeldOut, *, n_bootstrap: int = 1000, confidence: float = 0.95, seed: int = 0
+    held_out: Predictions, *, n_bootstrap: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> Interval:
     """Resample test units and take the percentiles of the accuracy.
 
@@ -23,7 +23,7 @@ def accuracy_interval(
 
     Parameters
     ----------
-    held_out : HeldOut
+    held_out : Predictions
     n_bootstrap : int, default=1000
     confidence : float, default=0.95
     seed : int, default=0
@@ -40,8 +40,8 @@ def accuracy_interval(
 
 
 def accuracy_change_interval(
-    before: HeldOut,
-    after: HeldOut,
+    before: Predictions,
+    after: Predictions,
     *,
     n_bootstrap: int = 1000,
     confidence: float = 0.95,
@@ -51,7 +51,7 @@ def accuracy_change_interval(
 
     Parameters
     ----------
-    before, after : HeldOut
+    before, after : Predictions
         Of the same units in the same order.
     n_bootstrap : int, default=1000
     confidence : float, default=0.95
@@ -80,7 +80,7 @@ def accuracy_change_interval(
     return percentile_interval(float(np.mean(change)), resampled, confidence)
 
 
-def same_units(before: HeldOut, after: HeldOut) -> bool:
+def same_units(before: Predictions, after: Predictions) -> bool:
     """Whether two sets of predictions are of units with the same labels in the same order."""
     if len(before.true) != len(after.true):
         return False

@@ -10,11 +10,11 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.planes import axis_names, draw_planes, plane
 from geoprobe.findings.style import describe, legend, line_style, note
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+from geoprobe.geometry.measured import Geometry
 
 # A path that is shorter, as a share of the panel, is one place to the eye.
 _STILL = 0.08

@@ -10,11 +10,11 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.bootstrap import accuracy_change_interval, same_units
-from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.findings.style import INK, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
+from geoprobe.geometry.cells import Cell
 
 NAN = float("nan")
 # Distances are exact to about 1e-9, relatively: a smaller change is none.
@@ -233,7 +233,7 @@ def _accuracies(
     run: Trajectory, n_bootstrap: int, confidence: float, seed: int, notes: list[str]
 ) -> dict[str, float]:
     """Return DirectProbe's accuracies, and the interval of their change where it is paired."""
-    before, after = run.original.held_out, run.last.held_out
+    before, after = run.original.predictions, run.last.predictions
     found = {
         "accuracy_before": NAN if before is None else before.accuracy,
         "accuracy_after": NAN if after is None else after.accuracy,

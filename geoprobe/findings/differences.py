@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import FloatArray
 from geoprobe.findings.movement import displacements
 from geoprobe.findings.planes import axis_names, draw_planes, plane
 from geoprobe.findings.style import BEFORE, INK, describe, note
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+from geoprobe.geometry.measured import FloatArray
 
 
 class DifferenceRow(NamedTuple):

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.cells import Cell
-from geoprobe.findings.geometry import FloatArray, Geometry
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import FloatArray, Geometry
 
 Of = TypeVar("Of")
 

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.geometry import FloatArray, Geometry, PairBounds
-from geoprobe.label_table import label_table
+from geoprobe.geometry.measured import FloatArray, Geometry
+from geoprobe.geometry.pairs import PairwiseDistances
 
 Reduce = Literal["mean", "minimum", "hull"]
 
@@ -147,7 +147,7 @@ def label_distances(
     return LabelDistances(geometry.labels, matrix, left_out, reduce, min_cluster_size)
 
 
-def _square(n_labels: int, pairs: PairBounds, distance: FloatArray) -> FloatArray:
+def _square(n_labels: int, pairs: PairwiseDistances, distance: FloatArray) -> FloatArray:
     matrix = np.full((n_labels, n_labels), np.nan)
     matrix[pairs.first, pairs.second] = distance
     matrix[pairs.second, pairs.first] = distance
@@ -159,18 +159,9 @@ def _from_clusters(
 ) -> tuple[FloatArray, set[int]]:
     """Gather by label what clusters are large enough; also return the labels that have some."""
     clusters = geometry.need_clusters()
-    large = clusters.size >= min_cluster_size
-    pairs = clusters.distances
-    rows = large[pairs.first] & large[pairs.second]
-    table = label_table(
-        clusters.label[pairs.first[rows]],
-        clusters.label[pairs.second[rows]],
-        pairs.lower[rows],
-        pairs.upper[rows],
-        pairs.distance[rows],
-    )
+    table = geometry.label_table(min_cluster_size)
     value = table.mean if reduce == "mean" else table.upper
     matrix = np.full((geometry.n_labels, geometry.n_labels), np.nan)
     matrix[table.first, table.second] = value
     matrix[table.second, table.first] = value
-    return matrix, set(clusters.label[large].tolist())
+    return matrix, set(clusters.label[clusters.size >= min_cluster_size].tolist())

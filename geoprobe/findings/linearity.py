@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.style import AFTER, BEFORE, describe, legend, one_axes
-from geoprobe.hulls.results import Status
+from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.pairs import Status
 
 
 class LinearityRow(NamedTuple):
@@ -125,7 +125,7 @@ def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
                 clusters_per_label=g.n_clusters / g.n_labels,
                 is_linear=g.is_linear,
                 overlapping_pairs=int((g.hulls.status == Status.OVERLAP).sum()),
-                contradictory_points=g.tallies.get("contradictory_points", 0),
+                contradictory_points=0 if g.counters is None else g.counters.contradictory_points,
             )
         )
     return Linearity(tuple(rows), tuple(notes))

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import FloatArray, IntArray
 from geoprobe.findings.style import AFTER, BEFORE, describe, legend, new_axes
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.spaces import Space
 
 SUBTEST, TEST = "subtest", "test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import pearsonr
 
-from geoprobe.findings.geometry import FloatArray
+from geoprobe.geometry.measured import FloatArray
 
 # Distances are exact to about 1e-9: below that, differences are noise.
 _CONSTANT = 1e-9

@@ -10,12 +10,12 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.bootstrap import accuracy_interval
-from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Columns, Finding
-from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.label_pairs import Reduce
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.findings.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import Geometry
 
 NAN = float("nan")
 
@@ -167,14 +167,14 @@ def compare_performance(
     for g in chosen:
         scores = (classifier or {}).get(g.cell, ())
         low = high = accuracy = NAN
-        if g.held_out is None:
+        if g.predictions is None:
             notes.append(f"{g.cell}: no test units were predicted.")
         else:
             accuracy, low, high, _, _ = accuracy_interval(
-                g.held_out, n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
+                g.predictions, n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
             )
-            if g.held_out.unseen:
-                unseen = ", ".join(g.held_out.unseen)
+            if g.predictions.unseen:
+                unseen = ", ".join(g.predictions.unseen)
                 notes.append(f"{g.cell}: test labels unseen in training count as wrong: {unseen}.")
         value, n_pairs, undefined = _alike(g, reduce, min_cluster_size, notes)
         rows.append(

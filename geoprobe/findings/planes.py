@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from geoprobe.errors import InputError
-from geoprobe.findings.geometry import FloatArray
 from geoprobe.findings.style import new_axes
+from geoprobe.geometry.measured import FloatArray
 
 
 class Plane(NamedTuple):

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.npz_files import read_npz, write_npz
-from geoprobe.findings.geometry import FloatArray, IntArray
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
 from geoprobe.findings.pearson import pearson
+from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.hulls.pairwise import pairwise_hull_distances
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces import Space
@@ -171,7 +171,7 @@ def save_resamples(resampled: ResampledDistances, path: str | os.PathLike[str]) 
     Raises
     ------
     OutputError, StoreError
-        As :func:`geoprobe.findings.save_geometry` does.
+        As :func:`geoprobe.findings.write_geometry` does.
     """
     target = Path(os.fspath(path))
     about = {

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from geoprobe.findings.cells import Cell
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.geometry import Geometry
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.findings.pearson import pearson
@@ -21,6 +19,8 @@ from geoprobe.findings.style import (
     step_axis,
 )
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import Geometry
 
 NAN = float("nan")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from geoprobe.errors import InputError
-from geoprobe.findings.cells import Cell
-from geoprobe.findings.geometry import Geometry
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import Geometry
 
 Family = tuple[str, str, str]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from geoprobe.geometry.pairs import HullResult, PairwiseDistances, Stage, Status, Supports
 from geoprobe.hulls.distance import hull_distance, hulls_overlap, point_to_hull
 from geoprobe.hulls.pairwise import pairwise_hull_distances
-from geoprobe.hulls.results import HullResult, PairwiseDistances, Stage, Status, Supports
 
 __all__ = [
     "HullResult",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.geometry.normals import best_normal
+from geoprobe.geometry.pairs import Stage, Status
 from geoprobe.hulls.highs import arbitrate
-from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import activeset, nearest
-from geoprobe.normals import best_normal
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -8,10 +8,10 @@ import numpy as np
 
 from geoprobe.arrays import as_points
 from geoprobe.errors import InputError
+from geoprobe.geometry.normals import best_normal
+from geoprobe.geometry.pairs import HullResult, Stage, Status
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.results import HullResult, Stage, Status
 from geoprobe.hulls.solving import group_rows, solve_pairs
-from geoprobe.normals import best_normal
 from geoprobe.tolerances import TAU, checked_tau
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from geoprobe.arrays import as_labels, as_points
-from geoprobe.errors import InputError
+from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.results import PairwiseDistances
-from geoprobe.hulls.solving import Solved, group_rows, solve_pairs
+from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
@@ -56,29 +55,4 @@ def pairwise_hull_distances(
     groups = group_rows(codes, len(names))
     first, second = (side.astype(np.int64) for side in np.triu_indices(len(names), 1))
     solved = solve_pairs(placed.points, groups, first, second, tau, threads, progress)
-    return to_distances(solved, names, first, second, placed.scale, tau)
-
-
-def to_distances(
-    solved: Solved,
-    names: np.ndarray[Any, np.dtype[Any]],
-    first: np.ndarray[Any, np.dtype[np.int64]],
-    second: np.ndarray[Any, np.dtype[np.int64]],
-    scale: float,
-    tau: float,
-) -> PairwiseDistances:
-    """Put answers back into the units of the points."""
-    if len(names) < 1:
-        raise InputError("there are no groups to measure.")
-    return PairwiseDistances(
-        names=names,
-        first=first,
-        second=second,
-        lower=solved.lower * scale,
-        upper=solved.upper * scale,
-        status=solved.status,
-        stage=solved.stage,
-        supports=solved.supports,
-        scale=scale,
-        tau=tau,
-    )
+    return solved.in_units(placed.scale, tau, names)

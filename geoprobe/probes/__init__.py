@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoprobe.probes.blocks import Blocks, Counts
 from geoprobe.probes.directprobe import DirectProbe
+from geoprobe.probes.measure import measure, measure_labels, predict_space
 
-__all__ = ["Blocks", "Counts", "DirectProbe"]
+__all__ = ["DirectProbe", "measure", "measure_labels", "predict_space"]

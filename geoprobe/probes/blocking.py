@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.hulls.solving import supports_from
-from geoprobe.probes.blocks import Blocks
+from geoprobe.geometry.clusters import Blocks
+from geoprobe.geometry.pairs import Supports
 from geoprobe.probes.merging import Ban
 from geoprobe.probes.sorting import Contradictions, SortedRows
 
@@ -71,7 +71,7 @@ def find_blocks(
     kept = [sides[k] for k in used]
     gaps = np.array([_gap(rows, side, scale) for side in kept])
     blockers = np.array([cluster_of[b[0][0]] for _, b in kept], np.int64)
-    supports = supports_from(
+    supports = Supports.of(
         [(rows.original[a[0]], a[1], rows.original[b[0]], b[1]) for a, b in kept]
     )
     return Blocks(

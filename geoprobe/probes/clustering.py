@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.geometry.clusters import Clusters, Counts
+from geoprobe.geometry.measured import all_pairs
+from geoprobe.geometry.pairs import PairwiseDistances, Status
 from geoprobe.hulls.frame import Frame
-from geoprobe.hulls.results import Status
-from geoprobe.hulls.solving import Groups, Solved, group_rows, solve_pairs
+from geoprobe.hulls.solving import Groups, group_rows, solve_pairs
 from geoprobe.probes.blocking import find_blocks
-from geoprobe.probes.blocks import Blocks, Counts
 from geoprobe.probes.merging import Merged, merge_clusters
 from geoprobe.probes.sorting import SortedRows, find_contradictions, sort_rows
 from geoprobe.progress import ProgressCallback
@@ -22,33 +23,15 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Clustering:
-    """Clusters of a space, in the frame's units; see :class:`geoprobe.probes.DirectProbe`.
+class ClusteredSpace(NamedTuple):
+    """What clustering finds out about a space, in the units of its points."""
 
-    Attributes
-    ----------
-    cluster_of : ndarray of int64, shape (n_points,)
-        Cluster id of each point.
-    cluster_codes : ndarray of int64, shape (n_clusters,)
-        Label code of each cluster.
-    first, second : ndarray of int64, shape (n_pairs,)
-        All pairs of clusters of different labels.
-    solved : Solved
-        Their distances.
-    blocks : Blocks
-    counts : Counts
-    timings : dict of str to float
-    """
-
-    cluster_of: IntArray
-    cluster_codes: IntArray
-    first: IntArray
-    second: IntArray
-    solved: Solved
-    blocks: Blocks
-    counts: Counts
+    hulls: PairwiseDistances
+    """Distances of the hulls of whole labels; supports speak of the rows given."""
+    clusters: Clusters
+    counters: Counts
     timings: dict[str, float]
+    """Seconds in each phase."""
 
 
 def cluster_space(
@@ -58,7 +41,7 @@ def cluster_space(
     tau: float,
     n_threads: int,
     progress: ProgressCallback | None = None,
-) -> Clustering:
+) -> ClusteredSpace:
     """Find the clusters of a space, measure them and say what keeps them apart.
 
     Parameters
@@ -83,7 +66,7 @@ def cluster_space(
     clock.lap("sorting")
 
     labels = Groups(np.arange(len(rows.points)), rows.first)
-    a, b = _pairs(np.arange(n_labels))
+    a, b = all_pairs(np.arange(n_labels))
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
     partner = _partners(by_label, a, b, n_labels)
     clock.lap("labels")
@@ -93,28 +76,31 @@ def cluster_space(
     cluster_codes = rows.labels[slots]
     clock.lap("merging")
 
-    first, second = _pairs(cluster_codes)
+    first, second = all_pairs(cluster_codes)
     solved = by_label
     if len(slots) > n_labels:
-        clusters = group_rows(cluster_of, len(slots))
-        solved = solve_pairs(rows.points, clusters, first, second, tau, n_threads, progress)
+        groups = group_rows(cluster_of, len(slots))
+        solved = solve_pairs(rows.points, groups, first, second, tau, n_threads, progress)
     clock.lap("distances")
 
     blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, placed.scale)
     clock.lap("blocks")
-    stages = [by_label] if solved is by_label else [by_label, solved]
-    return Clustering(
-        cluster_of=cluster_of[rows.row_of].astype(np.int64),
-        cluster_codes=cluster_codes,
-        first=first,
-        second=second,
-        solved=_in_original_rows(solved, rows),
-        blocks=blocks,
-        counts=Counts(
+    answers = [by_label] if solved is by_label else [by_label, solved]
+    return ClusteredSpace(
+        hulls=by_label.of_rows(rows.original).in_units(placed.scale, tau, np.arange(n_labels)),
+        clusters=Clusters(
+            assignment=cluster_of[rows.row_of].astype(np.int64),
+            label=cluster_codes,
+            distances=solved.of_rows(rows.original).in_units(
+                placed.scale, tau, np.arange(len(slots))
+            ),
+            blocks=blocks,
+        ),
+        counters=Counts(
             merges=len(rows.points) - len(slots),
             bans=len(merged.bans),
-            solves=merged.solves + sum(len(s.status) for s in stages),
-            highs_calls=merged.highs_calls + sum(s.highs_calls for s in stages),
+            solves=merged.solves + sum(len(each) for each in answers),
+            highs_calls=merged.highs_calls + sum(each.highs_calls for each in answers),
             duplicate_points=len(codes) - len(rows.points),
             contradictory_points=int(rows.weight[contradictions.barred].sum()),
         ),
@@ -122,14 +108,7 @@ def cluster_space(
     )
 
 
-def _pairs(codes: IntArray) -> tuple[IntArray, IntArray]:
-    """Return all pairs of positions whose codes differ, in lexicographic order."""
-    first, second = np.triu_indices(len(codes), 1)
-    apart = codes[first] != codes[second]
-    return first[apart].astype(np.int64), second[apart].astype(np.int64)
-
-
-def _partners(by_label: Solved, a: IntArray, b: IntArray, n_labels: int) -> BoolArray:
+def _partners(by_label: PairwiseDistances, a: IntArray, b: IntArray, n_labels: int) -> BoolArray:
     """Return which labels are not proved apart, shape (n_labels, n_labels)."""
     partner = np.zeros((n_labels, n_labels), bool)
     close = by_label.status != Status.DISJOINT
@@ -155,27 +134,6 @@ def _merge(
     alone = ~np.any(partner, axis=1)[rows.labels]
     merged.cluster_of = np.where(alone, whole, merged.cluster_of)
     return merged
-
-
-def _in_original_rows(solved: Solved, rows: SortedRows) -> Solved:
-    """Let the supports speak of the rows that the user gave."""
-    s = solved.supports
-    supports = type(s)(
-        start_a=s.start_a,
-        index_a=rows.original[s.index_a],
-        weight_a=s.weight_a,
-        start_b=s.start_b,
-        index_b=rows.original[s.index_b],
-        weight_b=s.weight_b,
-    )
-    return Solved(
-        status=solved.status,
-        stage=solved.stage,
-        lower=solved.lower,
-        upper=solved.upper,
-        supports=supports,
-        highs_calls=solved.highs_calls,
-    )
 
 
 class _Clock:

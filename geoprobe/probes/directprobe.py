@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from sklearn.utils.validation import (
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError, UnprovedError
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.label_table import LabelTable
+from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.pairs import PairwiseDistances, Status
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.pairwise import to_distances
-from geoprobe.hulls.results import Status
 from geoprobe.hulls.solving import group_rows
-from geoprobe.label_table import LabelTable, label_table
-from geoprobe.probes.clustering import cluster_space
+from geoprobe.probes.clustering import ClusteredSpace, cluster_space
 from geoprobe.probes.ranking import rank
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
@@ -48,6 +50,9 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
+    geometry_ : Geometry
+        Everything that was found out, as one value: what is written, verified and read by the
+        findings. The attributes below are parts of it.
     labels_ : ndarray of int64, shape (n_points,)
         Cluster id of each point. Ids are in the order of the labels, then of first points.
     classes_ : ndarray, shape (n_labels,)
@@ -118,40 +123,30 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "expected one label per point."
             )
         classes, codes = as_labels(y, len(points), min_labels=2)
+        placed = frame(points)
+        clustered = cluster_space(placed, codes, len(classes), tau, threads, self.progress)
+        _check_proved(clustered.clusters.distances)
         _check_feature_names(self, X, reset=True)
         _check_n_features(self, points, reset=True)
-
-        placed = frame(points)
-        found = cluster_space(placed, codes, len(classes), tau, threads, self.progress)
-        n_clusters = len(found.cluster_codes)
-        self.classes_ = classes
-        self.labels_ = found.cluster_of
-        self.cluster_labels_ = classes[found.cluster_codes]
-        self.cluster_sizes_ = np.bincount(self.labels_).astype(np.int64)
-        self.n_clusters_ = n_clusters
-        self.is_linear_ = n_clusters == len(classes)
-        self.scale_ = placed.scale
-        self.distances_ = to_distances(
-            found.solved, np.arange(n_clusters), found.first, found.second, placed.scale, tau
-        )
-        self.blocks_ = found.blocks
-        self.counts_ = found.counts
-        self.timings_ = found.timings
         self._frame = placed
-        self._check_proved()
+        self.timings_ = clustered.timings
+        self._expose(describe_points(points, classes, codes, clustered))
         return self
 
-    def _check_proved(self) -> None:
-        """Refuse clusters of different labels that are not proved apart."""
-        found = self.distances_
-        open_pairs = np.flatnonzero(found.status == Status.UNPROVED)
-        if len(open_pairs):
-            k = int(open_pairs[0])
-            raise UnprovedError(
-                f"clusters {found.first[k]} and {found.second[k]} are between "
-                f"{found.lower[k]:.3g} and {found.upper[k]:.3g} apart, on both sides of "
-                f"tau * R = {found.tau * found.scale:.3g}. Choose another tau."
-            )
+    def _expose(self, geometry: Geometry) -> None:
+        """Set the attributes that name parts of the geometry."""
+        clusters = geometry.need_clusters()
+        self.geometry_ = geometry
+        self.classes_ = geometry.classes
+        self.labels_ = clusters.assignment
+        self.cluster_labels_ = geometry.classes[clusters.label]
+        self.cluster_sizes_ = clusters.size
+        self.n_clusters_ = len(clusters)
+        self.is_linear_ = len(clusters) == geometry.n_labels
+        self.scale_ = geometry.scale
+        self.distances_ = clusters.distances
+        self.blocks_ = clusters.blocks
+        self.counts_ = geometry.counters
 
     def label_distances(self) -> LabelTable:
         """Distances of labels, gathered from the distances of their clusters.
@@ -165,11 +160,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             are the same.
         """
         check_is_fitted(self)
-        found = self.distances_
-        codes = np.searchsorted(self.classes_, self.cluster_labels_)
-        return label_table(
-            codes[found.first], codes[found.second], found.lower, found.upper, found.distance
-        )
+        return self.geometry_.label_table()
 
     def rank_clusters(self, X: Any, k: int | None = None) -> tuple[FloatArray, IntArray]:
         """Rank the clusters by the distance of their hulls from new points.
@@ -226,3 +217,38 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _, clusters = self.rank_clusters(X, k=1)
         predicted: NDArray[Any] = self.cluster_labels_[clusters[:, 0]]
         return predicted
+
+
+def describe_points(
+    points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], clustered: ClusteredSpace
+) -> Geometry:
+    """Put what clustering found beside what follows from the points alone."""
+    return Geometry(
+        cell=Cell(""),
+        classes=classes,
+        counts=np.bincount(codes, minlength=len(classes)).astype(np.int64),
+        centroids=label_means(points, codes, len(classes)),
+        hulls=replace(clustered.hulls, names=classes),
+        clusters=clustered.clusters,
+        counters=clustered.counters,
+        dtype=points.dtype.name,
+    )
+
+
+def label_means(points: NDArray[Any], codes: NDArray[Any], n_labels: int) -> FloatArray:
+    """Return the mean of the points of each label in float64, shape (n_labels, n_dims)."""
+    return np.array(
+        [np.mean(points[codes == k], axis=0, dtype=np.float64) for k in range(n_labels)]
+    )
+
+
+def _check_proved(distances: PairwiseDistances) -> None:
+    """Refuse clusters of different labels that are not proved apart."""
+    open_pairs = np.flatnonzero(distances.status == Status.UNPROVED)
+    if len(open_pairs):
+        k = int(open_pairs[0])
+        raise UnprovedError(
+            f"clusters {distances.first[k]} and {distances.second[k]} are between "
+            f"{distances.lower[k]:.3g} and {distances.upper[k]:.3g} apart, on both sides of "
+            f"tau * R = {distances.tau * distances.scale:.3g}. Choose another tau."
+        )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import UnprovedError
+from geoprobe.geometry.pairs import Stage, Status
 from geoprobe.hulls.arbiter import look_closer
-from geoprobe.hulls.results import Stage, Status
 from geoprobe.kernels import agenda as agendas
 from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage, merging

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.hulls.results import Status
+from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.solving import Groups, solve_pairs
 from geoprobe.progress import ProgressCallback
 

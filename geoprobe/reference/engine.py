@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.frame import frame
-from geoprobe.hulls.results import Status
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
 from geoprobe.probes.ranking import rank

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from geoprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from geoprobe.hulls.results import PairwiseDistances
-    from geoprobe.probes.blocks import Blocks, Counts
+    from geoprobe.geometry.clusters import Blocks, Counts
+    from geoprobe.geometry.pairs import PairwiseDistances
     from geoprobe.spaces import Space
 
 IntArray = NDArray[np.int64]

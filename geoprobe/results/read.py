@@ -15,8 +15,8 @@ from geoprobe.results.supports_io import SupportArrays
 from geoprobe.results.tabled import PredictionColumns, Tabled, read_tabled
 
 if TYPE_CHECKING:
-    from geoprobe.hulls.results import PairwiseDistances, Supports
-    from geoprobe.probes.blocks import Blocks
+    from geoprobe.geometry.clusters import Blocks
+    from geoprobe.geometry.pairs import PairwiseDistances, Supports
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     FormatError
         If the folder holds no finished results, or a file is missing, changed or malformed.
     """
-    from geoprobe.hulls.results import Supports
-    from geoprobe.probes.blocks import Blocks
+    from geoprobe.geometry.clusters import Blocks
+    from geoprobe.geometry.pairs import Supports
 
     t = read_tabled(folder)
     classes = np.array(t.summary["labels"])
@@ -92,7 +92,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
 
 
 def _distances(t: Tabled, supports: Supports) -> PairwiseDistances:
-    from geoprobe.hulls.results import PairwiseDistances
+    from geoprobe.geometry.pairs import PairwiseDistances
 
     return PairwiseDistances(
         names=t.cluster,

@@ -15,14 +15,14 @@ from geoprobe.errors import FormatError
 from geoprobe.results.layout import SUPPORT_ARRAYS
 
 if TYPE_CHECKING:
-    from geoprobe.hulls.results import Supports
+    from geoprobe.geometry.pairs import Supports
 
 _INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class SupportArrays:
-    """The arrays of :class:`geoprobe.hulls.results.Supports`, without importing it.
+    """The arrays of :class:`geoprobe.geometry.pairs.Supports`, without importing it.
 
     Certificate ``k`` has on side a the rows ``index_a[start_a[k]:start_a[k + 1]]`` with the
     weights of the same slice; side b likewise.

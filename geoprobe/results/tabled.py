@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.csv_files import ANY_TEXT, FINITE, WHOLE, Kind, one_of, read_table, texts
-from geoprobe.label_table import LabelTable
+from geoprobe.geometry.label_table import LabelTable
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,

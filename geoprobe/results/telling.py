@@ -13,7 +13,7 @@ from geoprobe.results.content import FittedProbe
 from geoprobe.results.layout import OVERLAP, STATUS_NAMES, UNPROVED
 
 if TYPE_CHECKING:
-    from geoprobe.hulls.results import PairwiseDistances
+    from geoprobe.geometry.pairs import PairwiseDistances
     from geoprobe.results.verify import VerificationReport
     from geoprobe.spaces import Space
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
-from geoprobe.normals import best_normal
+from geoprobe.geometry.normals import best_normal
 from geoprobe.results.layout import (
     BLOCKS,
     CERTIFICATES,

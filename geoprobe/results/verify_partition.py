@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
 from geoprobe.files.csv_files import texts
-from geoprobe.label_table import label_table
+from geoprobe.geometry.fingerprints import hash_labels, hash_points
+from geoprobe.geometry.label_table import label_table
 from geoprobe.results.layout import (
     ASSIGNMENTS,
     BLOCKS,
@@ -23,7 +24,6 @@ from geoprobe.results.layout import (
     UNPROVED,
 )
 from geoprobe.results.tabled import Tabled
-from geoprobe.spaces.fingerprints import hash_labels, hash_points
 
 IntArray = NDArray[np.int64]
 

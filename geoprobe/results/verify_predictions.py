@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import VerificationError
 from geoprobe.files.csv_files import texts
+from geoprobe.geometry.fingerprints import hash_labels
 from geoprobe.results.layout import PREDICTIONS, SUMMARY
 from geoprobe.results.tabled import Tabled
 from geoprobe.results.verify_partition import every
-from geoprobe.spaces.fingerprints import hash_labels
 
 
 def check_predictions(t: Tabled) -> int:

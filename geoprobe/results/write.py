@@ -13,7 +13,7 @@ from geoprobe.arrays import as_labels
 from geoprobe.errors import InputError
 from geoprobe.files.csv_files import Column, pick, texts, write_table
 from geoprobe.files.folders import new_folder
-from geoprobe.label_table import label_table
+from geoprobe.geometry.label_table import label_table
 from geoprobe.results.content import (
     Content,
     FittedProbe,
@@ -38,7 +38,7 @@ from geoprobe.results.summary import write_summary
 from geoprobe.results.supports_io import SupportArrays, write_supports
 
 if TYPE_CHECKING:
-    from geoprobe.hulls.results import PairwiseDistances
+    from geoprobe.geometry.pairs import PairwiseDistances
     from geoprobe.spaces import Space
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
-from geoprobe.spaces.fingerprints import hash_labels, hash_points
+from geoprobe.geometry.fingerprints import hash_labels, hash_points
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from geoprobe.findings import Geometry
+from geoprobe.geometry import Geometry
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.cells import is_constant
 from geoprobe.studies.folder import StudyFolder

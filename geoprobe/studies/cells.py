@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geoprobe.errors import InputError
-from geoprobe.findings import Cell
+from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
 from geoprobe.spaces.stored import StoredSpaces

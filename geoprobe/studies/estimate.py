@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoprobe.encoders.updates import updates_per_epoch
-from geoprobe.findings import Cell
+from geoprobe.geometry import Cell
 from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.studies.cells import is_constant, layers_of, runs
 from geoprobe.studies.folder import StudyFolder

@@ -9,7 +9,7 @@ from pathlib import Path
 from geoprobe.encoders.tuning_result import RESULT
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.findings import Cell
+from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
 from geoprobe.studies.plan import Plan, plan_from_table

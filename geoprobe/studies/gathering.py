@@ -9,7 +9,6 @@ from typing import Any
 
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
-    Cell,
     Finding,
     Trajectory,
     compare_linearity,
@@ -23,6 +22,7 @@ from geoprobe.findings import (
     similarity_to_original,
     standing_between,
 )
+from geoprobe.geometry import Cell
 from geoprobe.studies.about import describe_study
 from geoprobe.studies.cells import ends
 from geoprobe.studies.folder import StudyFolder

@@ -11,16 +11,14 @@ import numpy as np
 from geoprobe.encoders.tuning_result import TuningResult
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
-    Cell,
-    Geometry,
     Interval,
     ResampledDistances,
     Trajectory,
     arrange_runs,
-    load_geometry,
     load_resamples,
     similarity_interval,
 )
+from geoprobe.geometry import Cell, Geometry, read_geometry
 from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
@@ -85,7 +83,7 @@ def load_material(folder: StudyFolder) -> Material:
     plan, names = folder.plan()
     listed = cells(plan, folder.store, set(names.values()))
     geometries = tuple(
-        load_geometry(folder.geometry(cell)) for cell in listed if folder.geometry(cell).is_file()
+        read_geometry(folder.geometry(cell)) for cell in listed if folder.geometry(cell).is_file()
     )
     return Material(
         plan,

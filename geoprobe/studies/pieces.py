@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from geoprobe.findings import Cell
+from geoprobe.geometry import Cell
 from geoprobe.studies.cells import ends, last_steps
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan

@@ -11,7 +11,7 @@ from typing import Any
 
 from geoprobe.encoders.names import short_names
 from geoprobe.errors import GeoprobeError
-from geoprobe.findings import Cell
+from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.cells import cells, layers_of, runs

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from geoprobe.files.atomic import write_file
-from geoprobe.findings import Geometry, label_distances, spatial_similarity
-from geoprobe.hulls.results import Status
+from geoprobe.findings import label_distances, spatial_similarity
+from geoprobe.geometry import Geometry
+from geoprobe.geometry.pairs import Status
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.material import Material, load_material
 
@@ -80,15 +81,15 @@ def _spaces(m: Material) -> Iterator[Row]:
             g.n_clusters,
             g.is_linear,
             int((g.hulls.status == Status.OVERLAP).sum()),
-            g.tallies.get("duplicate_points"),
-            g.tallies.get("contradictory_points"),
+            None if g.counters is None else g.counters.duplicate_points,
+            None if g.counters is None else g.counters.contradictory_points,
             g.scale,
             min(known, default=None),
             _mean(known),
             None if start is None else spatial_similarity(start, g, **m.reduction).value,
-            None if g.held_out is None else len(g.held_out.true),
+            None if g.predictions is None else len(g.predictions.true),
             None if g.test is None else spatial_similarity(g, g.test, **m.reduction).value,
-            None if g.held_out is None else g.held_out.accuracy,
+            None if g.predictions is None else g.predictions.accuracy,
             _mean(each),
             _std(each),
             m.head.get(g.cell),

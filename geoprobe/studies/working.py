@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 
 from geoprobe.files.json_files import write_json
-from geoprobe.findings import (
-    Cell,
-    Interval,
-    measure,
-    movement_intervals,
-    resample_distances,
-    save_geometry,
-    save_resamples,
-)
+from geoprobe.findings import Interval, movement_intervals, resample_distances, save_resamples
+from geoprobe.geometry import Cell, write_geometry
+from geoprobe.probes import measure
 from geoprobe.spaces import Space
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.folder import StudyFolder
@@ -59,7 +53,7 @@ def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
     folder = StudyFolder(root)
     train, test = spaces_of(folder, cell)
     geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
-    save_geometry(geometry, folder.geometry(cell))
+    write_geometry(geometry, folder.geometry(cell))
     return time.perf_counter() - began
 
 

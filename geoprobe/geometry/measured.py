@@ -1,15 +1,19 @@
-"""The measured geometry of one space: everything the findings need, and none of its points."""
+"""The measured geometry of one space: everything that was found out, with its proofs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import InputError
-from geoprobe.findings.cells import Cell
-from geoprobe.hulls.results import Status
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.clusters import Clusters, Counts
+from geoprobe.geometry.label_table import LabelTable, label_table
+from geoprobe.geometry.pairs import PairwiseDistances, Status
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,88 +21,39 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class PairBounds:
-    """Hull distances of pairs of groups, as columns of shape (n_pairs,).
-
-    Attributes
-    ----------
-    first, second : ndarray of int64
-        Numbers of the groups, ``first < second``, in lexicographic order.
-    lower, upper : ndarray of float64
-        Bounds of the distance, in the units of the points.
-    status : ndarray of uint8
-        Values of :class:`geoprobe.hulls.Status`.
-    """
-
-    first: IntArray
-    second: IntArray
-    lower: FloatArray
-    upper: FloatArray
-    status: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.first)
-
-    @property
-    def distance(self) -> FloatArray:
-        """The distance of each pair: ``upper``, or 0 where the hulls overlap."""
-        return np.where(self.status == Status.OVERLAP, 0.0, self.upper)
-
-
-@dataclass(frozen=True, eq=False)
-class Clusters:
-    """DirectProbe's clusters of a space.
-
-    Attributes
-    ----------
-    label : ndarray of int64, shape (n_clusters,)
-        Position of each cluster's label in ``Geometry.labels``; ascending.
-    size : ndarray of int64, shape (n_clusters,)
-        Number of points.
-    distances : PairBounds
-        Every pair of clusters of different labels.
-    blocked_first, blocked_second, blocker : ndarray of int64, shape (n_blocks,)
-        The hull of the first two clusters together, both of one label, meets the hull of the
-        third, of another label.
-    gap : ndarray of float64, shape (n_blocks,)
-        How closely the two hulls are proved to meet, in the units of the points.
-    """
-
-    label: IntArray
-    size: IntArray
-    distances: PairBounds
-    blocked_first: IntArray
-    blocked_second: IntArray
-    blocker: IntArray
-    gap: FloatArray
-
-    def __len__(self) -> int:
-        """Return the number of clusters."""
-        return len(self.label)
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """What DirectProbe predicted for the units of the test space, in their order.
+class Predictions:
+    """What DirectProbe predicts for the units of a test space, in their order.
 
     Attributes
     ----------
     names : tuple of str
-        Labels of the training and the test space together.
+        Labels of the training and the test space together, those of training first.
     true, predicted : ndarray of int64, shape (n_units,)
         Positions in ``names``.
+    cluster : ndarray of int64, shape (n_units,)
+        The cluster whose hull is nearest, the smallest id where several are.
     distance : ndarray of float64, shape (n_units,)
-        To the nearest cluster's hull, 0 inside.
+        To that hull, 0 inside.
     unseen : tuple of str
         Labels of the test space that the training space lacks; their units count as wrong.
+    name : str
+        Of the test space.
+    fingerprints : dict of str to str
+        SHA-256 of the test points and of their labels.
     """
 
     names: tuple[str, ...]
     true: IntArray
     predicted: IntArray
+    cluster: IntArray
     distance: FloatArray
-    unseen: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
+    name: str = ""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of units."""
+        return len(self.true)
 
     @property
     def correct(self) -> BoolArray:
@@ -113,53 +68,69 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """The measured geometry of one space, as :func:`geoprobe.findings.measure` makes it.
+    """What was found out about one space, and none of its points.
+
+    Made by :func:`geoprobe.probes.measure` and :attr:`geoprobe.DirectProbe.geometry_`, kept by
+    :func:`geoprobe.geometry.write_geometry`, checked by :func:`geoprobe.verify.verify_geometry`,
+    read by the findings.
 
     Attributes
     ----------
     cell : Cell
         What was measured.
-    labels : tuple of str
-        Names of the labels, in the order of ``DirectProbe.classes_``.
+    classes : ndarray of str, int or bool, shape (n_labels,)
+        The labels, sorted.
     counts : ndarray of int64, shape (n_labels,)
         Units of each label.
     centroids : ndarray of float64, shape (n_labels, n_dims)
         Mean of the points of each label.
-    hulls : PairBounds
+    hulls : PairwiseDistances
         Distances of the hulls of whole labels, every pair; 0 where they overlap.
     clusters : Clusters or None
         None where they were not asked for and the space is not linear.
-    held_out : HeldOut or None
-        Predictions for the test space; None without one.
+    predictions : Predictions or None
+        For the test space; None without one.
     test : Geometry or None
         The test space measured by itself; None without one, or when it has a single label.
-    scale, tau : float
-        R, the largest distance of a point to the mean of all, and the tolerance: hulls at most
-        ``tau * scale`` apart overlap.
-    tallies : dict of str to int
-        ``duplicate_points`` and ``contradictory_points``, as in
-        :class:`geoprobe.probes.blocks.Counts`; empty without DirectProbe.
+    counters : Counts or None
+        Of the work and of odd points; None without DirectProbe.
     fingerprints : dict of str to str
         SHA-256 of the points and of the labels.
+    dtype : str
+        Of the points: "float32" or "float64".
     """
 
     cell: Cell
-    labels: tuple[str, ...]
+    classes: NDArray[Any]
     counts: IntArray
     centroids: FloatArray
-    hulls: PairBounds
+    hulls: PairwiseDistances
     clusters: Clusters | None
-    held_out: HeldOut | None
-    test: Geometry | None
-    scale: float
-    tau: float
-    tallies: dict[str, int] = field(default_factory=dict)
+    predictions: Predictions | None = None
+    test: Geometry | None = None
+    counters: Counts | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
+    dtype: str = "float64"
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of ``classes``."""
+        return tuple(str(name) for name in self.classes.tolist())
+
+    @property
+    def scale(self) -> float:
+        """R, the largest distance of a point to the mean of all."""
+        return self.hulls.scale
+
+    @property
+    def tau(self) -> float:
+        """The tolerance: hulls at most ``tau * scale`` apart overlap."""
+        return self.hulls.tau
 
     @property
     def n_labels(self) -> int:
         """The number of labels."""
-        return len(self.labels)
+        return len(self.classes)
 
     @property
     def n_units(self) -> int:
@@ -195,6 +166,38 @@ class Geometry:
                 f"clusters=False and is not linear."
             )
         return self.clusters
+
+    def label_table(self, min_cluster_size: int = 1) -> LabelTable:
+        """Gather the distances of clusters by their labels.
+
+        Parameters
+        ----------
+        min_cluster_size : int
+            Clusters of fewer points are left out.
+
+        Returns
+        -------
+        LabelTable
+            One row per pair of labels: bounds of the smallest distance of two of their clusters,
+            and the mean over all pairs of clusters, which is what the code of Zhou & Srikumar
+            (2022) takes. For labels of one cluster each the two are the same.
+
+        Raises
+        ------
+        InputError
+            If the clusters were not measured.
+        """
+        clusters = self.need_clusters()
+        pairs = clusters.distances
+        large = clusters.size >= min_cluster_size
+        kept = large[pairs.first] & large[pairs.second]
+        return label_table(
+            clusters.label[pairs.first[kept]],
+            clusters.label[pairs.second[kept]],
+            pairs.lower[kept],
+            pairs.upper[kept],
+            pairs.distance[kept],
+        )
 
 
 def all_pairs(groups: IntArray) -> tuple[IntArray, IntArray]:

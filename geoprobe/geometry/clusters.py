@@ -1,18 +1,19 @@
-"""Why clusters of one label stayed apart, and how much work a probe took."""
+"""Clusters of a space, what keeps those of one label apart, and counters of the work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from geoprobe.hulls.results import Supports
+from geoprobe.geometry.pairs import PairwiseDistances, Supports
+
+IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blocks:
     """Pairs of clusters of the same label, as columns, each with what stands in between.
 
@@ -73,3 +74,45 @@ class Counts:
     highs_calls: int
     duplicate_points: int
     contradictory_points: int
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """DirectProbe's clusters of a space.
+
+    Attributes
+    ----------
+    assignment : ndarray of int64, shape (n_points,)
+        Cluster of each point. Ids are in the order of the labels, then of first points.
+    label : ndarray of int64, shape (n_clusters,)
+        Position of each cluster's label in ``Geometry.classes``; ascending.
+    distances : PairwiseDistances
+        Every pair of clusters of different labels.
+    blocks : Blocks
+        Every pair of clusters of one label, with the cluster that stands in between.
+    """
+
+    assignment: IntArray
+    label: IntArray
+    distances: PairwiseDistances
+    blocks: Blocks
+
+    def __len__(self) -> int:
+        """Return the number of clusters."""
+        return len(self.label)
+
+    @cached_property
+    def size(self) -> IntArray:
+        """Number of points of each cluster, shape (n_clusters,)."""
+        return np.bincount(self.assignment, minlength=len(self.label)).astype(np.int64)
+
+
+NO_BLOCKS = Blocks(
+    first=np.empty(0, np.int64),
+    second=np.empty(0, np.int64),
+    blocker=np.empty(0, np.int64),
+    gap=np.empty(0),
+    certificate=np.empty(0, np.int64),
+    supports=Supports.of([]),
+)
+"""Of a space in which every label is one cluster."""

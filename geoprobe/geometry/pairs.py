@@ -1,12 +1,16 @@
-"""What the hull functions answer: a status, two bounds and what proves them."""
+"""Answers about pairs of convex hulls: a status, two bounds, and the weights that prove them."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geoprobe.errors import UnprovedError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -32,7 +36,7 @@ class Stage(enum.IntEnum):
     """The linear program solved by HiGHS."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HullResult:
     """The answer about two convex hulls, with its certificate.
 
@@ -77,8 +81,6 @@ class HullResult:
     def __bool__(self) -> bool:
         """Whether the hulls overlap; an unproved answer has no truth value."""
         if self.status is Status.UNPROVED:
-            from geoprobe.errors import UnprovedError
-
             raise UnprovedError(
                 f"neither overlap nor disjointness is proved: the distance lies in "
                 f"[{self.lower:.3g}, {self.upper:.3g}] and tau * scale is "
@@ -97,7 +99,11 @@ class HullResult:
         return 0.0 if self.status is Status.OVERLAP else (self.upper - self.lower) / self.upper
 
 
-@dataclass(frozen=True)
+Sides = tuple[IntArray, FloatArray, IntArray, FloatArray]
+"""Rows and weights of the first side of a certificate, then those of the second."""
+
+
+@dataclass(frozen=True, eq=False)
 class Supports:
     """Convex weights of many certificates, stored end to end.
 
@@ -119,6 +125,22 @@ class Supports:
     index_b: IntArray
     weight_b: FloatArray
 
+    @classmethod
+    def of(cls, sides: Sequence[Sides]) -> Supports:
+        """Store certificates, each (rows, weights, rows, weights), end to end."""
+        index_a, weight_a, index_b, weight_b = (
+            np.concatenate([np.empty(0, dtype), *(each[k] for each in sides)])
+            for k, dtype in enumerate((np.int64, np.float64, np.int64, np.float64))
+        )
+        return cls(
+            start_a=np.cumsum([0, *(len(each[0]) for each in sides)], dtype=np.int64),
+            index_a=index_a,
+            weight_a=weight_a,
+            start_b=np.cumsum([0, *(len(each[2]) for each in sides)], dtype=np.int64),
+            index_b=index_b,
+            weight_b=weight_b,
+        )
+
     def __len__(self) -> int:
         """Return the number of certificates."""
         return len(self.start_a) - 1
@@ -133,8 +155,12 @@ class Supports:
         part = slice(int(self.start_b[k]), int(self.start_b[k + 1]))
         return self.index_b[part], self.weight_b[part]
 
+    def of_rows(self, original: IntArray) -> Supports:
+        """Return the same certificates about the rows ``original[index]``."""
+        return replace(self, index_a=original[self.index_a], index_b=original[self.index_b])
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class PairwiseDistances:
     """Distances of many pairs of hulls, as columns; row ``k`` is one pair.
 
@@ -157,7 +183,7 @@ class PairwiseDistances:
         R and the tolerance.
     """
 
-    names: NDArray[np.generic]
+    names: NDArray[Any]
     first: IntArray
     second: IntArray
     lower: FloatArray
@@ -171,6 +197,45 @@ class PairwiseDistances:
     def __len__(self) -> int:
         """Return the number of pairs."""
         return len(self.first)
+
+    @classmethod
+    def joined(cls, parts: Sequence[PairwiseDistances]) -> PairwiseDistances:
+        """Return the rows of one part or more after each other."""
+        sides = [part.supports for part in parts]
+        starts = [
+            np.concatenate([[0], *(np.diff(getattr(each, name)) for each in sides)]).cumsum()
+            for name in ("start_a", "start_b")
+        ]
+        entries = {
+            name: np.concatenate([getattr(each, name) for each in sides])
+            for name in ("index_a", "weight_a", "index_b", "weight_b")
+        }
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("first", "second", "lower", "upper", "status", "stage")
+        }
+        supports = Supports(start_a=starts[0], start_b=starts[1], **entries)
+        return replace(parts[0], **columns, supports=supports)
+
+    def in_units(self, scale: float, tau: float, names: NDArray[Any]) -> PairwiseDistances:
+        """Return answers about points in units of R as answers about the points as given."""
+        return replace(
+            self,
+            names=names,
+            lower=self.lower * scale,
+            upper=self.upper * scale,
+            scale=scale,
+            tau=tau,
+        )
+
+    def of_rows(self, original: IntArray) -> PairwiseDistances:
+        """Return the same answers with supports about the rows ``original[index]``."""
+        return replace(self, supports=self.supports.of_rows(original))
+
+    @property
+    def highs_calls(self) -> int:
+        """How many pairs HiGHS had to decide."""
+        return int((self.stage == Stage.HIGHS).sum())
 
     @property
     def distance(self) -> FloatArray:
