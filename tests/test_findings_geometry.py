@@ -67,7 +67,7 @@ def test_line_by_hand() -> None:
     assert (g.n_units, g.n_dims, g.n_clusters, g.is_linear) == (16, 2, 4, True)
     np.testing.assert_allclose(g.centroids, [[0, 0], [3, 0], [7, 0], [12, 0]])
     np.testing.assert_allclose(g.hulls.distance, list(LINE_PAIRS.values()), rtol=1e-9)
-    assert len(g.clusters.blocker) == 0
+    assert len(g.clusters.blocks) == 0
 
 
 def test_split_by_hand(split: Geometry) -> None:
@@ -76,9 +76,9 @@ def test_split_by_hand(split: Geometry) -> None:
     assert split.clusters.size.tolist() == [4, 4, 4, 4]
     assert split.hulls.status.tolist() == [Status.OVERLAP, Status.DISJOINT, Status.DISJOINT]
     np.testing.assert_allclose(split.hulls.distance, [0, 9, 9], rtol=1e-9)
-    blocked = split.clusters
-    assert [blocked.blocked_first.tolist(), blocked.blocked_second.tolist()] == [[0], [1]]
-    assert split.labels[blocked.label[blocked.blocker[0]]] == "t"
+    blocks = split.clusters.blocks
+    assert [blocks.first.tolist(), blocks.second.tolist()] == [[0], [1]]
+    assert split.labels[split.clusters.label[blocks.blocker[0]]] == "t"
 
 
 def test_agrees_with_the_probe_and_with_whole_labels() -> None:
@@ -189,7 +189,7 @@ def test_files_of_another_kind(tmp_path: Path, split: Geometry) -> None:
     with np.load(path) as file:
         arrays = dict(file)
     about = json.loads(bytes(arrays["about"]))
-    for change, words in (({"format_version": 99}, "99"), ({"labels": ["s"]}, "1 labels")):
+    for change, words in (({"format_version": 99}, "99"), ({"classes": ["s"]}, "rows, not 1")):
         text = json.dumps({**about, **change}).encode()
         np.savez(path, **{**arrays, "about": np.frombuffer(text, np.uint8)})
         with pytest.raises(FormatError, match=words):
