@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.results.supports_io import SupportArrays
+from geoprobe.geometry.pairs import Supports
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -21,7 +21,7 @@ _LONG = 8
 """Sums of more vectors than this are products of their own; shorter ones are done together."""
 
 
-class Geometry:
+class CentredPoints:
     """The points that certificates are checked against, centred on their mean.
 
     Parameters
@@ -104,7 +104,7 @@ class Geometry:
             combined[~long] = np.add.reduceat(weighted, cuts)
         return combined
 
-    def differences(self, supports: SupportArrays, part: slice) -> FloatArray:
+    def differences(self, supports: Supports, part: slice) -> FloatArray:
         """Return first minus second convex combination of certificates, shape (n_part, n_dims)."""
         a = slice(part.start, part.stop + 1)
         first = self.combine(supports.start_a[a], supports.index_a, supports.weight_a)
@@ -139,7 +139,7 @@ class Geometry:
         return found
 
 
-def batches(supports: SupportArrays, n_dims: int) -> Iterator[slice]:
+def batches(supports: Supports, n_dims: int) -> Iterator[slice]:
     """Cut certificates into runs whose temporary arrays stay small.
 
     Yields

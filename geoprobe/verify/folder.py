@@ -1,0 +1,154 @@
+"""Verification of a results folder: its tables and summary against its geometry, that by proof."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from geoprobe.errors import FormatError, VerificationError
+from geoprobe.files.csv_files import write_table
+from geoprobe.files.folders import is_unfinished
+from geoprobe.geometry.folder import GEOMETRY, SUMMARY, Results, describe, read_results
+from geoprobe.geometry.tables import tables
+from geoprobe.progress import ProgressCallback
+from geoprobe.verify.geometry import VerificationReport, verify_geometry
+
+
+def verify_results(
+    folder: str | os.PathLike[str],
+    points: Any,
+    labels: Any,
+    *,
+    test_points: Any = None,
+    test_labels: Any = None,
+    max_gap: float | None = None,
+    progress: ProgressCallback | None = None,
+) -> VerificationReport:
+    """Check every table and certificate of a results folder against the data.
+
+    Parameters
+    ----------
+    folder : path
+        As :func:`geoprobe.geometry.write_results` wrote it.
+    points, labels, test_points, test_labels, max_gap, progress
+        As for :func:`geoprobe.verify.verify_geometry`.
+
+    Returns
+    -------
+    VerificationReport
+
+    Raises
+    ------
+    VerificationError
+        At the first thing that does not hold, naming file, row and value.
+    FormatError
+        If the folder holds no finished results at all.
+    InputError
+        If the points or labels cannot be used.
+    """
+    results = read_claims(folder)
+    n_numbers = _check_summary(results)
+    n_rows = sum(_check_table(results, name) for name in tables(results.geometry))
+    report = verify_geometry(
+        results.geometry,
+        points,
+        labels,
+        test_points=test_points,
+        test_labels=test_labels,
+        max_gap=max_gap,
+        where=str(results.folder / GEOMETRY),
+        progress=progress,
+    )
+    return report.about(
+        str(results.folder), (("numbers of the summary", n_numbers), ("rows of tables", n_rows))
+    )
+
+
+def read_claims(folder: str | os.PathLike[str]) -> Results:
+    """Read a results folder; what is wrong inside a finished one is a result that does not hold.
+
+    Raises
+    ------
+    FormatError
+        If there is nothing that claims to hold.
+    VerificationError
+        If a file is damaged or was changed.
+    """
+    place = Path(folder)
+    try:
+        return read_results(place)
+    except FormatError as error:
+        if is_unfinished(place) or not (place / SUMMARY).is_file():
+            raise
+        raise VerificationError(str(error)) from error
+
+
+def _check_summary(results: Results) -> int:
+    """Check that the summary says what follows from the geometry."""
+    path, expected = results.folder / SUMMARY, describe(results.geometry)
+    for key, value in expected.items():
+        if results.summary.get(key) != value:
+            raise VerificationError(
+                f"{path}: {key!r} is {_short(results.summary.get(key))}, but the geometry gives "
+                f"{_short(value)}."
+            )
+    return len(expected)
+
+
+def _check_table(results: Results, name: str) -> int:
+    """Check a table against the geometry, cell by cell; return its number of rows."""
+    path = results.folder / name
+    expected = io.StringIO()
+    write_table(expected, tables(results.geometry)[name])
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogatepass", newline="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerificationError(f"{path}: the table cannot be read: {error}.") from error
+    if text == expected.getvalue():
+        return text.count("\n") - 1
+    lines = 0
+    for line, (stated, wanted) in enumerate(_rows(path, text, expected.getvalue()), start=1):
+        lines = line
+        if len(stated) != len(wanted):
+            raise VerificationError(
+                f"{path}, line {line}: {','.join(stated) or 'nothing'} is there, but the geometry "
+                f"gives {','.join(wanted) or 'no such line'}."
+            )
+        for found, cell in zip(stated, wanted, strict=True):
+            if found != cell and not _same_number(found, cell):
+                raise VerificationError(
+                    f"{path}, line {line}: {found!r} is there, but the geometry gives {cell!r}."
+                )
+    return lines - 1
+
+
+def _rows(path: Path, stated: str, expected: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the rows of two tables side by side, empty ones where one of them has ended."""
+    ours = csv.reader(io.StringIO(expected, newline=""))
+    theirs = csv.reader(io.StringIO(stated, newline=""), strict=True)
+    while True:
+        try:
+            pair = next(theirs, None), next(ours, None)
+        except csv.Error as error:
+            raise VerificationError(f"{path}, line {theirs.line_num}: {error}.") from error
+        if pair == (None, None):
+            return
+        yield pair[0] or [], pair[1] or []
+
+
+def _same_number(stated: str, expected: str) -> bool:
+    """Whether two spellings differ as sums do that NumPy adds in another order elsewhere."""
+    try:
+        a, b = float(stated), float(expected)
+    except ValueError:
+        return False
+    return abs(a - b) <= 1e-12 * abs(b) and "." in expected
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

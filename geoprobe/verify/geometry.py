@@ -1,0 +1,261 @@
+"""Verification of a measured geometry against the points, without anything that computed it.
+
+Only NumPy is used here: neither the kernels nor a solver is imported.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geoprobe.arrays import as_labels, as_points
+from geoprobe.errors import InputError, VerificationError
+from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.pairs import PairwiseDistances, Status
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.tolerances import checked_tau
+from geoprobe.verify.centred import EPS, CentredPoints
+from geoprobe.verify.certificates import (
+    UPPER_TOLERANCE,
+    Claim,
+    check_blocks,
+    check_distances,
+    check_partition,
+)
+from geoprobe.verify.partition import (
+    check_blocks_listed,
+    check_centroids,
+    check_clusters,
+    check_counters,
+    check_data,
+)
+
+
+class Gap(NamedTuple):
+    """The widest relative gap ``(upper - lower) / upper`` of disjoint pairs."""
+
+    width: float
+    row: int
+    """Of its pair; -1 when no pair is disjoint."""
+    where: str
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What was claimed and checked, all of it with success.
+
+    Attributes
+    ----------
+    where : str
+        What was verified, such as a folder.
+    claims : dict of str to value
+        What the geometry says: clusters, whether it is linear, tau, accuracy.
+    checks : tuple of (str, int)
+        Each kind of check, and how many were made.
+    n_unproved : int
+        Pairs of labels of which nothing was claimed but two bounds.
+    worst_gap : float
+        The largest relative width ``(upper - lower) / upper`` of a disjoint pair's bounds.
+    tolerance : float
+        How far a stated length may be from the one computed here, in the units of the points.
+    rounding : float
+        How far float64 arithmetic may put a margin off, in the units of the points.
+    seconds : float
+        How long it took.
+    """
+
+    where: str
+    claims: dict[str, Any]
+    checks: tuple[tuple[str, int], ...]
+    n_unproved: int
+    worst_gap: float
+    tolerance: float
+    rounding: float
+    seconds: float
+
+    @property
+    def n_checks(self) -> int:
+        """The number of checks of all kinds."""
+        return sum(number for _, number in self.checks)
+
+    def about(self, where: str, checks: tuple[tuple[str, int], ...]) -> VerificationReport:
+        """Return the report of something larger, with the further checks that were made of it."""
+        return replace(self, where=where, checks=(*checks, *self.checks))
+
+
+def verify_geometry(
+    geometry: Geometry,
+    points: Any,
+    labels: Any,
+    *,
+    test_points: Any = None,
+    test_labels: Any = None,
+    max_gap: float | None = None,
+    where: str = "the geometry",
+    progress: ProgressCallback | None = None,
+) -> VerificationReport:
+    """Check every claim and certificate of a geometry against the data.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        With fingerprints, as :func:`geoprobe.probes.measure` makes it.
+    points : array-like, shape (n_points, n_dims)
+    labels : array-like, shape (n_points,)
+    test_points : array-like, shape (n_test_points, n_dims), optional
+        Predictions are computed again where the test points are given; else they are only checked
+        for consistency, and the geometry of the test space is not checked.
+    test_labels : array-like, shape (n_test_points,), optional
+    max_gap : float, optional
+        The largest relative gap of two bounds to accept; by default what rounding explains.
+    where : str
+        What to call the geometry in errors, such as its file.
+    progress : callable, optional
+        Called with a :class:`geoprobe.progress.Progress` now and then.
+
+    Returns
+    -------
+    VerificationReport
+
+    Raises
+    ------
+    VerificationError
+        At the first thing that does not hold, naming pair, row and value.
+    InputError
+        If the points or labels cannot be used.
+    """
+    began = time.perf_counter()
+    g = geometry
+    data = as_points(points)
+    classes, narrow = as_labels(labels, len(data))
+    codes = narrow.astype(np.int64)
+    try:
+        checked_tau(g.tau)
+    except InputError as error:
+        raise VerificationError(f"{where}: {error}") from error
+    checks = [
+        ("data", check_data(g, data, classes, codes, where)),
+        ("centroids", check_centroids(g, data, codes, where)),
+    ]
+    of_labels = CentredPoints(data, codes, g.n_labels)
+    _check_scale(g, of_labels, where)
+    checks.append(("tau and scale", 2))
+    gaps = [_check_pairs(g.hulls, of_labels, g.labels, where, "labels", max_gap, progress)]
+    checks += _by_status(g.hulls, "pairs of labels")
+    if g.clusters is not None:
+        c = g.clusters
+        checks.append(("points in their cluster", check_clusters(c, codes, g.labels, where)))
+        checks.append(("counters", check_counters(g, data, codes, where)))
+        own = CentredPoints(data, c.assignment, len(c))
+        names = tuple(f"cluster {k} of {g.labels[label]!r}" for k, label in enumerate(c.label))
+        claim = Claim(f"{where}, distances of clusters", names)
+        if len(c) > g.n_labels:
+            gaps.append(
+                _check_pairs(c.distances, own, names, where, "clusters", max_gap, progress)
+            )
+            checks += _by_status(c.distances, "pairs of clusters")
+        check_partition(c.distances, own, claim)
+        listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
+        limit = g.tau * g.scale
+        tick = _tick(progress, "blocks")
+        check_blocks(c.blocks, own, limit, f"{where}, blocks", tick)
+        checks.append(("pairs of clusters that cannot merge", listed))
+    worst = max(gaps, key=lambda gap: gap.width)
+    return VerificationReport(
+        where=where,
+        claims=_claims(g, worst),
+        checks=tuple((what, number) for what, number in checks if number),
+        n_unproved=int((g.hulls.status == Status.UNPROVED).sum()),
+        worst_gap=worst.width,
+        tolerance=UPPER_TOLERANCE * of_labels.radius + of_labels.rounding,
+        rounding=of_labels.rounding,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _check_pairs(
+    pairs: PairwiseDistances,
+    points: CentredPoints,
+    names: tuple[str, ...],
+    where: str,
+    what: str,
+    max_gap: float | None,
+    progress: ProgressCallback | None,
+) -> Gap:
+    """Check the pairs of labels or of clusters, and how wide their bounds are apart."""
+    claim = Claim(f"{where}, distances of {what}", names)
+    check_distances(pairs, points, claim, _tick(progress, f"distances of {what}"))
+    return _check_gaps(pairs, points, claim, max_gap)
+
+
+def _tick(progress: ProgressCallback | None, phase: str) -> Any:
+    def tick(done: int, total: int) -> None:
+        if progress is not None:
+            progress(Progress(f"verifying {phase}", done, total))
+
+    return tick
+
+
+def _check_scale(g: Geometry, points: CentredPoints, where: str) -> None:
+    """Check R against the points."""
+    if not abs(g.scale - points.radius) <= 1e-12 * points.radius + points.rounding:
+        raise VerificationError(
+            f"{where}: R is {g.scale!r}, but the largest distance of a point to the mean is "
+            f"{points.radius!r}."
+        )
+
+
+def _check_gaps(
+    pairs: PairwiseDistances, points: CentredPoints, claim: Claim, max_gap: float | None
+) -> Gap:
+    """Refuse bounds further apart than asked for, or than rounding explains."""
+    disjoint = np.flatnonzero(pairs.status == Status.DISJOINT)
+    if len(disjoint) == 0:
+        return Gap(0.0, -1, claim.where)
+    lower, upper = pairs.lower[disjoint], pairs.upper[disjoint]
+    width = np.maximum(upper - lower, 0.0) / upper
+    allowed = _explained(upper, points) if max_gap is None else np.full(len(upper), max_gap)
+    wide = np.flatnonzero(width > allowed)
+    if len(wide):
+        k = int(wide[np.argmax(width[wide])])
+        raise VerificationError(
+            f"{claim.pair(pairs, int(disjoint[k]))}: the bounds {float(lower[k])!r} and "
+            f"{float(upper[k])!r} are {float(width[k]):.2g} apart, relatively, and rounding "
+            f"explains {float(allowed[k]):.2g}; max_gap accepts more."
+        )
+    worst = int(np.argmax(width))
+    return Gap(float(width[worst]), int(disjoint[worst]), claim.where)
+
+
+def _explained(upper: Any, points: CentredPoints) -> Any:
+    """Return the relative gap that rounding explains, shape (n_pairs,)."""
+    relative = points.radius / upper
+    return 1e-6 + 64 * EPS * relative * (1 + relative)
+
+
+def _by_status(pairs: PairwiseDistances, what: str) -> list[tuple[str, int]]:
+    count = np.bincount(pairs.status, minlength=3)
+    return [
+        (f"{what} disjoint, both bounds hold", int(count[Status.DISJOINT])),
+        (f"{what} overlapping", int(count[Status.OVERLAP])),
+        (f"{what} left unproved, both bounds hold", int(count[Status.UNPROVED])),
+    ]
+
+
+def _claims(g: Geometry, worst: Gap) -> dict[str, Any]:
+    claims: dict[str, Any] = {
+        "points": g.n_units,
+        "labels": g.n_labels,
+        "clusters": None if g.clusters is None else len(g.clusters),
+        "linear": g.is_linear,
+        "tau": g.tau,
+        "scale": g.scale,
+        "largest_gap": worst.width,
+    }
+    if g.predictions is not None:
+        claims["accuracy"] = g.predictions.accuracy
+        claims["test_points"] = len(g.predictions)
+    return claims

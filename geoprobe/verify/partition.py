@@ -1,0 +1,148 @@
+"""Checks that a geometry is about the data given, and its clusters a partition of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import VerificationError
+from geoprobe.geometry.clusters import Clusters
+from geoprobe.geometry.fingerprints import hash_labels, hash_points
+from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.pairs import Status
+
+IntArray = NDArray[np.int64]
+
+
+def check_data(
+    g: Geometry, points: NDArray[Any], classes: NDArray[Any], codes: IntArray, where: str
+) -> int:
+    """Check that the data given are those that were measured; return the checks made."""
+    counts = np.bincount(codes, minlength=len(classes))
+    labels = classes[codes]
+    noted = g.fingerprints
+    compared: list[tuple[str, Any, Any]] = [
+        ("number of points", g.n_units, len(points)),
+        ("number of dimensions", g.n_dims, points.shape[1]),
+        ("type of the points", g.dtype, points.dtype.name),
+        ("list of labels", g.classes.tolist(), classes.tolist()),
+        ("number of points of each label", g.counts.tolist(), counts.tolist()),
+        ("hash of the points", noted.get("points"), hash_points(points)),
+        ("hash of the labels", noted.get("labels"), hash_labels(labels)),
+    ]
+    for what, stated, given in compared:
+        if stated != given:
+            raise VerificationError(
+                f"{where}: the {what} is {_short(stated)}, but that of the data given is "
+                f"{_short(given)}."
+            )
+    return len(compared)
+
+
+def check_centroids(g: Geometry, points: NDArray[Any], codes: IntArray, where: str) -> int:
+    """Check the mean of every label's points, up to the rounding of their sums."""
+    for k, name in enumerate(g.labels):
+        own = points[codes == k].astype(np.float64)
+        room = 1e-14 * (len(own) + 16) * float(np.abs(own).max())
+        off = np.abs(own.mean(axis=0) - g.centroids[k])
+        if not (off <= room).all():
+            at = int(np.argmax(off))
+            raise VerificationError(
+                f"{where}: coordinate {at} of the centroid of label {name!r} is "
+                f"{float(g.centroids[k, at])!r}, but the mean of its {len(own)} points is "
+                f"{float(own[:, at].mean())!r}."
+            )
+    return g.n_labels
+
+
+def check_clusters(clusters: Clusters, codes: IntArray, labels: tuple[str, ...], where: str) -> int:
+    """Check labels and order of the clusters; return the number of points looked at."""
+    assignment, label = clusters.assignment, clusters.label
+    wrong = np.flatnonzero(label[assignment] != codes)
+    if len(wrong):
+        row = int(wrong[0])
+        raise VerificationError(
+            f"{where}: row {row} has the label {labels[codes[row]]!r}, but lies in cluster "
+            f"{assignment[row]} of the label {labels[label[assignment[row]]]!r}."
+        )
+    ids, first_row = np.unique(assignment, return_index=True)
+    if len(ids) != len(label):
+        empty = np.setdiff1d(np.arange(len(label)), ids)[0]
+        raise VerificationError(f"{where}: cluster {empty} holds no point.")
+    order = np.lexsort((first_row, label))
+    late = np.flatnonzero(order != np.arange(len(label)))
+    if len(late):
+        raise VerificationError(
+            f"{where}: cluster {late[0]} is not in the order of labels and first rows; cluster "
+            f"{order[late[0]]} belongs there."
+        )
+    return len(codes)
+
+
+def check_blocks_listed(clusters: Clusters, labels: tuple[str, ...], where: str) -> int:
+    """Check that blocks list every pair of clusters of one label, with one of another label."""
+    label, blocks = clusters.label, clusters.blocks
+    first, second = np.triu_indices(len(label), 1)
+    same = label[first] == label[second]
+    first, second = first[same], second[same]
+    if len(blocks) != len(first):
+        raise VerificationError(
+            f"{where}: {len(blocks)} pairs of clusters of one label have a block, but there are "
+            f"{len(first)} such pairs."
+        )
+    wrong = np.flatnonzero((blocks.first != first) | (blocks.second != second))
+    if len(wrong):
+        k = int(wrong[0])
+        raise VerificationError(
+            f"{where}: block {k} is of the clusters {blocks.first[k]} and {blocks.second[k]}, but "
+            f"{first[k]} and {second[k]} come next."
+        )
+    own = np.flatnonzero(label[blocks.blocker] == label[blocks.first])
+    if len(own):
+        k = int(own[0])
+        raise VerificationError(
+            f"{where}: block {k}: cluster {blocks.blocker[k]} has the label "
+            f"{labels[label[blocks.blocker[k]]]!r} of the two clusters itself."
+        )
+    return len(first)
+
+
+def check_counters(g: Geometry, points: NDArray[Any], codes: IntArray, where: str) -> int:
+    """Check the counters that follow from the points and the clusters.
+
+    Points that rounding makes equal count as repeated too, so that more may be stated than are
+    equal to the last bit.
+    """
+    if g.counters is None or g.clusters is None:
+        return 0
+    vector = np.unique(points + 0.0, axis=0, return_inverse=True)[1].reshape(-1)
+    equal = len(points) - len(np.unique(vector.astype(np.int64) * (codes.max() + 1) + codes))
+    repeated = g.counters.duplicate_points
+    if repeated < equal:
+        raise VerificationError(
+            f"{where}: {repeated} points are said to repeat an earlier one, but {equal} do."
+        )
+    pairs = g.clusters.distances
+    overlap = pairs.status == Status.OVERLAP
+    contradict = np.union1d(pairs.first[overlap], pairs.second[overlap])
+    for what, stated, value in (
+        ("merges", g.counters.merges, len(points) - repeated - len(g.clusters)),
+        (
+            "contradictory points",
+            g.counters.contradictory_points,
+            int(g.clusters.size[contradict].sum()),
+        ),
+    ):
+        if stated != value:
+            raise VerificationError(
+                f"{where}: {stated} {what} are stated, but the clusters give {value}."
+            )
+    return 3
+
+
+def _short(value: object) -> str:
+    """Return a value in at most some 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
