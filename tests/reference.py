@@ -110,6 +110,19 @@ def qp_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(weights @ differences) / weights.sum())
 
 
+def plain_ranking(
+    hulls: list[np.ndarray], queries: np.ndarray, scale: float, tau: float = TAU
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rank all hulls for each query: distances and numbers of hulls, both (n_queries, n_hulls).
+
+    Distances up to ``tau * scale`` are 0; of equal distances the smaller number comes first.
+    """
+    distances = np.array([[qp_distance(query[None], hull) for hull in hulls] for query in queries])
+    distances[distances <= tau * scale] = 0.0
+    numbers = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(distances, numbers, axis=1), numbers
+
+
 @dataclass(frozen=True)
 class Textbook:
     """What the textbook algorithm found.

@@ -91,6 +91,12 @@ def test_the_program_meets_or_stays_apart(seed: int) -> None:
         assert gap - 1e-8 <= blocks <= 2.0 * gap + 1e-8  # lengths differ by sqrt(4) at most
 
 
+def test_the_solver_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """HiGHS writes to the file descriptor itself, past anything that Python sets up."""
+    highs.arbitrate(np.eye(3)[:2], np.eye(3)[2:])
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_program_without_optimum_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(highs.highspy.HighsModelStatus, "kOptimal", None)
     with pytest.raises(UnprovedError, match="2 and 1 points in 3 dimensions"):

@@ -18,8 +18,11 @@ from results_by_hand import LABELS, POINTS, probe_by_hand
 
 from geoprobe import cli
 from geoprobe.errors import UnprovedError
+from geoprobe.hulls import Stage
+from geoprobe.hulls.arbiter import look_closer
 from geoprobe.progress import Progress
 from geoprobe.results import read_results, read_summary
+from geoprobe.tolerances import TAU
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -178,6 +181,18 @@ def test_test_points_whose_labels_lie_in_a_file(run: Run, by_hand: None) -> None
     code, out, _ = run(*said, "--test-labels", "new_labels.npy", "--json")
     assert code == 0
     assert json.loads(out)["test"]["n_points"] == 3
+
+
+def test_json_stays_json_where_highs_is_asked(repository: Path, tmp_path: Path) -> None:
+    # R is 1, and the test point lies tau * R from a cluster: float64 can prove neither side.
+    points, new = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[1.0 + 1e-7, 0.0]])
+    verdict = look_closer(np.r_[points, new], np.array([1]), np.array([2]), TAU)
+    assert verdict.stage is Stage.HIGHS
+    np.savez(tmp_path / "s.npz", X=points, y=["a", "b"], X_test=new, y_test=["b"])
+    process = in_a_process(repository, "probe", "s.npz", "--test", "s.npz", "--json", cwd=tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert json.loads(out)["test"]["n_points"] == 1
 
 
 @pytest.mark.usefixtures("by_hand")

@@ -75,7 +75,9 @@ def arbitrate(points_a: FloatArray, points_b: FloatArray) -> Program:
     program.a_matrix_.index_ = np.r_[rows.ravel(), slack, slack].astype(np.int32)
     program.a_matrix_.value_ = np.r_[dense.ravel(), np.ones(n_dims), -np.ones(n_dims)]
 
-    solver = highspy.Highs()
+    # The constructor of highspy.Highs sets up callbacks, and that prints HiGHS's banner before any
+    # option can be set. The class under it is the solver alone.
+    solver = highspy._core._Highs()
     for option, value in (
         ("output_flag", False),
         ("threads", 1),

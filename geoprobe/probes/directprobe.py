@@ -165,6 +165,9 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def rank_clusters(self, X: Any, k: int | None = None) -> tuple[FloatArray, IntArray]:
         """Rank the clusters by the distance of their hulls from new points.
 
+        The ranking of a point depends on nothing but the point and the fit, to the last bit: not
+        on the other points, nor on ``n_threads``; ``k`` only cuts it.
+
         Parameters
         ----------
         X : array-like, shape (n_points, n_dims)
@@ -174,7 +177,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         distances : ndarray of float64, shape (n_points, k)
-            Ascending, 0 inside a hull; exact to a relative 1e-9.
+            Ascending, 0 within ``tau * R`` of a hull; exact to a relative 1e-9.
         clusters : ndarray of int64, shape (n_points, k)
             Cluster ids; of equal distances the smaller id comes first.
         """

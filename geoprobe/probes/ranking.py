@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.solving import Groups, solve_pairs
+from geoprobe.kernels.nearest import rounding
 from geoprobe.progress import ProgressCallback
 
 FloatArray = NDArray[np.float64]
@@ -28,6 +29,11 @@ def rank(
     cluster's mean to the query, which bounds the distance from below at the price of a dot
     product a point. Clusters are solved in the order of that bound, in rounds over all queries,
     until the bound of the next one exceeds the ``k``-th distance known.
+
+    The answer for a query depends on the points, the clusters and ``tau`` alone, to the last bit,
+    and ``k`` only cuts the list. Every pair is solved from scratch, and what is left out would
+    have come out farther than ``k`` others; the bounds themselves, which carry the rounding of
+    matrix products of any shape, decide only how much is solved.
 
     Parameters
     ----------
@@ -51,7 +57,9 @@ def rank(
     ids = np.empty((len(queries), k), np.int64)
     # The rounding bounds hold for points about as large as the unit ball. For queries far outside
     # everything is made smaller, by a power of two so that no digit changes.
-    length = np.sqrt(np.einsum("ij,ij->i", queries, queries))
+    # The length must have the same bits in every batch: einsum's sums of more than 8,192 terms do
+    # not.
+    length = np.linalg.norm(queries, axis=1)
     exponent = np.maximum(np.frexp(length)[1] - 1, 0)
     for power in np.unique(exponent).tolist():
         some = exponent == power
@@ -79,7 +87,7 @@ def _rank_near(
         rows=np.r_[clusters.rows, len(points) + np.arange(n_queries)],
         start=np.r_[clusters.start, clusters.start[-1] + 1 + np.arange(n_queries)],
     )
-    bounds = lower_bounds(points, clusters, queries)
+    bounds = lower_bounds(points, clusters, queries, tau)
     order = np.argsort(bounds, axis=1, kind="stable")
     known = np.full((n_queries, n_clusters), np.inf)
     position = 0
@@ -109,9 +117,14 @@ def _rank_near(
     return np.take_along_axis(known, ids, axis=1), ids
 
 
-def lower_bounds(points: FloatArray, clusters: Groups, queries: FloatArray) -> FloatArray:
-    """Bound the distances of queries to hulls from below, shape (n_queries, n_clusters)."""
+def lower_bounds(
+    points: FloatArray, clusters: Groups, queries: FloatArray, tau: float
+) -> FloatArray:
+    """Bound the distances that the ranking gives from below, shape (n_queries, n_clusters)."""
     bounds = np.empty((len(queries), len(clusters)))
+    # Two dot products, one of them with a query up to twice as far out, and the length of the
+    # direction are rounded: twice the usual bound; once more for what the solver rounds.
+    slack = 3.0 * float(rounding(points.shape[1]))
     for c in range(len(clusters)):
         members = points[clusters[c]]
         towards = queries - members.mean(axis=0)
@@ -119,6 +132,8 @@ def lower_bounds(points: FloatArray, clusters: Groups, queries: FloatArray) -> F
         towards /= np.where(length > 0.0, length, 1.0)[:, None]
         foremost = (towards @ members.T).max(axis=1)
         own = np.einsum("ij,ij->i", towards, queries)
-        # The two dot products are rounded; 1e-12 of the unit ball covers that.
-        bounds[:, c] = np.maximum(own - foremost - 1e-12, 0.0)
+        bounds[:, c] = own - foremost - slack
+    # A hull within tau counts as 0 and ties with any other such hull; only a bound beyond tau
+    # says that the distance is not 0.
+    bounds[bounds <= tau] = 0.0
     return bounds
