@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geoprobe.geometry import read_results, write_results
     from geoprobe.hulls import (
         HullResult,
         PairwiseDistances,
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
         point_to_hull,
     )
     from geoprobe.probes import DirectProbe
-    from geoprobe.results import read_results, verify_results, write_results
     from geoprobe.spaces import Space, read_space
+    from geoprobe.verify import verify_results
 
 __version__ = "0.1.0"
 
@@ -30,9 +31,9 @@ _ROOMS = {
     "pairwise_hull_distances": "hulls",
     "point_to_hull": "hulls",
     "DirectProbe": "probes",
-    "read_results": "results",
-    "verify_results": "results",
-    "write_results": "results",
+    "read_results": "geometry",
+    "verify_results": "verify",
+    "write_results": "geometry",
     "Space": "spaces",
     "read_space": "spaces",
 }

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from geoprobe.results import read_results, read_summary
 from results_by_hand import LABELS, POINTS, probe_by_hand
 
 from geoprobe import cli
@@ -21,7 +22,6 @@ from geoprobe.errors import UnprovedError
 from geoprobe.hulls import Stage
 from geoprobe.hulls.arbiter import look_closer
 from geoprobe.progress import Progress
-from geoprobe.results import read_results, read_summary
 from geoprobe.tolerances import TAU
 
 Run = Callable[..., tuple[int, str, str]]

@@ -23,10 +23,9 @@ ROOMS = [
     ("errors", "suggestions", "schema", "arrays", "tolerances", "progress", "threads", "versions"),
     ("files",),
     ("geometry",),
-    ("hulls",),
+    ("hulls", "verify"),
     ("spaces",),
     ("probes",),
-    ("results",),
     ("reference",),
     ("tasks",),
     ("encoders",),
@@ -37,7 +36,7 @@ ROOMS = [
     ("__main__",),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
-NEVER = {("spaces", "hulls"), ("files", "arrays")}
+NEVER = {("verify", "hulls"), ("hulls", "verify"), ("spaces", "hulls"), ("files", "arrays")}
 HEAVY = ("torch", "transformers", "faiss", "matplotlib")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from geoprobe.cli.app import app
 from geoprobe.cli.terminal import clean, say, say_json, say_where
 
 if TYPE_CHECKING:
-    from geoprobe.results import Source
+    from geoprobe.spaces.source import Source
 
 File = Annotated[
     Path | None,
@@ -76,28 +75,40 @@ def probe(
     Without --out the results go to a new folder below geoprobe-results.
     """
     from geoprobe.cli.console import show_progress
+    from geoprobe.cli.geometry_summary import summarise_probe
     from geoprobe.files.folders import check_output, leftovers
-    from geoprobe.results import predict_space, read_summary, write_results
-    from geoprobe.results.source import default_folder
-    from geoprobe.results.telling import tell_probe
+    from geoprobe.geometry import read_results, write_results
+    from geoprobe.spaces.source import default_folder
 
     source = _source(file, points, labels, column, label_set)
     folder = None if out is None else check_output(out)
     space = source.read()
     held_out = None if test is None else source.read_test(test, space, test_labels)
     folder = check_output(default_folder(space.name)) if folder is None else folder
-    from geoprobe.probes import DirectProbe
+    from geoprobe.probes import measure
 
     with show_progress() as progress:
-        engine = DirectProbe(tau=tau, n_threads=threads, progress=progress)
-        engine.fit(space.points, space.labels)
-        predictions = None if held_out is None else predict_space(engine, held_out)
-        write_results(engine, space, folder, test=predictions, options=source.options())
-    summary = read_summary(folder)
+        geometry = measure(
+            replace(space, test=None),
+            test=held_out,
+            alone=False,
+            tau=tau,
+            n_threads=threads,
+            progress=progress,
+        )
+    options = source.options() | ({} if test_labels is None else {"test_labels": test_labels})
+    write_results(
+        geometry,
+        folder,
+        source=source.path,
+        test_source=test,
+        options=options,
+        timings=geometry.timings,
+    )
     if as_json:
-        say_json({"folder": str(folder), **summary})
+        say_json({"folder": str(folder), **read_results(folder).summary})
         return
-    say(tell_probe(engine, summary))
+    say(summarise_probe(geometry))
     say_where(folder, leftovers(folder))
 
 
@@ -123,36 +134,38 @@ def distances(
     Results are written with --out only.
     """
     from geoprobe.cli.console import show_progress
+    from geoprobe.cli.geometry_summary import distances_json, summarise_distances
     from geoprobe.files.folders import check_output, leftovers
-    from geoprobe.results import write_distances
-    from geoprobe.results.telling import distances_json, tell_distances
+    from geoprobe.geometry import write_results
 
     source = _source(file, points, labels, column, label_set)
     folder = None if out is None else check_output(out)
     space = source.read()
-    from geoprobe.hulls import pairwise_hull_distances
+    from geoprobe.probes import measure_labels
 
-    began = time.perf_counter()
     with show_progress() as progress:
-        table = pairwise_hull_distances(
-            space.points, space.labels, tau=tau, n_threads=threads, progress=progress
+        geometry = measure_labels(space, tau=tau, n_threads=threads, progress=progress)
+    if folder is not None:
+        write_results(
+            geometry,
+            folder,
+            source=source.path,
+            options=source.options(),
+            timings=geometry.timings,
         )
-        if folder is not None:
-            timings = {"distances": time.perf_counter() - began}
-            write_distances(table, space, folder, timings=timings, options=source.options())
     if as_json:
         where = None if folder is None else str(folder)
-        say_json({"folder": where, **distances_json(table, space)})
+        say_json({"folder": where, **distances_json(geometry)})
         return
-    say(tell_distances(table, space, None if every else 20))
+    say(summarise_distances(geometry, None if every else 20))
     if folder is not None:
         say_where(folder, leftovers(folder))
 
 
-@app.command(short_help="Check every proof of a results folder.")
+@app.command(short_help="Check every proof of a results folder or of a study.")
 @clean
 def verify(
-    results: Annotated[Path, typer.Argument(help="Folder that probe or distances wrote.")],
+    results: Annotated[Path, typer.Argument(help="Folder that probe, distances or study wrote.")],
     file: Annotated[
         Path | None,
         typer.Argument(metavar="FILE", help="The data, if it has moved since.", show_default=False),
@@ -162,24 +175,50 @@ def verify(
     labels: Labels = None,
     column: Column = None,
     label_set: LabelSet = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="The points that were predicted, if they have moved since."),
+    ] = None,
+    test_labels: Annotated[
+        str | None, typer.Option(help="Their labels, where --labels is a file.")
+    ] = None,
+    max_gap: Annotated[
+        float | None,
+        typer.Option(help="Largest relative gap of two bounds to accept (default: rounding's)."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Of a study: processes (default all).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check every proof of a results folder against the data, in plain NumPy."""
+    """Check every claim and proof against the data, in plain NumPy."""
     from geoprobe.cli.console import show_progress
+    from geoprobe.cli.geometry_summary import summarise_verification
     from geoprobe.errors import VerificationError
-    from geoprobe.results import remembered_source, verify_results
-    from geoprobe.results.telling import tell_verification
+    from geoprobe.spaces.source import Source
+    from geoprobe.verify import verify_results
+    from geoprobe.verify.folder import read_claims
 
     try:
-        source = remembered_source(results, file).changed(
+        noted = read_claims(results).origin
+        source = Source.remembered(noted, file).changed(
             points=points,
             labels=labels,
             column=column,
             label_set=None if label_set is None else str(label_set),
         )
         space = source.read()
+        held_out = source.remembered_test(noted, space, test, test_labels)
         with show_progress() as progress:
-            report = verify_results(results, space.points, space.labels, progress=progress)
+            report = verify_results(
+                results,
+                space.points,
+                space.labels,
+                test_points=None if held_out is None else held_out.points,
+                test_labels=None if held_out is None else held_out.labels,
+                max_gap=max_gap,
+                progress=progress,
+            )
     except VerificationError as error:
         if as_json:
             say_json({"verified": False, "folder": str(results), "error": str(error)})
@@ -187,7 +226,7 @@ def verify(
     if as_json:
         say_json({"verified": True, **asdict(report), "checks": dict(report.checks)})
         return
-    say(tell_verification(report))
+    say(summarise_verification(report))
 
 
 @app.command(short_help="Run a config of DirectProbe.")
@@ -221,6 +260,6 @@ def _source(
     column: str | None,
     label_set: Path | None,
 ) -> Source:
-    from geoprobe.results import Source
+    from geoprobe.spaces.source import Source
 
     return Source(file, points, labels, column, None if label_set is None else str(label_set))

@@ -1,27 +1,24 @@
-"""A result in a few sentences and short tables, for a person."""
+"""Terminal summaries of geometries and of their verification: sentences and short tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geoprobe.files.csv_files import texts
-from geoprobe.results.content import FittedProbe
-from geoprobe.results.layout import OVERLAP, STATUS_NAMES, UNPROVED
+from geoprobe.geometry.pairs import PairwiseDistances, Status
 
 if TYPE_CHECKING:
-    from geoprobe.geometry.pairs import PairwiseDistances
-    from geoprobe.results.verify import VerificationReport
-    from geoprobe.spaces import Space
+    from geoprobe.geometry import Geometry
+    from geoprobe.verify import VerificationReport
 
 MOST_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """Sentences first, then a table, if there is one.
 
     Attributes
@@ -40,99 +37,80 @@ class Told:
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def tell_probe(probe: FittedProbe, summary: Mapping[str, Any]) -> list[Told]:
-    """Tell what a probe found.
+def summarise_probe(g: Geometry) -> list[Summary]:
+    """Summarise the clusters of a space, their distances and what keeps them apart."""
+    return [Summary(lines=tuple(_sentences(g))), _nearest(g), *_split_labels(g)]
+
+
+def summarise_distances(g: Geometry, most: int | None) -> list[Summary]:
+    """Summarise the distances of labels, smallest first.
 
     Parameters
     ----------
-    probe : DirectProbe
-        After ``fit``.
-    summary : mapping
-        The summary of its results folder.
-    """
-    sizes = np.bincount(np.asarray(probe.labels_), minlength=summary["n_clusters"])
-    return [
-        Told(lines=tuple(_sentences(summary))),
-        _nearest(probe.distances_, texts(probe.cluster_labels_), sizes),
-        *_split_labels(probe, sizes),
-    ]
-
-
-def tell_distances(distances: PairwiseDistances, space: Space, most: int | None) -> list[Told]:
-    """Tell the distances of labels, smallest first.
-
-    Parameters
-    ----------
-    distances : PairwiseDistances
-        Of the labels of ``space``.
-    space : Space
+    g : Geometry
     most : int or None
         How many rows; None for all.
     """
-    names = texts(distances.names)
-    status = np.asarray(distances.status)
-    n_pairs, n_overlap = len(distances), int((status == OVERLAP).sum())
+    pairs = g.hulls
+    n_overlap = int((pairs.status == Status.OVERLAP).sum())
     lines = [
-        _size(space.name, space.n_points, space.n_dims, len(names)),
-        f"Overlapping pairs: {n_overlap:,} of {n_pairs:,}.",
-        *_unproved(int((status == UNPROVED).sum())),
+        _size(g),
+        f"Overlapping pairs: {n_overlap:,} of {len(pairs):,}.",
+        *_unproved(int((pairs.status == Status.UNPROVED).sum())),
     ]
-    order = np.lexsort((np.arange(n_pairs), distances.distance))[:most]
+    order = _smallest(pairs)[:most]
     title = "Distances of labels"
-    if len(order) < n_pairs:
+    if len(order) < len(pairs):
         title = f"The {len(order)} smallest distances of labels (all: --all)"
     rows = tuple(
         (
-            names[distances.first[k]],
-            names[distances.second[k]],
-            number(float(distances.distance[k])),
-            STATUS_NAMES[status[k]],
+            g.labels[pairs.first[k]],
+            g.labels[pairs.second[k]],
+            number(float(pairs.distance[k])),
+            Status(pairs.status[k]).name.lower(),
         )
         for k in order
     )
-    return [Told(tuple(lines), title, ("label", "label", "distance ", "status"), rows)]
+    return [Summary(tuple(lines), title, ("label", "label", "distance ", "status"), rows)]
 
 
-def distances_json(distances: PairwiseDistances, space: Space) -> dict[str, Any]:
+def distances_json(g: Geometry) -> dict[str, Any]:
     """Return the distances of labels, of types that JSON knows."""
-    names = distances.names.tolist()
+    names, pairs = g.classes.tolist(), g.hulls
+    columns = (pairs.first, pairs.second, pairs.lower, pairs.upper, pairs.status)
     return {
-        "name": space.name,
-        "n_points": space.n_points,
-        "n_dims": space.n_dims,
-        "n_labels": len(names),
-        "tau": distances.tau,
-        "scale": distances.scale,
+        "name": g.cell.task,
+        "n_points": g.n_units,
+        "n_dims": g.n_dims,
+        "n_labels": g.n_labels,
+        "tau": g.tau,
+        "scale": g.scale,
         "distances": [
             {
                 "label_a": names[a],
                 "label_b": names[b],
                 "lower": lower,
                 "upper": upper,
-                "status": STATUS_NAMES[status],
+                "status": Status(status).name.lower(),
             }
-            for a, b, lower, upper, status in zip(
-                distances.first.tolist(),
-                distances.second.tolist(),
-                distances.lower.tolist(),
-                distances.upper.tolist(),
-                distances.status.tolist(),
-                strict=True,
-            )
+            for a, b, lower, upper, status in zip(*(c.tolist() for c in columns), strict=True)
         ],
     }
 
 
-def tell_verification(report: VerificationReport) -> list[Told]:
-    """Tell what a verification checked."""
-    rows = tuple((what, f"{number:,}") for what, number in report.checks if number)
-    lines = [f"{report.folder} holds: {report.n_checks:,} checks, no failure."]
-    if report.worst_row >= 0:
-        lines.append(
-            f"The bounds of every distance agree to {report.worst_gap:.1e} or better, relatively."
-        )
-    lines += _unproved(report.n_unproved)
-    return [Told(tuple(lines), "Checked", ("what", "number "), rows)]
+def summarise_verification(report: VerificationReport) -> list[Summary]:
+    """Summarise what was claimed and what was checked, and say that it holds."""
+    rows = tuple((what, f"{n:,}") for what, n in report.checks)
+    claimed = tuple((what, _plain(value)) for what, value in report.claims.items())
+    lines = [
+        *_unproved(report.n_unproved),
+        f"{report.where} holds: {report.n_checks:,} checks, no failure.",
+    ]
+    return [
+        Summary((), "Claimed", ("what", "value "), claimed),
+        Summary((), "Checked", ("what", "number "), rows),
+        Summary(tuple(lines)),
+    ]
 
 
 def number(value: float) -> str:
@@ -140,36 +118,47 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _sentences(summary: Mapping[str, Any]) -> Iterable[str]:
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _sentences(g: Geometry) -> Iterable[str]:
     """Say how large the space is, how many clusters it has, and what is odd about it."""
-    name, labels = summary["input"]["name"], summary["n_labels"]
-    yield _size(name, summary["n_points"], summary["n_dims"], labels)
-    clusters = _count(summary["n_clusters"], "cluster")
-    if summary["is_linear"]:
+    yield _size(g)
+    clusters = _count(g.n_clusters, "cluster")
+    if g.is_linear:
         yield f"{clusters}, one per label: a hyperplane separates any two labels."
     else:
         yield f"{clusters}: not linear, no linear classifier can be right on every point."
-    counts = summary["counts"]
-    if counts.get("duplicate_points"):
-        yield f"Points that repeat an earlier point of their label: {counts['duplicate_points']:,}."
-    if counts.get("contradictory_points"):
+    if g.counters is not None and g.counters.duplicate_points:
+        repeated = g.counters.duplicate_points
+        yield f"Points that repeat an earlier point of their label: {repeated:,}."
+    if g.counters is not None and g.counters.contradictory_points:
         yield (
             f"Points that coincide with a point of another label, which nothing can separate: "
-            f"{counts['contradictory_points']:,}."
+            f"{g.counters.contradictory_points:,}."
         )
-    yield from _unproved(summary["unproved_pairs"])
-    test = summary.get("test")
-    if test:
+    p = g.predictions
+    if p is not None:
         yield (
-            f"Prediction of {test['name']}: {test['right']:,} of {test['n_points']:,} right, "
-            f"{100 * test['accuracy']:.2f}%."
+            f"Prediction of {p.name}: {int(p.correct.sum()):,} of {len(p):,} right, "
+            f"{100 * p.accuracy:.2f}%."
         )
+        if p.unseen:
+            yield (
+                f"Labels of {p.name} that the training points lack, whose units count as wrong: "
+                f"{_first_few(p.unseen)}."
+            )
 
 
-def _size(name: str, n_points: int, n_dims: int, n_labels: int) -> str:
+def _size(g: Geometry) -> str:
     return (
-        f"{name}: {_count(n_points, 'point')} of {_count(n_dims, 'dimension')}, "
-        f"{_count(n_labels, 'label')}."
+        f"{g.cell.task}: {_count(g.n_units, 'point')} of {_count(g.n_dims, 'dimension')}, "
+        f"{_count(g.n_labels, 'label')}."
     )
 
 
@@ -181,59 +170,63 @@ def _unproved(count: int) -> Iterable[str]:
         )
 
 
-def _nearest(distances: PairwiseDistances, names: Sequence[str], sizes: Any) -> Told:
+def _smallest(pairs: PairwiseDistances) -> Any:
+    """Return the rows of the pairs, the smallest distance first."""
+    return np.lexsort((np.arange(len(pairs)), pairs.distance))
+
+
+def _nearest(g: Geometry) -> Summary:
     """Return the smallest distances between clusters."""
-    order = np.lexsort((np.arange(len(distances)), distances.distance))[:MOST_ROWS]
+    clusters = g.need_clusters()
+    pairs, size = clusters.distances, clusters.size
+
+    def cluster(k: int) -> tuple[str, str, str]:
+        return g.labels[clusters.label[k]], str(k), f"{int(size[k]):,}"
+
     rows = tuple(
         (
-            *_cluster(names, sizes, int(distances.first[k])),
-            *_cluster(names, sizes, int(distances.second[k])),
-            number(float(distances.distance[k])),
+            *cluster(int(pairs.first[k])),
+            *cluster(int(pairs.second[k])),
+            number(float(pairs.distance[k])),
         )
-        for k in order
+        for k in _smallest(pairs)[:MOST_ROWS]
     )
     header = ("label", "cluster ", "points ", "label", "cluster ", "points ", "distance ")
     title = "Smallest distances between clusters of different labels"
-    return Told((), title, header, rows) if rows else Told()
+    return Summary((), title, header, rows) if rows else Summary()
 
 
-def _cluster(names: Sequence[str], sizes: Any, cluster: int) -> tuple[str, str, str]:
-    return names[cluster], str(cluster), f"{int(sizes[cluster]):,}"
-
-
-def _split_labels(probe: FittedProbe, sizes: Any) -> Iterable[Told]:
+def _split_labels(g: Geometry) -> Iterable[Summary]:
     """Return the labels with most clusters, and which labels stand between these."""
-    codes = np.searchsorted(probe.classes_, probe.cluster_labels_)
-    names = texts(probe.classes_)
-    n_clusters = np.bincount(codes, minlength=len(names))
+    clusters = g.need_clusters()
+    label, blocks = clusters.label, clusters.blocks
+    n_clusters = np.bincount(label, minlength=g.n_labels)
     split = np.flatnonzero(n_clusters > 1)
     if len(split) == 0:
         return
-    blocks = probe.blocks_
-    code_of_block = codes[blocks.first]
+    label_of_block = label[blocks.first]
     order = split[np.lexsort((split, -n_clusters[split]))]
     rows = []
-    for label in order[:MOST_ROWS]:
-        own = np.sort(sizes[codes == label])[::-1]
-        between = np.bincount(codes[blocks.blocker[code_of_block == label]], minlength=len(names))
+    for k in order[:MOST_ROWS]:
+        own = np.sort(clusters.size[label == k])[::-1]
+        between = np.bincount(label[blocks.blocker[label_of_block == k]], minlength=g.n_labels)
         blocked_by = [k for k in np.argsort(-between, kind="stable") if between[k]]
         rows.append(
             (
-                names[label],
-                str(n_clusters[label]),
-                _first_few(f"{size:,}" for size in own.tolist()),
-                _first_few(names[k] for k in blocked_by),
+                g.labels[k],
+                str(n_clusters[k]),
+                _first_few([f"{size:,}" for size in own.tolist()]),
+                _first_few([g.labels[k] for k in blocked_by]),
             )
         )
     title = "Labels in several clusters, and the labels that stand in between"
     if len(order) > MOST_ROWS:
         title += f" ({MOST_ROWS} of {len(order)})"
-    yield Told((), title, ("label", "clusters ", "sizes", "in between"), tuple(rows))
+    yield Summary((), title, ("label", "clusters ", "sizes", "in between"), tuple(rows))
 
 
-def _first_few(words: Iterable[str], most: int = 6) -> str:
-    found = list(words)
-    return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
+def _first_few(words: Sequence[str], most: int = 6) -> str:
+    return ", ".join(words[:most]) + (", ..." if len(words) > most else "")
 
 
 def _count(count: int, word: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from geoprobe.errors import GeoprobeError, VerificationError
 
 if TYPE_CHECKING:
-    from geoprobe.results.telling import Told
+    from geoprobe.cli.geometry_summary import Summary
 
 Parameters = ParamSpec("Parameters")
 
@@ -59,7 +59,7 @@ def clean(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     return wrapped
 
 
-def say(parts: Iterable[Told]) -> None:
+def say(parts: Iterable[Summary]) -> None:
     """Print sentences and tables to standard output, with an empty line between the parts."""
     spoken = False
     for part in parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.clusters import Blocks, Clusters, Counts
+from geoprobe.geometry.folder import Results, read_results, write_results
 from geoprobe.geometry.label_table import LabelTable
 from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.geometry.npz import read_geometry, write_geometry
@@ -19,9 +20,12 @@ __all__ = [
     "LabelTable",
     "PairwiseDistances",
     "Predictions",
+    "Results",
     "Stage",
     "Status",
     "Supports",
     "read_geometry",
+    "read_results",
     "write_geometry",
+    "write_results",
 ]

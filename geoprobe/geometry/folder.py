@@ -19,6 +19,7 @@ from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.npz import read_geometry, write_geometry
 from geoprobe.geometry.pairs import Status
 from geoprobe.geometry.tables import tables
+from geoprobe.schema import Record, parse
 from geoprobe.versions import installed_versions
 
 FORMAT = "geoprobe results"
@@ -29,11 +30,22 @@ GEOMETRY = "geometry.npz"
 _PACKAGES = ("geoprobe", "numpy", "numba", "scipy", "highspy", "scikit-learn", "faiss-cpu")
 
 
+class Origin(Record):
+    """Where the points of a results folder came from."""
+
+    name: str
+    path: str | None = None
+    test_path: str | None = None
+    options: dict[str, str] = {}
+    """How the file was read: names of arrays and columns."""
+
+
 class Results(NamedTuple):
     """What a results folder holds."""
 
     folder: Path
     geometry: Geometry
+    origin: Origin
     summary: dict[str, Any]
 
 
@@ -71,16 +83,17 @@ def write_results(
     OutputError
         If something is there already, or writing fails; no part of the folder remains then.
     """
+    origin = Origin(
+        name=geometry.cell.task,
+        path=_absolute(source),
+        test_path=_absolute(test_source),
+        options=dict(options or {}),
+    )
     summary = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         **describe(geometry),
-        "input": {
-            "name": geometry.cell.task,
-            "path": _absolute(source),
-            "test_path": _absolute(test_source),
-            "options": dict(options or {}),
-        },
+        "input": origin.model_dump(),
         "timings": {name: float(seconds) for name, seconds in (timings or {}).items()},
         "versions": _versions(),
     }
@@ -108,7 +121,8 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     """
     place = Path(folder)
     summary = read_summary(place)
-    return Results(place, read_geometry(place / GEOMETRY), summary)
+    origin = parse(Origin, summary.get("input"), place / SUMMARY)
+    return Results(place, read_geometry(place / GEOMETRY), origin, summary)
 
 
 def read_summary(folder: str | os.PathLike[str]) -> dict[str, Any]:

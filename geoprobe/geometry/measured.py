@@ -98,6 +98,8 @@ class Geometry:
         SHA-256 of the points and of the labels.
     dtype : str
         Of the points: "float32" or "float64".
+    timings : dict of str to float
+        Seconds in each phase of the run that found it out; no file keeps them.
     """
 
     cell: Cell
@@ -111,6 +113,7 @@ class Geometry:
     counters: Counts | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     dtype: str = "float64"
+    timings: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ def measure(
     test: Space | None = None,
     cell: Cell | None = None,
     clusters: bool = True,
+    alone: bool = True,
     tau: float = TAU,
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
@@ -38,13 +40,15 @@ def measure(
         The labelled points of one representation; at least two labels.
     test : Space, optional
         Held-out points of the same representation; ``space.test`` by default. Their labels are
-        predicted by the nearest cluster, and they are measured as a space of their own.
+        predicted by the nearest cluster.
     cell : Cell, optional
         What the space is; by default a cell of the task ``space.name``.
     clusters : bool, default=True
         Whether to run DirectProbe. Without it only distances of whole labels are measured, which
         is faster where labels overlap; nothing is predicted, and a space that is not linear has
         no clusters.
+    alone : bool, default=True
+        Whether the test points are measured as a space of their own.
     tau : float, default=1e-7
         Hulls at most ``tau * R`` apart overlap.
     n_threads : int, optional
@@ -72,25 +76,30 @@ def measure(
         )
     options: dict[str, Any] = {"tau": tau, "n_threads": n_threads, "progress": progress}
     cell = Cell(space.name) if cell is None else cell
+    own = test if alone and test is not None and len(np.unique(test.labels)) > 1 else None
     if not clusters:
         measured = measure_labels(space, cell=cell, **options)
-        if test is not None and len(np.unique(test.labels)) > 1:
-            measured = replace(measured, test=measure_labels(test, cell=cell, **options))
+        if own is not None:
+            measured = replace(measured, test=measure_labels(own, cell=cell, **options))
         return measured
     probe = DirectProbe(**options)
     measured = _measure_clusters(space, cell, probe)
-    if test is None:
-        return measured
-    measured = replace(measured, predictions=predict_space(probe, test))
-    if len(np.unique(test.labels)) > 1:
-        measured = replace(measured, test=_measure_clusters(test, cell, DirectProbe(**options)))
+    if test is not None:
+        began = time.perf_counter()
+        predictions = predict_space(probe, test)
+        timings = {**measured.timings, "ranking": time.perf_counter() - began}
+        measured = replace(measured, predictions=predictions, timings=timings)
+    if own is not None:
+        measured = replace(measured, test=_measure_clusters(own, cell, DirectProbe(**options)))
     return measured
 
 
 def _measure_clusters(space: Space, cell: Cell, probe: DirectProbe) -> Geometry:
     """Fit a probe to a space without its test points."""
     geometry = probe.fit(space.points, space.labels).geometry_
-    return replace(geometry, cell=cell, fingerprints=space.fingerprints())
+    return replace(
+        geometry, cell=cell, fingerprints=space.fingerprints(), timings=dict(probe.timings_)
+    )
 
 
 def measure_labels(
@@ -105,6 +114,7 @@ def measure_labels(
 
     Parameters and errors are those of :func:`measure`.
     """
+    began = time.perf_counter()
     classes, codes = as_labels(space.labels, space.n_points, name="labels", min_labels=2)
     hulls = pairwise_hull_distances(
         space.points, space.labels, tau=tau, n_threads=n_threads, progress=progress
@@ -118,6 +128,7 @@ def measure_labels(
         clusters=_labels_as_clusters(hulls, codes.astype(np.int64)),
         fingerprints=space.fingerprints(),
         dtype=space.points.dtype.name,
+        timings={"distances": time.perf_counter() - began},
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from geoprobe.errors import FormatError, InputError
 
 if TYPE_CHECKING:
+    from geoprobe.geometry.folder import Origin
     from geoprobe.spaces import Space
 
 DEFAULT_PARENT = "geoprobe-results"
@@ -39,12 +39,12 @@ class Source:
     label_set: str | None = None
 
     @classmethod
-    def remembered(cls, noted: Mapping[str, Any], path: Path | None = None) -> Source:
-        """Return the source that the ``input`` of a summary names.
+    def remembered(cls, origin: Origin, path: Path | None = None) -> Source:
+        """Return the source that a results folder remembers.
 
         Parameters
         ----------
-        noted : mapping
+        origin : Origin
         path : Path or None
             Where the file lies now; None for the place that is noted.
 
@@ -53,14 +53,13 @@ class Source:
         InputError
             If it names none.
         """
-        options = noted.get("options") or {}
-        known = {name: str(options[name]) for name in _OPTIONS if name in options}
-        if path is None and noted.get("path") is not None:
-            path = Path(noted["path"])
-        if path is None and noted.get("name") != BUILT_IN:
+        known = {name: origin.options[name] for name in _OPTIONS if name in origin.options}
+        if path is None and origin.path is not None:
+            path = Path(origin.path)
+        if path is None and origin.name != BUILT_IN:
             raise InputError(
-                f"the results do not say in which file the space {noted.get('name')!r} lies; name "
-                f"the file."
+                f"the results do not say in which file the space {origin.name!r} lies; name the "
+                f"file."
             )
         return cls(path=path, **known)
 
@@ -167,6 +166,28 @@ class Source:
                 f"{space.n_dims}."
             )
         return test
+
+    def remembered_test(
+        self, origin: Origin, space: Space, path: Path | None, labels: str | None
+    ) -> Space | None:
+        """Read the points that were predicted, where they are known.
+
+        Parameters
+        ----------
+        origin : Origin
+        space : Space
+            What :meth:`read` returned.
+        path : Path or None
+            Where their file lies now; None for the place that is noted, if it is still there.
+        labels : str or None
+            Their labels, if they are called otherwise now.
+        """
+        if path is None and origin.test_path is not None:
+            remembered = Path(origin.test_path)
+            path = remembered if remembered.is_file() else None
+        if path is None:
+            return None
+        return self.read_test(path, space, labels or origin.options.get("test_labels"))
 
 
 def default_folder(name: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError, VerificationError
-from geoprobe.files.csv_files import write_table
+from geoprobe.files.csv_files import write_rows
 from geoprobe.files.folders import is_unfinished
 from geoprobe.geometry.folder import GEOMETRY, SUMMARY, Results, describe, read_results
 from geoprobe.geometry.tables import tables
@@ -103,9 +103,10 @@ def _check_table(results: Results, name: str) -> int:
     """Check a table against the geometry, cell by cell; return its number of rows."""
     path = results.folder / name
     expected = io.StringIO()
-    write_table(expected, tables(results.geometry)[name])
+    write_rows(expected, tables(results.geometry)[name])
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogatepass", newline="")
+        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise VerificationError(f"{path}: the table cannot be read: {error}.") from error
     if text == expected.getvalue():

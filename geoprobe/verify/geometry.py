@@ -153,9 +153,7 @@ def verify_geometry(
         names = tuple(f"cluster {k} of {g.labels[label]!r}" for k, label in enumerate(c.label))
         claim = Claim(f"{where}, distances of clusters", names)
         if len(c) > g.n_labels:
-            gaps.append(
-                _check_pairs(c.distances, own, names, where, "clusters", max_gap, progress)
-            )
+            gaps.append(_check_pairs(c.distances, own, names, where, "clusters", max_gap, progress))
             checks += _by_status(c.distances, "pairs of clusters")
         check_partition(c.distances, own, claim)
         listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
