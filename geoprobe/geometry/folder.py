@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from geoprobe.errors import FormatError
 from geoprobe.files.csv_files import write_table
@@ -36,7 +37,7 @@ class Origin(Record):
     name: str
     path: str | None = None
     test_path: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
     """How the file was read: names of arrays and columns."""
 
 
