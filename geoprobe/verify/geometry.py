@@ -161,6 +161,8 @@ def verify_geometry(
         tick = _tick(progress, "blocks")
         check_blocks(c.blocks, own, limit, f"{where}, blocks", tick)
         checks.append(("pairs of clusters that cannot merge", listed))
+    if test_points is not None:
+        checks += _check_test(g, test_points, test_labels, max_gap, where, progress)
     worst = max(gaps, key=lambda gap: gap.width)
     return VerificationReport(
         where=where,
@@ -172,6 +174,23 @@ def verify_geometry(
         rounding=of_labels.rounding,
         seconds=time.perf_counter() - began,
     )
+
+
+def _check_test(
+    g: Geometry,
+    points: Any,
+    labels: Any,
+    max_gap: float | None,
+    where: str,
+    progress: ProgressCallback | None,
+) -> list[tuple[str, int]]:
+    """Check the test space as a space of its own, where it was measured."""
+    if g.test is None:
+        return []
+    report = verify_geometry(
+        g.test, points, labels, max_gap=max_gap, where=f"{where}, test space", progress=progress
+    )
+    return [("checks of the test space", report.n_checks)]
 
 
 def _check_pairs(

@@ -1,0 +1,117 @@
+"""Verification of a study: every measured cell against the spaces in its store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from geoprobe.errors import FormatError, GeoprobeError, VerificationError
+from geoprobe.geometry import Cell, read_geometry
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.studies.cells import cells
+from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.working import spaces_of
+from geoprobe.threads import checked_threads
+from geoprobe.verify import VerificationReport, verify_geometry
+
+
+class StudyVerification(NamedTuple):
+    """What the verification of a study came to."""
+
+    folder: Path
+    reports: dict[Cell, VerificationReport]
+    """Of every cell that holds."""
+    failures: dict[Cell, str]
+    """Of every cell that does not: file, pair or row, and value."""
+    not_measured: tuple[Cell, ...]
+    """Cells whose spaces are there, but not yet their geometry."""
+    seconds: float
+
+
+def verify_study(
+    folder: StudyFolder,
+    *,
+    n_workers: int | None = None,
+    max_gap: float | None = None,
+    progress: ProgressCallback | None = None,
+) -> StudyVerification:
+    """Check every measured cell of a study against its store, in plain NumPy.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+    n_workers : int, optional
+        Processes; all processors by default.
+    max_gap : float, optional
+        As for :func:`geoprobe.verify.verify_geometry`.
+    progress : callable, optional
+        Called after every cell.
+
+    Returns
+    -------
+    StudyVerification
+
+    Raises
+    ------
+    FormatError
+        If this is no folder of a study.
+    """
+    began = time.perf_counter()
+    plan, names = folder.plan()
+    listed = cells(plan, folder.store, set(names.values()))
+    measured = [cell for cell in listed if folder.geometry(cell).is_file()]
+    reports: dict[Cell, VerificationReport] = {}
+    failures: dict[Cell, str] = {}
+    outcomes = _outcomes(folder, measured, checked_threads(n_workers), max_gap)
+    for done, (cell, outcome) in enumerate(outcomes, start=1):
+        if isinstance(outcome, VerificationReport):
+            reports[cell] = outcome
+        else:
+            failures[cell] = outcome
+        if progress is not None:
+            progress(Progress("verifying cells", done, len(measured), str(cell)))
+    waiting = tuple(cell for cell in listed if cell not in reports and cell not in failures)
+    return StudyVerification(folder.root, reports, failures, waiting, time.perf_counter() - began)
+
+
+def _outcomes(
+    folder: StudyFolder, measured: list[Cell], n_workers: int, max_gap: float | None
+) -> Iterator[tuple[Cell, VerificationReport | str]]:
+    if n_workers == 1 or len(measured) < 3:
+        for cell in measured:
+            yield cell, verify_cell(folder.root, cell, max_gap)
+        return
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator", batch_size=1)
+    yield from zip(
+        measured,
+        parallel(joblib.delayed(verify_cell)(folder.root, cell, max_gap) for cell in measured),
+        strict=True,
+    )
+
+
+def verify_cell(root: Path, cell: Cell, max_gap: float | None) -> VerificationReport | str:
+    """Check one cell of a study; return what was checked, or what does not hold."""
+    folder = StudyFolder(root)
+    path = folder.geometry(cell)
+    try:
+        geometry = read_geometry(path)
+        if geometry.cell != cell:
+            raise FormatError(f"this is the geometry of {geometry.cell}, not of {cell}.", path)
+        train, test = spaces_of(folder, cell)
+        return verify_geometry(
+            geometry,
+            train.points,
+            train.labels,
+            test_points=test.points,
+            test_labels=test.labels,
+            max_gap=max_gap,
+            where=str(path),
+        )
+    except VerificationError as error:
+        return str(error)
+    except GeoprobeError as error:
+        return f"{cell}: {error}" if str(path) not in str(error) else str(error)
