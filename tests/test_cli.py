@@ -14,35 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from geoprobe.results import read_results, read_summary
-from results_by_hand import LABELS, POINTS, probe_by_hand
+from geometry_by_hand import LABELS, POINTS, geometry_by_hand
 
 from geoprobe import cli
 from geoprobe.errors import UnprovedError
+from geoprobe.geometry import read_results
 from geoprobe.hulls import Stage
 from geoprobe.hulls.arbiter import look_closer
-from geoprobe.progress import Progress
 from geoprobe.tolerances import TAU
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-class ProbeByHand:
-    """Stands for DirectProbe; knows one space."""
-
-    def __init__(self, *, tau: float, n_threads: int | None, progress: Any) -> None:
-        self.tau, self.n_threads, self.progress = tau, n_threads, progress
-
-    def fit(self, points: np.ndarray, labels: np.ndarray) -> ProbeByHand:
-        assert np.array_equal(points, POINTS)
-        self.progress(Progress("merging", 0, 14))
-        self.progress(Progress("merging", 14, 14, "7 merges"))
-        vars(self).update(vars(probe_by_hand(points, labels)))
-        return self
-
-    def rank_clusters(self, points: np.ndarray, k: int | None = None) -> tuple[Any, Any]:
-        assert k == 1
-        return np.zeros((len(points), 1)), np.zeros((len(points), 1), dtype=np.int64)
 
 
 @pytest.fixture
@@ -62,11 +43,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return code, out, err
 
     return run
-
-
-@pytest.fixture
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoprobe.probes.DirectProbe", ProbeByHand, raising=False)
 
 
 @pytest.fixture
@@ -92,7 +68,6 @@ def in_a_process(repository: Path, *args: object, **options: Any) -> subprocess.
     )
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_probe_says_what_was_found(run: Run, plane: Path) -> None:
     code, out, err = run("probe", plane, "--out", "out")
     assert code == 0
@@ -106,11 +81,10 @@ def test_probe_says_what_was_found(run: Run, plane: Path) -> None:
     assert ["a", "0", "5", "b", "2", "2", "2"] in lines
     assert ["a", "2", "5,", "3", "b"] in lines
     assert "Results: out\nCheck them: geoprobe verify out" in out
-    assert err == "merging: done in 0 s (7 merges)\n"
+    assert "merging: done in" in err
     assert read_results("out").summary["n_clusters"] == 6
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_the_verify_command_named_works(run: Run, plane: Path, tmp_path: Path) -> None:
     code, out, _ = run("probe", plane, "--out", "with blank")
     assert code == 0
@@ -118,7 +92,9 @@ def test_the_verify_command_named_works(run: Run, plane: Path, tmp_path: Path) -
     code, out, _ = run("verify", "with blank")
     assert code == 0
     assert "no failure" in out
-    assert ["pairs", "overlapping", "1"] in [line.split() for line in out.splitlines()]
+    assert ["pairs", "of", "clusters", "overlapping", "1"] in [
+        line.split() for line in out.splitlines()
+    ]
     plane.rename(tmp_path / "moved.npz")
     code, _, err = run("verify", "with blank")
     assert code == 2
@@ -126,17 +102,15 @@ def test_the_verify_command_named_works(run: Run, plane: Path, tmp_path: Path) -
     assert run("verify", "with blank", "moved.npz")[0] == 0
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_probe_as_json(run: Run, plane: Path) -> None:
     code, out, err = run("probe", plane, "--out", "out", "--json", "--tau", "1e-7")
     assert code == 0
     answer = json.loads(out)
     assert Path(answer.pop("folder")) == Path("out").resolve()
-    assert answer == read_summary(Path("out"))
+    assert answer == read_results("out").summary
     assert "merging" in err
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_a_default_folder_is_always_free(run: Run, plane: Path) -> None:
     for name in ("plane", "plane-2", "plane-3"):
         code, out, _ = run("probe", plane)
@@ -145,21 +119,19 @@ def test_a_default_folder_is_always_free(run: Run, plane: Path) -> None:
         assert run("verify", Path("geoprobe-results", name))[0] == 0
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_probe_with_a_test_part(run: Run, plane: Path) -> None:
     code, out, _ = run("probe", plane, "--test", plane, "--out", "out")
     assert code == 0
     assert "Prediction of plane_test: 3 of 3 right, 100.00%." in out
-    assert read_results("out").predictions is not None
+    assert read_results("out").geometry.predictions is not None
     assert run("verify", "out")[0] == 0
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_probe_with_a_test_file(run: Run, plane: Path) -> None:
     np.savez("new.npz", X=POINTS, y=LABELS)
     code, out, _ = run("probe", plane, "--test", "new.npz", "--out", "out")
     assert code == 0
-    assert "Prediction of new: 8 of 14 right" in out
+    assert "Prediction of new: 13 of 14 right" in out
     code, _, err = run("probe", "new.npz", "--test", "new.npz")
     assert code == 2
     assert "_test" in err
@@ -169,7 +141,7 @@ def test_probe_with_a_test_file(run: Run, plane: Path) -> None:
     assert "5 dimensions" in err
 
 
-def test_test_points_whose_labels_lie_in_a_file(run: Run, by_hand: None) -> None:
+def test_test_points_whose_labels_lie_in_a_file(run: Run) -> None:
     np.save("points.npy", POINTS)
     np.save("labels.npy", LABELS)
     np.save("new.npy", POINTS[:3])
@@ -195,7 +167,6 @@ def test_json_stays_json_where_highs_is_asked(repository: Path, tmp_path: Path) 
     assert json.loads(out)["test"]["n_points"] == 1
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_names_of_arrays_are_remembered(run: Run) -> None:
     np.savez("named.npz", vectors=POINTS, role=LABELS)
     code, _, err = run("probe", "named.npz", "--out", "out")
@@ -203,13 +174,15 @@ def test_names_of_arrays_are_remembered(run: Run) -> None:
     assert "vectors" in err
     code, *_ = run("probe", "named.npz", "--points", "vectors", "--labels", "role", "--out", "out")
     assert code == 0
-    assert read_summary(Path("out"))["input"]["options"] == {"points": "vectors", "labels": "role"}
+    assert read_results("out").summary["input"]["options"] == {
+        "points": "vectors",
+        "labels": "role",
+    }
     assert run("verify", "out")[0] == 0
     code, _, err = run("verify", "out", "--labels", "vectors")
     assert code == 2
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_columns_and_label_files_are_remembered(run: Run, tmp_path: Path) -> None:
     rows = [f"{x!r},{y!r},{label}" for (x, y), label in zip(POINTS.tolist(), LABELS, strict=True)]
     Path("t.csv").write_text("\n".join(["x,y,kind", *rows]))
@@ -223,11 +196,12 @@ def test_columns_and_label_files_are_remembered(run: Run, tmp_path: Path) -> Non
     assert run("verify", tmp_path / "two")[0] == 0
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_a_changed_digit_ends_with_1(run: Run, plane: Path) -> None:
     run("probe", plane, "--out", "out")
     table = Path("out", "distances.csv")
-    table.write_text(table.read_text().replace("8.54400374531753", "8.54400374531754"))
+    line = table.read_text().splitlines()[-1].split(",")
+    changed = [*line[:5], line[5][:-1] + str((int(line[5][-1]) + 1) % 10), *line[6:]]
+    table.write_text(table.read_text().replace(",".join(line), ",".join(changed)))
     code, out, err = run("verify", "out")
     assert code == 1
     assert out == ""
@@ -244,24 +218,22 @@ def test_a_changed_digit_ends_with_1(run: Run, plane: Path) -> None:
     assert run("verify", "out")[0] == 1
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_verify_as_json(run: Run, plane: Path) -> None:
     run("probe", plane, "--out", "out")
     code, out, _ = run("verify", "out", "--json")
     assert code == 0
     answer = json.loads(out)
     assert answer["verified"] is True
-    assert answer["checks"]["pairs that cannot merge"] == 3
+    assert answer["checks"]["pairs of clusters that cannot merge"] == 3
     assert answer["worst_gap"] < 1e-12
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_other_data_end_with_1(run: Run, plane: Path) -> None:
     run("probe", plane, "--out", "out")
     np.savez("other.npz", X=POINTS + 1, y=LABELS)
     code, _, err = run("verify", "out", "other.npz")
     assert code == 1
-    assert "points_sha256" in err
+    assert "hash of the points" in err
 
 
 def test_an_occupied_folder_is_refused_before_any_work(
@@ -348,11 +320,10 @@ def test_what_goes_wrong_inside(
     code: int,
     message: str,
 ) -> None:
-    class Broken(ProbeByHand):
-        def fit(self, points: np.ndarray, labels: np.ndarray) -> ProbeByHand:
-            raise error
+    def broken(*args: object, **options: object) -> None:
+        raise error
 
-    monkeypatch.setattr("geoprobe.probes.DirectProbe", Broken, raising=False)
+    monkeypatch.setattr("geoprobe.probes.DirectProbe.fit", broken)
     found, out, err = run("probe", plane, "--out", "out")
     assert (found, out) == (code, "")
     assert message in err
@@ -360,7 +331,7 @@ def test_what_goes_wrong_inside(
     assert [path.name for path in Path().iterdir()] == ["plane.npz"]
 
 
-def test_leftovers_are_named(run: Run, plane: Path, by_hand: None) -> None:
+def test_leftovers_are_named(run: Run, plane: Path) -> None:
     left = Path(".out.1-abcd.unfinished")
     left.mkdir()
     _, out, _ = run("probe", plane, "--out", "out")
@@ -399,12 +370,16 @@ def test_the_built_in_digits(run: Run) -> None:
 def test_the_engine_gives_what_was_worked_out_by_hand(run: Run, plane: Path) -> None:
     assert run("probe", plane, "--out", "out")[0] == 0
     assert run("verify", "out")[0] == 0
-    found, hand = read_results("out"), probe_by_hand()
-    assert np.array_equal(found.labels, hand.labels_)
-    assert np.allclose(found.distances.distance, hand.distances_.distance, rtol=1e-12, atol=1e-15)
-    assert np.array_equal(found.distances.status, hand.distances_.status)
-    assert np.array_equal(found.blocks.first, hand.blocks_.first)
-    assert np.array_equal(found.blocks.blocker, hand.blocks_.blocker)
+    engine, hand = read_results("out").geometry, geometry_by_hand()
+    for found, known in (
+        (engine.hulls, hand.hulls),
+        (engine.clusters.distances, hand.clusters.distances),
+    ):
+        assert np.allclose(found.distance, known.distance, rtol=1e-12, atol=1e-15)
+        assert np.array_equal(found.status, known.status)
+    assert np.array_equal(engine.clusters.assignment, hand.clusters.assignment)
+    assert np.array_equal(engine.clusters.blocks.first, hand.clusters.blocks.first)
+    assert np.array_equal(engine.clusters.blocks.blocker, hand.clusters.blocks.blocker)
 
 
 def test_distances_of_labels(run: Run) -> None:

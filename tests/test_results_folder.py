@@ -11,26 +11,30 @@ import time
 from pathlib import Path
 
 import pytest
-from results_by_hand import probe_by_hand, space_by_hand
+from geometry_by_hand import LABELS, POINTS, geometry_by_hand
 
 from geoprobe.errors import FormatError, OutputError, VerificationError
 from geoprobe.files.folders import check_output, is_unfinished, leftovers, new_folder
-from geoprobe.results import read_results, verify_results, write_results
-from geoprobe.results.layout import PROBE_FILES, SUMMARY
+from geoprobe.geometry import read_results, write_results
+from geoprobe.geometry.folder import GEOMETRY, SUMMARY
+from geoprobe.geometry.tables import tables
+from geoprobe.verify import verify_results
+
+TABLES = tuple(tables(geometry_by_hand()))
 
 WRITER = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {root!r}]
-from results_by_hand import probe_by_hand, space_by_hand
-from geoprobe.results import write, write_results
+from geometry_by_hand import geometry_by_hand
+from geoprobe.geometry import folder, write_results
 {hook}
-write_results(probe_by_hand(), space_by_hand(), sys.argv[1])
+write_results(geometry_by_hand(), sys.argv[1])
 """
 
 
 def write(folder: Path) -> Path:
-    return write_results(probe_by_hand(), space_by_hand(), folder)
+    return write_results(geometry_by_hand(), folder)
 
 
 def writer(repository: Path, hook: str) -> str:
@@ -44,13 +48,13 @@ def nothing_in(folder: Path) -> bool:
 def test_all_files_are_there(tmp_path: Path) -> None:
     folder = write(tmp_path / "deep" / "out")
     assert folder == (tmp_path / "deep" / "out").resolve()
-    assert sorted(p.name for p in folder.iterdir()) == sorted((*PROBE_FILES, SUMMARY))
+    assert sorted(p.name for p in folder.iterdir()) == sorted((*TABLES, GEOMETRY, SUMMARY))
     assert [p.name for p in folder.parent.iterdir()] == ["out"]
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    verify_results(write(tmp_path / "out"), space_by_hand().points, space_by_hand().labels)
+    verify_results(write(tmp_path / "out"), POINTS, LABELS)
 
 
 def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_full_disk_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if call == "write":
-        monkeypatch.setattr("geoprobe.results.write.write_supports", full)
+        monkeypatch.setattr("geoprobe.geometry.folder.write_table", full)
     elif call == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     else:
@@ -148,22 +152,22 @@ def test_a_limit_of_the_system_leaves_nothing(tmp_path: Path, repository: Path) 
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert run.returncode == 1
-    assert "OutputError" in run.stderr and "File too large" in run.stderr
+    assert "StoreError" in run.stderr and "File too large" in run.stderr
     assert nothing_in(tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
-@pytest.mark.parametrize("moment", ["write_supports", "write_summary", "publish"])
+@pytest.mark.parametrize("moment", ["write_geometry", "write_table", "publish"])
 def test_a_killed_writer_leaves_nothing_that_looks_complete(
     tmp_path: Path, repository: Path, moment: str
 ) -> None:
-    """A real kill -9, before the certificates, before the summary, and before the rename."""
+    """A real kill -9, before the geometry, before the tables, and before the rename."""
     ready = tmp_path / "ready"
     stop = f"def stop(*a, **k):\n    Path({str(ready)!r}).touch()\n    time.sleep(60)\n"
     if moment == "publish":
-        hook = stop + "import geoprobe.files.folders as folder; folder._publish = stop"
+        hook = stop + "import geoprobe.files.folders as folders; folders._publish = stop"
     else:
-        hook = stop + f"write.{moment} = stop"
+        hook = stop + f"folder.{moment} = stop"
     target = tmp_path / "results" / "out"
     process = subprocess.Popen([sys.executable, "-c", writer(repository, hook), str(target)])
     try:
@@ -185,28 +189,23 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
         with pytest.raises(FormatError, match="unfinished"):
             read(left)
     # Nobody is kept from trying again, and the leftover stays recognisable beside the results.
-    verify_results(write(target), space_by_hand().points, space_by_hand().labels)
+    verify_results(write(target), POINTS, LABELS)
     assert leftovers(target) == [left]
 
 
-@pytest.mark.parametrize("name", [SUMMARY, *PROBE_FILES])
-def test_a_folder_with_a_missing_file_is_not_read(tmp_path: Path, name: str) -> None:
-    folder = write(tmp_path / "out")
-    (folder / name).unlink()
-    with pytest.raises(FormatError, match=r"no summary\.json" if name == SUMMARY else "missing"):
-        read_results(folder)
-    space = space_by_hand()
-    with pytest.raises(FormatError if name == SUMMARY else VerificationError):
-        verify_results(folder, space.points, space.labels)
-
-
-@pytest.mark.parametrize("name", [SUMMARY, *PROBE_FILES])
-def test_a_truncated_file_is_not_read(tmp_path: Path, name: str) -> None:
-    folder = write(tmp_path / "out")
-    whole = (folder / name).read_bytes()
-    (folder / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FormatError, match=r"cannot be read|changed"):
-        read_results(folder)
+@pytest.mark.parametrize("name", [SUMMARY, GEOMETRY, *TABLES])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_folder_with_a_missing_or_cut_file_does_not_hold(
+    tmp_path: Path, name: str, damage: str
+) -> None:
+    path = write(tmp_path / "out") / name
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    absent = name == SUMMARY and damage == "missing"
+    with pytest.raises(FormatError if absent else VerificationError, match=name):
+        verify_results(tmp_path / "out", POINTS, LABELS)
 
 
 def test_folders_that_are_no_results(tmp_path: Path) -> None:
@@ -223,6 +222,6 @@ def test_folders_that_are_no_results(tmp_path: Path) -> None:
 
 
 def test_a_later_version_of_the_format_is_refused(tmp_path: Path) -> None:
-    (tmp_path / SUMMARY).write_text('{"format": "geoprobe results", "format_version": 2}')
-    with pytest.raises(FormatError, match="version 2"):
+    (tmp_path / SUMMARY).write_text('{"format": "geoprobe results", "format_version": 3}')
+    with pytest.raises(FormatError, match="version 3"):
         read_results(tmp_path)

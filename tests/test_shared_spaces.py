@@ -10,10 +10,11 @@ import pytest
 from certificates import check_probe
 from sklearn.decomposition import PCA
 
+from geoprobe.geometry import read_geometry, write_geometry
 from geoprobe.hulls import Status, pairwise_hull_distances
-from geoprobe.probes import DirectProbe
-from geoprobe.results import verify_results, write_results
+from geoprobe.probes import DirectProbe, measure
 from geoprobe.spaces import Space
+from geoprobe.verify import verify_geometry
 
 SharedSpace = Callable[[str], dict[str, np.ndarray]]
 
@@ -89,8 +90,8 @@ def test_hard_spaces(
 ) -> None:
     arrays = shared_space(name)
     space = Space(arrays["X"], arrays["y"], name=name)
-    probe = DirectProbe().fit(space.points, space.labels)
-    write_results(probe, space, tmp_path / "results")
-    verify_results(tmp_path / "results", space.points, space.labels)
+    geometry = measure(space)
+    kept = read_geometry(write_geometry(geometry, tmp_path / "g.npz"))
+    verify_geometry(kept, space.points, space.labels)
     if expected is not None:
-        assert probe.n_clusters_ == expected
+        assert geometry.n_clusters == expected

@@ -2,319 +2,197 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import itertools
-import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from results_by_hand import LABELS, POINTS, distances_by_hand, probe_by_hand, space_by_hand
+from geometry_by_hand import (
+    ASSIGNMENT,
+    LABELS,
+    POINTS,
+    distances_by_hand,
+    geometry_by_hand,
+    pairs_of,
+)
 
 from geoprobe.errors import InputError, VerificationError
+from geoprobe.geometry import Cell, Geometry, PairwiseDistances, Status, Supports
+from geoprobe.geometry.clusters import NO_BLOCKS
 from geoprobe.progress import Progress
-from geoprobe.results import Predictions, verify_results, write_distances, write_results
-from geoprobe.results.layout import (
-    ASSIGNMENTS,
-    BLOCKS,
-    CERTIFICATES,
-    CLUSTERS,
-    DISTANCES,
-    LABEL_DISTANCES,
-    PREDICTIONS,
-    SUMMARY,
-)
-from geoprobe.results.summary import write_summary
-from geoprobe.results.verify_geometry import Geometry
 from geoprobe.spaces import Space
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    test = Space(np.array([[0.5, 0.5], [8.0, 0.0], [3.0, 0.0]]), np.array(["a", "b", "b"]))
-    predictions = Predictions(test, np.array([0, 1, 2]), np.array([0.0, 1.0, 0.25]))
-    folder = tmp_path_factory.mktemp("original") / "out"
-    return write_results(probe_by_hand(), space_by_hand(), folder, test=predictions)
+from geoprobe.verify import verify_geometry
+from geoprobe.verify.centred import CentredPoints
 
 
 @pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "out"))
+def whole() -> Geometry:
+    return geometry_by_hand(predictions=True)
 
 
-def reseal(folder: Path) -> None:
-    """Write the hashes anew, as a forger would."""
-    summary = json.loads((folder / SUMMARY).read_text())
-    (folder / SUMMARY).unlink()
-    for key in ("format", "format_version", "files", "summary_sha256"):
-        del summary[key]
-    write_summary(folder, summary)
-
-
-def change_summary(folder: Path, **values: Any) -> None:
-    summary = json.loads((folder / SUMMARY).read_text())
-    summary.update(values)
-    (folder / SUMMARY).write_text(json.dumps(summary))
-    reseal(folder)
-
-
-def change_arrays(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> None:
-    with np.load(folder / CERTIFICATES) as archive:
-        arrays = dict(archive)
-    change(arrays)
-    np.savez(folder / CERTIFICATES, **arrays)
-    reseal(folder)
-
-
-def table(folder: Path, name: str) -> list[list[str]]:
-    with (folder / name).open(newline="") as file:
-        return list(csv.reader(file))
-
-
-def put_table(folder: Path, name: str, rows: list[list[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    (folder / name).write_text(text.getvalue())
-    reseal(folder)
-
-
-def change_cell(folder: Path, name: str, row: int, column: str, value: str) -> None:
-    rows = table(folder, name)
-    rows[row + 1][rows[0].index(column)] = value
-    put_table(folder, name, rows)
-
-
-def refused(folder: Path, match: str | None = None) -> str:
+def refused(geometry: Geometry, match: str | None = None, **options: Any) -> str:
     with pytest.raises(VerificationError, match=match) as caught:
-        verify_results(folder, POINTS, LABELS)
+        verify_geometry(geometry, POINTS, LABELS, **options)
     return str(caught.value)
 
 
-def test_right_results_pass(original: Path) -> None:
+def with_pairs(g: Geometry, which: str, **changes: Any) -> Geometry:
+    """Change columns of the distances of labels or of clusters."""
+    if which == "hulls":
+        return dataclasses.replace(g, hulls=dataclasses.replace(g.hulls, **changes))
+    return with_clusters(g, distances=dataclasses.replace(g.clusters.distances, **changes))
+
+
+def with_clusters(g: Geometry, **changes: Any) -> Geometry:
+    return dataclasses.replace(g, clusters=dataclasses.replace(g.clusters, **changes))
+
+
+def pairs_in(g: Geometry, which: str) -> PairwiseDistances:
+    return g.hulls if which == "hulls" else g.clusters.distances
+
+
+def put(array: np.ndarray, at: int, value: Any) -> np.ndarray:
+    changed = array.copy()
+    changed[at] = value
+    return changed
+
+
+def test_a_right_geometry_passes(whole: Geometry) -> None:
     seen: list[Progress] = []
-    report = verify_results(original, POINTS, LABELS, progress=seen.append)
+    report = verify_geometry(whole, POINTS, LABELS, progress=seen.append)
     checks = dict(report.checks)
-    assert checks["files unchanged"] == 8
-    assert checks["pairs of clusters listed once"] == 15
-    assert checks["pairs disjoint, both bounds hold"] == 11
-    assert checks["pairs overlapping"] == 1
-    assert checks["pairs that cannot merge"] == 3
+    assert checks["pairs of labels overlapping"] == 2
+    assert checks["pairs of labels disjoint, both bounds hold"] == 1
+    assert checks["pairs of clusters disjoint, both bounds hold"] == 11
+    assert checks["pairs of clusters overlapping"] == 1
+    assert checks["pairs of clusters that cannot merge"] == 3
     assert report.n_checks == sum(checks.values())
     assert report.n_unproved == 0
     assert 0 <= report.worst_gap < 1e-12
-    assert 0 <= report.worst_row < 12
     assert report.rounding < report.tolerance < 1e-9
+    assert report.claims["clusters"] == 6
+    assert report.claims["linear"] is False
     assert {step.phase for step in seen} == {
-        "verifying files",
-        "verifying distances",
+        "verifying distances of labels",
+        "verifying distances of clusters",
         "verifying blocks",
     }
     assert all(0 <= step.done <= step.total for step in seen)
 
 
-def test_resealing_alone_changes_nothing(folder: Path) -> None:
-    reseal(folder)
-    verify_results(folder, POINTS, LABELS)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [SUMMARY, CLUSTERS, DISTANCES, LABEL_DISTANCES, ASSIGNMENTS, BLOCKS, PREDICTIONS],
-)
-def test_every_single_digit_counts(folder: Path, name: str) -> None:
-    """One digit in a file, each in turn, and no hash made good."""
-    path = folder / name
-    whole = path.read_bytes()
-    places = [k for k, byte in enumerate(whole) if chr(byte).isdigit()]
-    assert places
-    for k in places:
-        path.write_bytes(whole[:k] + str((int(chr(whole[k])) + 1) % 10).encode() + whole[k + 1 :])
-        message = refused(folder)
-        assert name in message or SUMMARY in message
-    path.write_bytes(whole)
-    verify_results(folder, POINTS, LABELS)
-
-
-def test_every_byte_of_the_certificates_counts(folder: Path) -> None:
-    path = folder / CERTIFICATES
-    whole = path.read_bytes()
-    for k in range(0, len(whole), 37):
-        path.write_bytes(whole[:k] + bytes([whole[k] ^ 1]) + whole[k + 1 :])
-        assert CERTIFICATES in refused(folder)
-
-
-def cells() -> list[tuple[str, str]]:
-    from geoprobe.results.layout import COLUMNS
-
-    # The stage says who found an answer, which no data can tell; predictions carry no
-    # certificates.
-    unprovable = {(DISTANCES, "stage"), (PREDICTIONS, "distance"), (PREDICTIONS, "cluster")}
-    return [
-        (name, column)
-        for name, columns in COLUMNS.items()
-        for column in columns
-        if (name, column) not in unprovable
-    ]
-
-
-@pytest.mark.parametrize(("name", "column"), cells())
-def test_every_cell_counts_even_with_new_hashes(folder: Path, name: str, column: str) -> None:
-    """Each cell of each table in turn, changed to another value of its kind, hashes made good."""
-    rows = table(folder, name)
-    at = rows[0].index(column)
-    words = {"status": ["disjoint", "overlap", "unproved"], "label": ["a", "b", "c"]}
-    for row in range(1, len(rows)):
-        cell = rows[row][at]
-        kind = "status" if column == "status" else "label"
-        if column == "status" or "label" in column or column == "predicted":
-            others = [word for word in words[kind] if word != cell]
-        elif cell.lstrip("-").isdigit():
-            others = [str(int(cell) + 1), str(int(cell) - 1), "1000000"]
+@pytest.mark.parametrize("which", ["hulls", "clusters"])
+@pytest.mark.parametrize("column", ["lower", "upper", "status"])
+def test_every_cell_of_the_distances_counts(whole: Geometry, which: str, column: str) -> None:
+    cells = getattr(pairs_in(whole, which), column)
+    for k, cell in enumerate(cells.tolist()):
+        if column == "status":
+            others = [status for status in Status if status != cell]
         else:
-            value = float(cell)
-            others = [repr(value + 1e-6), repr(value - 1e-6), repr(-value - 1), "1e300"]
+            others = [cell + 1e-6, cell - 1e-6, -cell - 1, 1e300]
         for other in others:
-            changed = [list(each) for each in rows]
-            changed[row][at] = other
-            put_table(folder, name, changed)
-            assert refused(folder)
+            message = refused(with_pairs(whole, which, **{column: put(cells, k, other)}))
+            assert f"row {k} " in message or f"row {k}:" in message
 
 
-@pytest.mark.parametrize("value", ["2", "-1", "6", "1.5"])
-def test_a_predicted_cluster_of_another_label(folder: Path, value: str) -> None:
-    change_cell(folder, PREDICTIONS, 0, "cluster", value)
-    refused(folder, rf"{PREDICTIONS}, line 2: ")
-
-
-def test_a_predicted_distance_below_zero(folder: Path) -> None:
-    change_cell(folder, PREDICTIONS, 1, "distance", "-1.0")
-    refused(folder, rf"{PREDICTIONS}, line 3: distance")
-
-
-@pytest.mark.parametrize("labels", [np.array([4, 1, 2]), np.array([True, False, True])])
-def test_test_labels_of_another_type(tmp_path: Path, labels: np.ndarray) -> None:
-    test = Space(np.zeros((3, 2)), labels)
-    predictions = Predictions(test, np.array([0, 1, 2]), np.zeros(3))
-    out = write_results(probe_by_hand(), space_by_hand(), tmp_path / "out", test=predictions)
-    verify_results(out, POINTS, LABELS)
-    change_cell(out, PREDICTIONS, 2, "label", "a")
-    refused(out, "not those of the test points")
-
-
-@pytest.mark.parametrize("which", ["distances", "blocks"])
+@pytest.mark.parametrize("which", ["hulls", "clusters", "blocks"])
 @pytest.mark.parametrize("side", ["a", "b"])
-def test_every_weight_counts(folder: Path, which: str, side: str) -> None:
-    with np.load(folder / CERTIFICATES) as archive:
-        n_entries = len(archive[f"{which}_weight_{side}"])
-    original = (folder / CERTIFICATES).read_bytes()
-    for k in range(n_entries):
-        for value in (-1e-9, 1e-9, 0.01, np.nan, np.inf):
-
-            def change(arrays: dict[str, np.ndarray], k: int = k, value: float = value) -> None:
-                arrays[f"{which}_weight_{side}"][k] += value
-
-            (folder / CERTIFICATES).write_bytes(original)
-            change_arrays(folder, change)
-            assert CERTIFICATES in refused(folder, "weight")
+def test_every_weight_counts(whole: Geometry, which: str, side: str) -> None:
+    weights = getattr(supports_in(whole, which), f"weight_{side}")
+    for k, value in itertools.product(range(len(weights)), (-1e-9, 1e-9, 0.01, np.nan, np.inf)):
+        changed = with_supports(whole, which, **{f"weight_{side}": put(weights, k, value)})
+        assert "weight" in refused(changed)
 
 
-@pytest.mark.parametrize("which", ["distances", "blocks"])
+@pytest.mark.parametrize("which", ["hulls", "clusters", "blocks"])
 @pytest.mark.parametrize("side", ["a", "b"])
-def test_every_row_of_a_certificate_counts(folder: Path, which: str, side: str) -> None:
-    with np.load(folder / CERTIFICATES) as archive:
-        index = archive[f"{which}_index_{side}"]
-    original = (folder / CERTIFICATES).read_bytes()
-    for k, row in itertools.product(range(len(index)), [-1, *range(len(POINTS)), 10**6]):
-        if 0 <= row < len(POINTS) and np.array_equal(POINTS[row], POINTS[index[k]]):
+def test_every_row_of_a_certificate_counts(whole: Geometry, which: str, side: str) -> None:
+    index = getattr(supports_in(whole, which), f"index_{side}")
+    for k, row in itertools.product(range(len(index)), range(len(POINTS))):
+        if np.array_equal(POINTS[row], POINTS[index[k]]):
             # The same vector; the labels of rows 9 and 10 differ, and are checked below.
             continue
-
-        def change(arrays: dict[str, np.ndarray], k: int = k, row: int = row) -> None:
-            arrays[f"{which}_index_{side}"][k] = row
-
-        (folder / CERTIFICATES).write_bytes(original)
-        change_arrays(folder, change)
-        assert refused(folder)
+        assert refused(with_supports(whole, which, **{f"index_{side}": put(index, k, row)}))
 
 
-def test_a_row_of_another_cluster_with_the_same_vector(folder: Path) -> None:
-    def change(arrays: dict[str, np.ndarray]) -> None:
-        arrays["distances_index_b"][1] = 10
-
-    change_arrays(folder, change)
-    refused(folder, "row 10 of cluster 4, not of cluster 3")
-
-
-@pytest.mark.parametrize(
-    ("array", "change"),
-    [
-        ("distances_start_a", lambda x: x + 1),
-        ("distances_start_a", lambda x: x[:-1]),
-        ("distances_start_b", lambda x: np.r_[0, 0, x[2:]]),
-        ("blocks_start_a", lambda x: x[:1]),
-        ("blocks_weight_b", lambda x: x[:-1]),
-        ("blocks_weight_b", lambda x: x.astype(np.int64)),
-        ("blocks_index_b", lambda x: x.astype(np.float64)),
-        ("blocks_index_b", lambda x: x[:, None]),
-    ],
-)
-def test_arrays_that_do_not_fit(
-    folder: Path, array: str, change: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    change_arrays(folder, lambda arrays: arrays.update({array: change(arrays[array])}))
-    assert CERTIFICATES in refused(folder)
+def test_a_row_of_another_cluster_with_the_same_vector(whole: Geometry) -> None:
+    index = whole.clusters.distances.supports.index_b
+    at = int(np.flatnonzero(index == 9)[0])
+    changed = with_supports(whole, "clusters", index_b=put(index, at, 10))
+    refused(changed, "row 10 of the data, which belongs to cluster 4 of 'c'")
 
 
-def test_a_missing_array(folder: Path) -> None:
-    change_arrays(folder, lambda arrays: arrays.pop("blocks_index_a"))
-    refused(folder, "blocks_index_a")
+def supports_in(g: Geometry, which: str) -> Supports:
+    return g.clusters.blocks.supports if which == "blocks" else pairs_in(g, which).supports
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("kind", "distances"),
-        ("n_points", 13),
-        ("n_dims", 3),
-        ("n_labels", 4),
-        ("labels", ["a", "b", "d"]),
-        ("labels", ["a", "c", "b"]),
-        ("tau", -1e-7),
-        ("tau", 1.0),
-        ("scale", 8.725118),
-        ("scale", 1e9),
-        ("n_clusters", 5),
-        ("n_clusters", True),
-        ("is_linear", True),
-        ("status", "unproved"),
-        ("overlapping_pairs", 0),
-        ("unproved_pairs", 1),
-        ("smallest_distance", 2.5),
-        ("counts", {"merges": 7, "duplicate_points": 2, "contradictory_points": 2}),
-        ("counts", {"merges": 8, "duplicate_points": 0, "contradictory_points": 2}),
-        ("counts", {"merges": 6, "duplicate_points": 1, "contradictory_points": 2}),
-        ("counts", {"merges": 7, "duplicate_points": 1, "contradictory_points": 0}),
-        ("counts", {}),
-        ("input", {}),
-        ("test", {"n_points": 3, "right": 3, "accuracy": 1.0}),
-        ("test", {"n_points": 3, "right": 2, "accuracy": 1.0}),
-        ("test", None),
-        ("scale", "8.7"),
-    ],
-)
-def test_every_number_of_the_summary_counts(folder: Path, key: str, value: Any) -> None:
-    change_summary(folder, **{key: value})
-    refused(folder)
+def with_supports(g: Geometry, which: str, **changes: Any) -> Geometry:
+    supports = dataclasses.replace(supports_in(g, which), **changes)
+    if which == "blocks":
+        return with_clusters(g, blocks=dataclasses.replace(g.clusters.blocks, supports=supports))
+    return with_pairs(g, which, supports=supports)
 
 
-def test_another_vector_or_label(original: Path) -> None:
+@pytest.mark.parametrize("name", ["first", "second", "blocker", "gap", "certificate"])
+def test_every_cell_of_the_blocks_counts(whole: Geometry, name: str) -> None:
+    blocks = whole.clusters.blocks
+    column = getattr(blocks, name)
+    for k, cell in enumerate(column.tolist()):
+        below = len(blocks.supports) if name == "certificate" else len(whole.clusters)
+        others = [1e-6, -1e-6, 1.0] if name == "gap" else [n for n in range(below) if n != cell]
+        for other in others:
+            changed = dataclasses.replace(blocks, **{name: put(column, k, other)})
+            assert refused(with_clusters(whole, blocks=changed))
+
+
+def test_every_point_lies_in_its_cluster(whole: Geometry) -> None:
+    for row, cluster in itertools.product(range(len(POINTS)), range(6)):
+        if cluster != ASSIGNMENT[row]:
+            assert refused(with_clusters(whole, assignment=put(ASSIGNMENT, row, cluster)))
+
+
+def other_values(g: Geometry) -> Iterator[tuple[str, Geometry]]:
+    """Yield changes of what is neither a distance nor a cluster."""
+    for k in range(g.n_labels):
+        other = (k + 1) % g.n_labels
+        counts = put(put(g.counts, k, g.counts[k] + 1), other, g.counts[other] - 1)
+        yield "points of each label", dataclasses.replace(g, counts=counts)
+        for j in range(g.n_dims):
+            centroids = g.centroids.copy()
+            centroids[k, j] += 1e-9
+            yield "centroid", dataclasses.replace(g, centroids=centroids)
+    yield "list of labels", dataclasses.replace(g, classes=np.array(["a", "b", "d"]))
+    yield "type of the points", dataclasses.replace(g, dtype="float32")
+    for name in ("points", "labels"):
+        prints = {**g.fingerprints, name: "0" * 64}
+        yield f"hash of the {name}", dataclasses.replace(g, fingerprints=prints)
+    yield "hash of the points", dataclasses.replace(g, fingerprints={})
+    for name, words in (
+        ("merges", "merges"),
+        ("duplicate_points", "repeat an earlier|merges"),
+        ("contradictory_points", "contradictory points"),
+    ):
+        for change in (-1, 1):
+            value = getattr(g.counters, name) + change
+            counters = dataclasses.replace(g.counters, **{name: value})
+            yield words, dataclasses.replace(g, counters=counters)
+    for tau in (-1e-7, 0.0, 3.0, float("nan")):
+        yield "tau", with_pairs(g, "hulls", tau=tau)
+    for scale in (8.725118, 1e9, 0.0):
+        yield "R is", with_pairs(g, "hulls", scale=scale)
+    yield "tau and R", with_pairs(g, "clusters", tau=1e-6)
+    yield "tau and R", with_pairs(g, "clusters", scale=1e9)
+
+
+def test_everything_else_counts(whole: Geometry) -> None:
+    for words, changed in other_values(whole):
+        refused(changed, words)
+
+
+def test_another_vector_or_label(whole: Geometry) -> None:
     points = POINTS.copy()
     points[3, 1] = np.nextafter(points[3, 1], 2)
     for data, labels in (
@@ -326,144 +204,183 @@ def test_another_vector_or_label(original: Path) -> None:
         (POINTS, LABELS[::-1]),
         (POINTS, np.char.upper(LABELS)),
     ):
-        with pytest.raises(VerificationError, match=SUMMARY):
-            verify_results(original, data, labels)
+        with pytest.raises(VerificationError, match="of the data given"):
+            verify_geometry(whole, data, labels)
 
 
-def test_bad_data_is_not_a_bad_result(original: Path) -> None:
+def test_bad_data_is_not_a_bad_result(whole: Geometry) -> None:
     with pytest.raises(InputError):
-        verify_results(original, POINTS * np.nan, LABELS)
+        verify_geometry(whole, POINTS * np.nan, LABELS)
     with pytest.raises(InputError):
-        verify_results(original, POINTS, LABELS[:3])
+        verify_geometry(whole, POINTS, LABELS[:3])
 
 
-def without_row(folder: Path, name: str, row: int) -> None:
-    rows = table(folder, name)
-    del rows[row + 1]
-    put_table(folder, name, rows)
-
-
-def drop_certificate(arrays: dict[str, np.ndarray], which: str, k: int) -> None:
-    for side in "ab":
-        start = arrays[f"{which}_start_{side}"]
-        gone = slice(start[k], start[k + 1])
-        for part in ("index", "weight"):
-            key = f"{which}_{part}_{side}"
-            arrays[key] = np.delete(arrays[key], gone)
-        sizes = np.delete(np.diff(start), k)
-        arrays[f"{which}_start_{side}"] = np.r_[0, np.cumsum(sizes)].astype(start.dtype)
-
-
-@pytest.mark.parametrize(("name", "which"), [(DISTANCES, "distances"), (BLOCKS, "blocks")])
-def test_no_pair_may_be_missing(folder: Path, name: str, which: str) -> None:
-    without_row(folder, name, 2)
-    if name == DISTANCES:
-        change_arrays(folder, lambda arrays: drop_certificate(arrays, which, 2))
-    refused(folder, "first missing is")
-
-
-def test_no_pair_may_occur_twice(folder: Path) -> None:
-    rows = table(folder, BLOCKS)
-    put_table(folder, BLOCKS, [*rows[:2], rows[1], *rows[2:]])
-    refused(folder, "twice")
-
-
-def test_a_made_up_lower_bound(folder: Path) -> None:
+def test_a_made_up_lower_bound(whole: Geometry) -> None:
     """A lower bound above what the hyperplane leaves, yet below the upper bound's tolerance."""
-    change_cell(folder, DISTANCES, 0, "lower", repr(2.0 + 1e-9))
-    refused(folder, rf"{DISTANCES}, line 2: lower is 2\.000000001")
+    lower = whole.clusters.distances.lower
+    changed = with_pairs(whole, "clusters", lower=put(lower, 0, lower[0] + 1e-9))
+    refused(changed, "row 0 .*the bounds are")
 
 
-def test_a_longer_vector_is_no_distance(folder: Path) -> None:
+def test_a_longer_vector_is_no_distance(whole: Geometry) -> None:
     """Weights on a farther corner: convex, of the right length, but with too small a margin."""
-
-    def change(arrays: dict[str, np.ndarray]) -> None:
-        at = arrays["distances_start_a"][3]
-        assert arrays["distances_index_a"][at] == 3 or arrays["distances_index_a"][at] == 13
-        arrays["distances_index_a"][at] = 0
-
-    change_cell(folder, DISTANCES, 3, "upper", "5.0")
-    change_arrays(folder, change)
-    for lower in ("4.0", "5.0"):
-        change_cell(folder, DISTANCES, 3, "lower", lower)
-        rows = table(folder, LABEL_DISTANCES)
-        d = [row for row in table(folder, DISTANCES)[1:] if (row[1], row[3]) == ("a", "c")]
-        rows[2][3] = repr(min(float(row[4]) for row in d))
-        rows[2][4] = repr(min(float(row[5]) for row in d))
-        rows[2][5] = repr(float(np.mean([float(row[5]) for row in d])))
-        put_table(folder, LABEL_DISTANCES, rows)
-        if lower == "5.0":
-            refused(folder, "lower is 5.0")
-        else:
-            assert verify_results(folder, POINTS, LABELS).worst_gap == pytest.approx(0.2)
+    pairs = whole.clusters.distances
+    k = next(k for k in range(len(pairs)) if (pairs.first[k], pairs.second[k]) == (0, 5))
+    at = int(pairs.supports.start_a[k])
+    assert pairs.supports.index_a[at] in (3, 13)
+    assert pairs.supports.start_a[k + 1] == at + 1
+    far = with_supports(whole, "clusters", index_a=put(pairs.supports.index_a, at, 0))
+    far = with_pairs(far, "clusters", upper=put(pairs.upper, k, 5.0))
+    refused(with_pairs(far, "clusters", lower=put(pairs.lower, k, 5.0)), "lower is 5.0")
+    honest = with_pairs(far, "clusters", lower=put(pairs.lower, k, 4.0))
+    refused(honest, rf"row {k} .* 0\.2 apart, relatively, and rounding explains")
+    report = verify_geometry(honest, POINTS, LABELS, max_gap=0.25)
+    assert report.worst_gap == pytest.approx(0.2)
 
 
-def test_clusters_that_were_merged_on_paper(tmp_path: Path) -> None:
-    """All tables consistent, label a declared one cluster, although b stands in between."""
+def merged_on_paper() -> Geometry:
+    """All parts consistent, label a declared one cluster, although b stands in between."""
+    g = geometry_by_hand()
     merged = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 4, 0])
-    probe = probe_by_hand()
-    first = np.array([0, 0, 0, 0, 1, 1, 2, 2])
-    second = np.array([1, 2, 3, 4, 3, 4, 3, 4])
-    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-    probe.labels_ = merged
-    probe.cluster_labels_ = np.array(list("abbcc"))
-    probe.n_clusters_ = 5
-    probe.distances_ = distances_by_hand(POINTS, merged, pairs, probe.scale_)
-    blocks = probe.blocks_
-    probe.counts_ = dataclasses.replace(probe.counts_, merges=8)
-    probe.blocks_ = type(blocks)(
+    label = np.array([0, 1, 1, 2, 2])
+    distances = distances_by_hand(POINTS, merged, pairs_of(label), g.scale)
+    blocks = g.clusters.blocks
+    fewer = dataclasses.replace(
+        blocks,
         first=blocks.first[1:] - 1,
         second=blocks.second[1:] - 1,
         blocker=blocks.blocker[1:] - 1,
         gap=blocks.gap[1:],
         certificate=blocks.certificate[1:],
-        supports=blocks.supports,
     )
     # What the search over corners and edges finds is the truth for hulls that are disjoint only.
-    assert probe.distances_.upper[0] > 0
-    folder = write_results(probe, space_by_hand(), tmp_path / "out")
-    refused(folder, rf"{DISTANCES}, line 2: ")
-
-
-def test_an_overlap_declared_outright(tmp_path: Path) -> None:
-    """The same, with the overlap admitted: then the clusters are no partition."""
-    probe = probe_by_hand()
-    table = probe.distances_
-    k = 0
-    status = table.status.copy()
-    status[k] = 1
-    upper, lower = table.upper.copy(), table.lower.copy()
-    upper[k] = lower[k] = 0.0
-    probe.distances_ = type(table)(
-        **{**vars(table), "status": status, "upper": upper, "lower": lower}
+    assert distances.upper[0] > 0
+    return dataclasses.replace(
+        with_clusters(g, assignment=merged, label=label, distances=distances, blocks=fewer),
+        counters=dataclasses.replace(g.counters, merges=8),
     )
-    folder = write_results(probe, space_by_hand(), tmp_path / "out")
-    refused(folder, "overlap")
 
 
-def test_a_block_of_the_own_label(folder: Path) -> None:
-    change_cell(folder, BLOCKS, 1, "blocker", "2")
-    rows = table(folder, BLOCKS)
-    rows[2][rows[0].index("blocker_label")] = "b"
-    put_table(folder, BLOCKS, rows)
-    refused(folder, "of the two clusters itself")
+def test_clusters_merged_on_paper() -> None:
+    refused(merged_on_paper(), "distances of clusters, row 0 ")
 
 
-def test_a_block_that_does_not_meet(tmp_path: Path) -> None:
+def test_overlapping_labels_merged_and_marked_unproved() -> None:
+    """The status admits that nothing is proved, and the space would be nearly linear."""
+    g = merged_on_paper()
+    d = g.clusters.distances
+    unproved = with_pairs(
+        g,
+        "clusters",
+        lower=put(d.lower, 0, 0.0),
+        status=put(d.status, 0, Status.UNPROVED),
+    )
+    refused(unproved, "the pair is unproved, but clusters are a partition only where")
+
+
+def test_an_overlap_declared_outright(whole: Geometry) -> None:
+    """The overlap admitted, with weights that prove it: then the clusters are no partition."""
+    g = merged_on_paper()
+    d, met = g.clusters.distances, g.hulls.supports
+    sides = [(*d.supports.side_a(k), *d.supports.side_b(k)) for k in range(len(d))]
+    sides[0] = (*met.side_a(0), *met.side_b(0))
+    overlap = with_pairs(
+        g,
+        "clusters",
+        lower=put(d.lower, 0, 0.0),
+        upper=put(d.upper, 0, 0.0),
+        status=put(d.status, 0, Status.OVERLAP),
+        supports=Supports.of(sides),
+    )
+    refused(overlap, "only single vectors may coincide")
+
+
+def test_every_point_a_cluster_of_its_own_with_a_huge_tau() -> None:
+    points, labels = POINTS[:9], LABELS[:9]
+    honest = distances_by_hand(points, np.arange(9), pairs_of((labels == "b").astype(int)), 1.0)
+    scale = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
+    all_overlap = dataclasses.replace(
+        honest,
+        lower=np.zeros(len(honest)),
+        status=np.full(len(honest), Status.OVERLAP, np.uint8),
+        tau=3.0,
+        scale=scale,
+    )
+    assert (all_overlap.upper <= 3.0 * scale).all()
+    whole = distances_by_hand(points, (labels == "b").astype(np.int64), [(0, 1)], scale)
+    g = Geometry(
+        cell=Cell("plane"),
+        classes=np.array(["a", "b"]),
+        counts=np.array([7, 2]),
+        centroids=np.array([points[:7].mean(axis=0), points[7:].mean(axis=0)]),
+        hulls=dataclasses.replace(
+            whole,
+            lower=np.zeros(1),
+            status=np.array([Status.OVERLAP], np.uint8),
+            tau=3.0,
+        ),
+        clusters=dataclasses.replace(
+            geometry_by_hand().clusters,
+            assignment=np.arange(9),
+            label=(labels == "b").astype(np.int64),
+            distances=all_overlap,
+            blocks=NO_BLOCKS,
+        ),
+        fingerprints=Space(points, labels).fingerprints(),
+    )
+    with pytest.raises(VerificationError, match="tau must lie between"):
+        verify_geometry(g, points, labels)
+
+
+def test_distances_22_times_too_large(whole: Geometry) -> None:
+    """Upper bounds with weights to match, lower bounds as they are: true, and worth nothing."""
+    d = whole.clusters.distances
+    k = int(np.argmin(np.where(d.status == Status.DISJOINT, d.upper, np.inf)))
+    rows_a = np.flatnonzero(ASSIGNMENT == d.first[k])
+    rows_b = np.flatnonzero(ASSIGNMENT == d.second[k])
+    far = np.linalg.norm(POINTS[rows_a][:, None] - POINTS[rows_b][None], axis=2)
+    i, j = np.unravel_index(far.argmax(), far.shape)
+    sides = [(*d.supports.side_a(m), *d.supports.side_b(m)) for m in range(len(d))]
+    one = np.ones(1)
+    sides[k] = (rows_a[i : i + 1], one, rows_b[j : j + 1], one)
+    along = (POINTS[rows_a[i]] - POINTS[rows_b[j]]) / far[i, j]
+    margin = (POINTS[rows_a] @ along).min() - (POINTS[rows_b] @ along).max()
+    assert margin > 0
+    changed = with_pairs(
+        whole,
+        "clusters",
+        upper=put(d.upper, k, far[i, j]),
+        lower=put(d.lower, k, margin - 1e-14),
+        supports=Supports.of(sides),
+    )
+    refused(changed, "max_gap accepts more")
+
+
+def test_a_block_of_the_own_label(whole: Geometry) -> None:
+    blocks = whole.clusters.blocks
+    changed = dataclasses.replace(blocks, blocker=put(blocks.blocker, 1, 2))
+    refused(with_clusters(whole, blocks=changed), "of the two clusters itself")
+
+
+def test_a_block_that_does_not_meet(whole: Geometry) -> None:
     """Convex weights that lie in the right clusters but apart."""
-    probe = probe_by_hand()
-    probe.blocks_.supports.weight_a[:4] = [0.25, 0.25, 0.25, 0.25]
-    folder = write_results(probe, space_by_hand(), tmp_path / "out")
-    refused(folder, rf"{BLOCKS}, line 2: gap is 0\.0, but its convex weights give 0\.25")
+    weight = whole.clusters.blocks.supports.weight_a.copy()
+    weight[:4] = 0.25
+    changed = with_supports(whole, "blocks", weight_a=weight)
+    refused(changed, r"blocks, row 0: gap is 0\.0, but its convex weights give 0\.25")
 
 
-def test_an_unproved_pair_is_counted(tmp_path: Path) -> None:
-    probe = probe_by_hand()
-    lower, status = probe.distances_.lower, probe.distances_.status
-    lower[5], status[5] = 0.0, 2
-    folder = write_results(probe, space_by_hand(), tmp_path / "out")
-    assert json.loads((folder / SUMMARY).read_text())["status"] == "unproved"
-    assert verify_results(folder, POINTS, LABELS).n_unproved == 1
+def test_unproved_pairs_of_labels_are_counted() -> None:
+    g = geometry_by_hand()
+    g = dataclasses.replace(g, clusters=None, counters=None)
+    k = int(np.flatnonzero(g.hulls.status == Status.DISJOINT)[0])
+    unproved = with_pairs(
+        g,
+        "hulls",
+        lower=put(g.hulls.lower, k, 0.0),
+        status=put(g.hulls.status, k, Status.UNPROVED),
+    )
+    assert verify_geometry(unproved, POINTS, LABELS).n_unproved == 1
 
 
 def separated(seed: int, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -485,8 +402,8 @@ def separated(seed: int, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
         (1e-20, 0.0, np.float32),
     ],
 )
-def test_right_results_pass_whatever_the_units(
-    tmp_path: Path, seed: int, factor: float, offset: float, dtype: type
+def test_a_right_geometry_passes_whatever_the_units(
+    seed: int, factor: float, offset: float, dtype: type
 ) -> None:
     points, labels = separated(seed, 8)
     points = (points * factor + offset).astype(dtype)
@@ -495,63 +412,64 @@ def test_right_results_pass_whatever_the_units(
     scale = float(np.linalg.norm(exact / factor, axis=1).max() * factor)
     pairs = list(itertools.combinations(range(8), 2))
     found = distances_by_hand(exact / factor, labels, pairs, scale / factor)
-    distances = type(found)(
-        **{
-            **vars(found),
-            "lower": found.lower * factor,
-            "upper": found.upper * factor,
-            "scale": scale,
-        }
+    hulls = dataclasses.replace(
+        found, lower=found.lower * factor, upper=found.upper * factor, scale=scale
     )
-    folder = write_distances(distances, Space(points, labels), tmp_path / "out")
-    report = verify_results(folder, points, labels)
-    assert dict(report.checks)["pairs disjoint, both bounds hold"] == 28
+    wide = points.astype(np.float64)
+    g = Geometry(
+        cell=Cell("grid"),
+        classes=np.arange(8),
+        counts=np.bincount(labels).astype(np.int64),
+        centroids=np.array([wide[labels == k].mean(axis=0) for k in range(8)]),
+        hulls=hulls,
+        clusters=None,
+        fingerprints=Space(points, labels).fingerprints(),
+        dtype=points.dtype.name,
+    )
+    report = verify_geometry(g, points, labels)
+    assert dict(report.checks)["pairs of labels disjoint, both bounds hold"] == 28
     assert report.worst_gap < 1e-10
 
 
-def test_batches_change_nothing(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = verify_results(original, POINTS, LABELS)
-    monkeypatch.setattr("geoprobe.results.verify_geometry.ELEMENTS_AT_ONCE", 6)
-    small = verify_results(original, POINTS, LABELS)
-    assert small.checks == whole.checks
-    assert small.worst_gap == whole.worst_gap
+def test_batches_change_nothing(whole: Geometry, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = verify_geometry(whole, POINTS, LABELS)
+    monkeypatch.setattr("geoprobe.verify.centred.ELEMENTS_AT_ONCE", 6)
+    small = verify_geometry(whole, POINTS, LABELS)
+    assert small.checks == at_once.checks
+    assert small.worst_gap == at_once.worst_gap
 
 
 def test_margins_against_a_loop() -> None:
     rng = np.random.default_rng(3)
     points = rng.normal(size=(60, 4))
     assignment = np.r_[np.arange(12), rng.integers(0, 8, 48)]
-    geometry = Geometry(points, assignment, 12)
+    centred = CentredPoints(points, assignment, 12)
     normals = rng.normal(size=(50, 4))
     clusters = rng.integers(0, 12, 50)
-    found = geometry.lowest(normals, clusters)
+    lowest = centred.lowest(normals, clusters)
     for k in range(50):
-        own = geometry.centred[assignment == clusters[k]]
-        assert found[k] == pytest.approx((own @ normals[k]).min(), rel=1e-13, abs=1e-13)
+        own = centred.centred[assignment == clusters[k]]
+        assert lowest[k] == pytest.approx((own @ normals[k]).min(), rel=1e-13, abs=1e-13)
 
 
 def test_combinations_against_a_loop() -> None:
     """Of one row, of a few and of many, which are summed in different ways."""
     rng = np.random.default_rng(4)
-    geometry = Geometry(rng.normal(size=(40, 3)), np.zeros(40, dtype=np.int64), 1)
+    centred = CentredPoints(rng.normal(size=(40, 3)), np.zeros(40, dtype=np.int64), 1)
     for sizes in (np.ones(5, dtype=np.int64), rng.integers(1, 4, 9), rng.integers(1, 30, 50)):
         start = np.concatenate([[7], 7 + np.cumsum(sizes)])
         index = rng.integers(0, 40, start[-1])
         weight = rng.random(start[-1])
-        found = geometry.combine(start, index, weight)
+        combined = centred.combine(start, index, weight)
         for k in range(len(sizes)):
             part = slice(start[k], start[k + 1])
             share = weight[part] / weight[part].sum()
-            assert found[k] == pytest.approx(share @ geometry.centred[index[part]], abs=1e-15)
+            assert combined[k] == pytest.approx(share @ centred.centred[index[part]], abs=1e-15)
 
 
-def test_verification_loads_no_kernel_and_no_solver(original: Path, repository: Path) -> None:
+def test_verification_loads_no_kernel_and_no_solver(repository: Any) -> None:
     code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
-        "from geoprobe.results import verify_results\n"
-        "import numpy as np\n"
-        f"points = np.array({POINTS.tolist()!r}); labels = {LABELS.tolist()!r}\n"
-        f"print(verify_results({str(original)!r}, points, labels).n_checks)\n"
+        "import sys, geoprobe.verify\n"
         "loaded = [m for m in sys.modules if m.startswith(('geoprobe.kernels', 'geoprobe.hulls',"
         " 'geoprobe.probes', 'numba', 'llvmlite', 'highspy', 'scipy', 'sklearn', 'faiss'))]\n"
         "print(loaded)\n"

@@ -148,7 +148,10 @@ def read_summary(folder: str | os.PathLike[str]) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise FormatError(f"the summary cannot be read: {error}.", path) from error
     if not isinstance(summary, dict) or summary.get("format") != FORMAT:
-        raise FormatError(f'a JSON object with "format" {FORMAT!r} is expected.', path)
+        came = summary.get("format") if isinstance(summary, dict) else summary
+        raise FormatError(
+            f'a JSON object with "format" {FORMAT!r} is expected, not {came!r:.80}.', path
+        )
     if summary.get("format_version") == 1:
         raise FormatError(
             "geoprobe 0.1 wrote these results; its tables can still be read as csv, but to verify "

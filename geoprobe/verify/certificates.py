@@ -239,7 +239,7 @@ def _check_statuses(pairs: PairwiseDistances, claim: Claim) -> None:
         (Status.UNPROVED, (pairs.lower <= limit) & (pairs.upper > limit)),
     ):
         holds = np.where(pairs.status == status, rule, holds)
-    bad = np.flatnonzero(~(holds & (pairs.lower >= 0)))
+    bad = np.flatnonzero(~(holds & (pairs.lower >= 0) & (pairs.lower <= pairs.upper)))
     if len(bad):
         k = int(bad[0])
         raise VerificationError(

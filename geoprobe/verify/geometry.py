@@ -148,14 +148,19 @@ def verify_geometry(
     if g.clusters is not None:
         c = g.clusters
         checks.append(("points in their cluster", check_clusters(c, codes, g.labels, where)))
-        checks.append(("counters", check_counters(g, data, codes, where)))
         own = CentredPoints(data, c.assignment, len(c))
         names = tuple(f"cluster {k} of {g.labels[label]!r}" for k, label in enumerate(c.label))
         claim = Claim(f"{where}, distances of clusters", names)
+        if (c.distances.tau, c.distances.scale) != (g.tau, g.scale):
+            raise VerificationError(
+                f"{claim.where}: tau and R are {c.distances.tau!r} and {c.distances.scale!r}, but "
+                f"those of the labels are {g.tau!r} and {g.scale!r}."
+            )
         if len(c) > g.n_labels:
             gaps.append(_check_pairs(c.distances, own, names, where, "clusters", max_gap, progress))
             checks += _by_status(c.distances, "pairs of clusters")
         check_partition(c.distances, own, claim)
+        checks.append(("counters", check_counters(g, data, codes, where)))
         listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
         limit = g.tau * g.scale
         tick = _tick(progress, "blocks")
@@ -250,7 +255,7 @@ def _check_gaps(
 def _explained(upper: Any, points: CentredPoints) -> Any:
     """Return the relative gap that rounding explains, shape (n_pairs,)."""
     relative = points.radius / upper
-    return 1e-6 + 64 * EPS * relative * (1 + relative)
+    return 1e-7 + 64 * EPS * relative * (1 + relative)
 
 
 def _by_status(pairs: PairwiseDistances, what: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""A plane with known clusters, and the results a probe would give for it, made without the engine.
+"""A plane with known clusters, and its measured geometry, made without the engine.
 
 Label ``a`` has two squares with a point of label ``b`` between them, so that it stays in two
 clusters. Labels ``b`` and ``c`` share one vector, which contradicts both. ``c`` is a segment
@@ -8,13 +8,22 @@ besides. Nearest points in the plane lie on a corner of one hull and an edge of 
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from geoprobe.geometry.clusters import Blocks, Counts
-from geoprobe.geometry.pairs import PairwiseDistances, Stage, Status, Supports
+from geoprobe.geometry import (
+    Blocks,
+    Cell,
+    Clusters,
+    Counts,
+    Geometry,
+    PairwiseDistances,
+    Predictions,
+    Stage,
+    Status,
+    Supports,
+)
 from geoprobe.spaces import Space
 
 TAU = 1e-7
@@ -52,31 +61,82 @@ def space_by_hand(labels: np.ndarray = LABELS, **options: Any) -> Space:
     return Space(POINTS, labels, name="plane", **options)
 
 
-def probe_by_hand(points: np.ndarray = POINTS, labels: np.ndarray = LABELS) -> Any:
-    """Return what a fitted probe looks like."""
+# Inside the left square, beside the right one, and below the blocker.
+TEST_POINTS = np.array([[0.5, 0.5], [8.0, 0.0], [3.0, 0.0]])
+TEST_LABELS = np.array(["a", "b", "b"])
+
+
+def geometry_by_hand(
+    points: np.ndarray = POINTS, labels: np.ndarray = LABELS, *, predictions: bool = False
+) -> Geometry:
+    """Return what measuring the plane finds, with predictions for the test points if asked."""
     classes, codes = np.unique(labels, return_inverse=True)
-    n_clusters = int(ASSIGNMENT.max()) + 1
     first_row = np.unique(ASSIGNMENT, return_index=True)[1]
-    cluster_codes = codes[first_row]
+    label = codes[first_row].astype(np.int64)
     scale = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
-    pairs = [
-        (a, b)
-        for a, b in itertools.combinations(range(n_clusters), 2)
-        if cluster_codes[a] != cluster_codes[b]
-    ]
-    return SimpleNamespace(
+    test = Space(TEST_POINTS, TEST_LABELS, name="held")
+    return Geometry(
+        cell=Cell("plane"),
+        classes=classes,
+        counts=np.bincount(codes).astype(np.int64),
+        centroids=np.array([points[codes == k].mean(axis=0) for k in range(len(classes))]),
+        hulls=hulls_by_hand(points, codes.astype(np.int64), scale, classes),
+        clusters=Clusters(
+            assignment=ASSIGNMENT.copy(),
+            label=label,
+            distances=distances_by_hand(points, ASSIGNMENT, pairs_of(label), scale),
+            blocks=_blocks(scale),
+        ),
+        predictions=Predictions(
+            names=("a", "b", "c"),
+            true=np.array([0, 1, 1]),
+            predicted=np.array([0, 0, 1]),
+            cluster=np.array([0, 1, 2]),
+            distance=np.array([0.0, 1.0, 0.25]),
+            name=test.name,
+            fingerprints=test.fingerprints(),
+        )
+        if predictions
+        else None,
+        counters=Counts(7, 3, 20, 1, 1, 2),
+        fingerprints=Space(points, labels).fingerprints(),
+        timings={"merging": 0.25, "distances": 0.5},
+    )
+
+
+def pairs_of(label: np.ndarray) -> list[tuple[int, int]]:
+    """Return the pairs of groups of different labels."""
+    both = itertools.combinations(range(len(label)), 2)
+    return [(a, b) for a, b in both if label[a] != label[b]]
+
+
+def hulls_by_hand(
+    points: np.ndarray, codes: np.ndarray, scale: float, classes: np.ndarray
+) -> PairwiseDistances:
+    """Return the distances of whole labels: all three hulls meet in the plane.
+
+    The blocker of the left and the right square lies in the hull of both, and the contradictory
+    vector belongs to b and c. The segment of c and the squares of a are met by no corner: a and c
+    are apart.
+    """
+    found = distances_by_hand(points, codes, [(0, 1), (0, 2), (1, 2)], scale)
+    met = supports(
+        [(BLOCKERS[0, 1][1], BLOCKERS[0, 1][2])], [(BLOCKERS[0, 1][3], BLOCKERS[0, 1][4])]
+    )
+    s = found.supports
+    sides_a = [met.side_a(0), s.side_a(1), s.side_a(2)]
+    sides_b = [met.side_b(0), s.side_b(1), s.side_b(2)]
+    return PairwiseDistances(
+        names=classes,
+        first=found.first,
+        second=found.second,
+        lower=np.r_[0.0, found.lower[1:]],
+        upper=np.r_[0.0, found.upper[1:]],
+        status=np.r_[np.uint8(Status.OVERLAP), found.status[1:]],
+        stage=found.stage,
+        supports=supports(sides_a, sides_b),
+        scale=scale,
         tau=TAU,
-        labels_=ASSIGNMENT,
-        classes_=classes,
-        cluster_labels_=classes[cluster_codes],
-        cluster_sizes_=np.bincount(ASSIGNMENT),
-        n_clusters_=n_clusters,
-        is_linear_=n_clusters == len(classes),
-        scale_=scale,
-        distances_=distances_by_hand(points, ASSIGNMENT, pairs, scale),
-        blocks_=_blocks(scale),
-        counts_=Counts(7, 3, 20, 1, 1, 2),
-        timings_={"merging": 0.25, "distances": 0.5},
     )
 
 
