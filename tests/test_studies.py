@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ pytest.importorskip("pandas", reason="tables need the extra report")
 
 import encoder_models
 
+from geoprobe import cli
 from geoprobe.cli import app
 from geoprobe.errors import FormatError, InputError
 from geoprobe.studies import (
@@ -348,3 +350,65 @@ def test_killed_and_gone_on_with(
     assert tables(gather(outcome.folder)) == tables(gather(done))
     for one, other in zip(write_tables(outcome.folder), write_tables(done), strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def tampered(root: Path, kind: str) -> Path:
+    """Edit one file of a study as somebody would by hand; return its path."""
+    if kind in ("distances", "swapped geometry"):
+        path, other = sorted(root.glob("geometry/**/*.npz"))[:2]
+        if kind == "swapped geometry":
+            path.write_bytes(other.read_bytes())
+            return path
+        with np.load(path) as file:
+            arrays = dict(file)
+        arrays["hulls.upper"] *= 1000
+        np.savez(path, **arrays)
+        return path
+    if kind == "swapped resamples":
+        path, other = sorted(root.glob("resamples-*/**/*.npz"))[:2]
+        path.write_bytes(other.read_bytes())
+        return path
+    folder = {"accuracy": "classifier", "interval": "movement", "curve": "memorisation"}[kind]
+    path = sorted(root.glob(f"{folder}/**/*.json"))[0]
+    noted = json.loads(path.read_text())
+    if kind == "accuracy":
+        noted["each"] = [0.999 for _ in noted["each"]]
+    elif kind == "interval":
+        first = next(iter(noted["intervals"].values()))
+        first["value"] = first["value"] + 1
+    else:
+        next(iter(noted["curves"].values()))[0] = 0.5
+    path.write_text(json.dumps(noted, indent=1))
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "findings"])
+@pytest.mark.parametrize(
+    "kind",
+    ["distances", "swapped geometry", "swapped resamples", "accuracy", "interval", "curve"],
+)
+def test_an_edited_study_is_not_reported(
+    done: StudyFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    kind: str,
+) -> None:
+    root = Path(shutil.copytree(done.root, tmp_path / "copy"))
+    path = tampered(root, kind)
+    monkeypatch.setattr(sys, "argv", ["geoprobe", command, str(root)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_an_invented_accuracy_of_the_head_is_noticed(done: StudyFolder, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(done.root, tmp_path / "copy"))
+    path = next(iter(root.glob("runs/**/result.json")))
+    noted = json.loads(path.read_text())
+    noted["checkpoints"][-1]["test_accuracy"] = 1.0
+    path.write_text(json.dumps(noted))
+    with pytest.raises(FormatError, match="was changed"):
+        gather(StudyFolder(root))

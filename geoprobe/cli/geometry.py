@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoprobe.cli.app import app
-from geoprobe.cli.terminal import clean, say, say_json, say_where
+from geoprobe.cli.terminal import FAILED, clean, say, say_json, say_where
 
 if TYPE_CHECKING:
     from geoprobe.spaces.source import Source
@@ -186,12 +186,17 @@ def verify(
         float | None,
         typer.Option(help="Largest relative gap of two bounds to accept (default: rounding's)."),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Of a study: processes (default all).")
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that verify a study (default: all processors).")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Check every claim and proof against the data, in plain NumPy."""
+    from geoprobe.studies.folder import is_study
+
+    if is_study(results):
+        _verify_study(results, workers, max_gap, as_json)
+        return
     from geoprobe.cli.console import show_progress
     from geoprobe.cli.geometry_summary import summarise_verification
     from geoprobe.errors import VerificationError
@@ -200,15 +205,15 @@ def verify(
     from geoprobe.verify.folder import read_claims
 
     try:
-        noted = read_claims(results).origin
-        source = Source.remembered(noted, file).changed(
+        origin = read_claims(results).origin
+        source = Source.remembered(origin, file).changed(
             points=points,
             labels=labels,
             column=column,
             label_set=None if label_set is None else str(label_set),
         )
         space = source.read()
-        held_out = source.remembered_test(noted, space, test, test_labels)
+        held_out = source.remembered_test(origin, space, test, test_labels)
         with show_progress() as progress:
             report = verify_results(
                 results,
@@ -227,6 +232,32 @@ def verify(
         say_json({"verified": True, **asdict(report), "checks": dict(report.checks)})
         return
     say(summarise_verification(report))
+
+
+def _verify_study(root: Path, workers: int | None, max_gap: float | None, as_json: bool) -> None:
+    """Check every cell of a study, and say which do not hold."""
+    from geoprobe.cli.console import show_progress
+    from geoprobe.cli.geometry_summary import summarise_study
+    from geoprobe.studies import StudyFolder, verify_study
+
+    with show_progress() as progress:
+        outcome = verify_study(
+            StudyFolder(root), n_workers=workers, max_gap=max_gap, progress=progress
+        )
+    if as_json:
+        say_json(
+            {
+                "verified": outcome.holds,
+                "folder": str(outcome.folder),
+                "cells": len(outcome.reports) + len(outcome.failures),
+                "failures": {str(cell): reason for cell, reason in outcome.failures.items()},
+                "not_measured": [str(cell) for cell in outcome.not_measured],
+            }
+        )
+    else:
+        say(summarise_study(outcome))
+    if not outcome.holds:
+        raise typer.Exit(FAILED)
 
 
 @app.command(short_help="Run a config of DirectProbe.")

@@ -12,6 +12,7 @@ from geoprobe.geometry.pairs import PairwiseDistances, Status
 
 if TYPE_CHECKING:
     from geoprobe.geometry import Geometry
+    from geoprobe.studies.verify import StudyVerification
     from geoprobe.verify import VerificationReport
 
 MOST_ROWS = 10
@@ -106,6 +107,40 @@ def summarise_verification(report: VerificationReport) -> list[Summary]:
         *_unproved(report.n_unproved),
         f"{report.where} holds: {report.n_checks:,} checks, no failure.",
     ]
+    return [
+        Summary((), "Claimed", ("what", "value "), claimed),
+        Summary((), "Checked", ("what", "number "), rows),
+        Summary(tuple(lines)),
+    ]
+
+
+def summarise_study(outcome: StudyVerification) -> list[Summary]:
+    """Summarise the cells of a study: how many hold, and what is wrong in the others."""
+    counted: dict[str, int] = {}
+    for report in outcome.reports.values():
+        for what, n in report.checks:
+            counted[what] = counted.get(what, 0) + n
+    rows = tuple((what, f"{n:,}") for what, n in counted.items())
+    widest = max((report.worst_gap for report in outcome.reports.values()), default=0.0)
+    linear = sum(bool(report.claims["linear"]) for report in outcome.reports.values())
+    claimed = (
+        ("cells", f"{len(outcome.reports):,}"),
+        ("of them linear", f"{linear:,}"),
+        ("largest gap", number(widest)),
+    )
+    lines = [f"Does not hold: {reason}" for reason in outcome.failures.values()]
+    if outcome.not_measured:
+        lines.append(f"Cells that are not measured yet: {len(outcome.not_measured):,}.")
+    if outcome.failures:
+        lines.append(
+            f"{outcome.folder} does not hold: {_count(len(outcome.failures), 'cell')} of "
+            f"{len(outcome.failures) + len(outcome.reports):,}."
+        )
+    else:
+        lines.append(
+            f"{outcome.folder} holds: {sum(counted.values()):,} checks of "
+            f"{_count(len(outcome.reports), 'cell')}, no failure."
+        )
     return [
         Summary((), "Claimed", ("what", "value "), claimed),
         Summary((), "Checked", ("what", "number "), rows),

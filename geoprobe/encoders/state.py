@@ -139,7 +139,7 @@ def load_state(folder: Path, plan: Mapping[str, Any]) -> TrainingState | None:
     path = folder / STATE
     if not path.exists():
         return None
-    noted = read_json(path, FORMAT, VERSION)
+    noted = read_json(path, FORMAT, VERSION, sealed=False)
     check_plan(noted.get("plan"), plan, path)
     step, notes, tensors = noted.get("step"), noted.get("notes"), noted.get("tensors")
     if not isinstance(step, int) or not isinstance(notes, dict) or not isinstance(tensors, dict):

@@ -116,7 +116,7 @@ class TuningResult:
         path = Path(folder) / RESULT
         if not path.is_file():
             raise FormatError(f"no finished fine-tuning: the folder has no {RESULT}.", folder)
-        noted = read_json(path, FORMAT, VERSION)
+        noted = read_json(path, FORMAT, VERSION, sealed=False)
         try:
             return cls._of(noted)
         except (GeoprobeError, KeyError, TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,26 +11,39 @@ from typing import Any
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import write_file
 
+SEAL = "sha256"
+"""Key of the hash of all else in the file."""
+
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write or replace a JSON file at one stroke; its folder is made.
+    """Write or replace a JSON file at one stroke, sealed with a hash; its folder is made.
 
     Raises
     ------
     StoreError
         If the system refuses.
     """
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    sealed = {**content, SEAL: seal(content)}
+    text = json.dumps(sealed, indent=1, allow_nan=False) + "\n"
     write_file(path, lambda unfinished: unfinished.write_text(text, encoding="ascii"))
 
 
-def read_json(path: Path, expected: str, version: int) -> dict[str, Any]:
-    """Read a JSON object and check the name and version of its format.
+def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -> dict[str, Any]:
+    """Read a JSON object and check its seal, and the name and version of its format.
+
+    Parameters
+    ----------
+    path : Path
+    expected : str
+        Name of the format.
+    version : int
+    sealed : bool, default=True
+        Whether a file without a seal is refused, such as geoprobe 0.1 wrote.
 
     Raises
     ------
     FormatError
-        If it is something else or cannot be read.
+        If it is something else, was changed, or cannot be read.
     """
     try:
         content = json.loads(path.read_text(encoding="ascii"))
@@ -43,4 +57,23 @@ def read_json(path: Path, expected: str, version: int) -> dict[str, Any]:
             f"{content.get('format_version')!r}.",
             path,
         )
+    noted = content.pop(SEAL, None)
+    if noted is None and sealed:
+        raise FormatError(
+            "the file has no seal: it was edited, or geoprobe 0.1 wrote it. Remove it, and "
+            "whatever made it makes it again.",
+            path,
+        )
+    if noted is not None and noted != seal(content):
+        raise FormatError(
+            "the file was changed after it was written: its hash is another. Remove it, and "
+            "whatever made it makes it again.",
+            path,
+        )
     return content
+
+
+def seal(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what JSON makes of a mapping, keys sorted."""
+    plain = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(plain.encode("ascii")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, OutputError
 from geoprobe.files.atomic import write_file
+from geoprobe.files.json_files import SEAL, seal
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -51,7 +53,8 @@ def write_npz(target: Path, about: Mapping[str, Any], arrays: Arrays) -> None:
     """
     if target.suffix != ".npz":
         raise OutputError(f"{target}: the name of this file ends in .npz.")
-    head = json.dumps(about, allow_nan=False).encode("ascii")
+    sealed = {**about, SEAL: _seal(about, arrays)}
+    head = json.dumps(sealed, allow_nan=False).encode("ascii")
     named = {**arrays, _ABOUT: np.frombuffer(head, dtype=np.uint8)}
 
     def write(path: Path) -> None:
@@ -76,11 +79,33 @@ def read_npz(source: Path, expected: str, version: int) -> tuple[dict[str, Any],
         arrays = _read_arrays(source)
         about = json.loads(bytes(arrays.pop(_ABOUT)).decode("ascii"))
         kind = (about["format"], about["format_version"])
+        noted = about.pop(SEAL, None)
+        changed = kind == (expected, version) and noted != _seal(about, arrays)
     except _DAMAGE as error:
         raise FormatError(f"no {expected}, or a damaged one ({error}).", source) from error
     if kind != (expected, version):
-        raise FormatError(f"expected {expected!r} version {version}, but it says {kind}.", source)
+        raise FormatError(
+            f"expected {expected!r} version {version}, but it says {kind}. Remove the file, and "
+            f"whatever made it makes it again.",
+            source,
+        )
+    if changed:
+        raise FormatError(
+            "the file was changed after it was written: its hash is another. Remove it, and "
+            "whatever made it makes it again.",
+            source,
+        )
     return about, arrays
+
+
+def _seal(about: Mapping[str, Any], arrays: Arrays) -> str:
+    """Return the SHA-256 of a head and of its arrays: names, types, shapes and bytes."""
+    digest = hashlib.sha256(seal(about).encode("ascii"))
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode("ascii"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _read_arrays(source: Path) -> Arrays:

@@ -22,6 +22,7 @@ from geoprobe.errors import FormatError, InputError
 from geoprobe.files.npz_files import read_npz, write_npz
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
 from geoprobe.findings.pearson import pearson
+from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.hulls.pairwise import pairwise_hull_distances
 from geoprobe.progress import Progress, ProgressCallback
@@ -29,7 +30,7 @@ from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
 
 FORMAT = "geoprobe resamples"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +46,15 @@ class ResampledDistances:
     draws : ndarray of float64, shape (n_bootstrap, n_pairs)
     units : str
         SHA-256 of the units' labels and of the seed: where it is the same, so are the resamples.
+    cell : Cell or None
+        What was measured, where that is known.
     """
 
     labels: tuple[str, ...]
     distances: FloatArray
     draws: FloatArray
     units: str
+    cell: Cell | None = None
 
     def minimum(self, confidence: float = 0.95) -> dict[str, Interval]:
         """Return the smallest distance of each label to another one, with its percentiles.
@@ -171,7 +175,7 @@ def save_resamples(resampled: ResampledDistances, path: str | os.PathLike[str]) 
     Raises
     ------
     OutputError, StoreError
-        As :func:`geoprobe.findings.write_geometry` does.
+        As :func:`geoprobe.geometry.write_geometry` does.
     """
     target = Path(os.fspath(path))
     about = {
@@ -179,6 +183,7 @@ def save_resamples(resampled: ResampledDistances, path: str | os.PathLike[str]) 
         "format_version": FORMAT_VERSION,
         "labels": list(resampled.labels),
         "units": resampled.units,
+        "cell": None if resampled.cell is None else resampled.cell.as_dict(),
     }
     write_npz(target, about, {"distances": resampled.distances, "draws": resampled.draws})
     return target
@@ -199,7 +204,8 @@ def load_resamples(path: str | os.PathLike[str]) -> ResampledDistances:
         n_pairs = len(labels) * (len(labels) - 1) // 2
         if distances.shape != (n_pairs,) or draws.shape[1:] != (n_pairs,):
             raise ValueError(f"{len(labels)} labels, but arrays {distances.shape}, {draws.shape}")
-        return ResampledDistances(labels, distances, draws, about["units"])
+        cell = None if about["cell"] is None else Cell(**about["cell"])
+        return ResampledDistances(labels, distances, draws, about["units"], cell)
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"the resamples do not fit together ({error}).", source) from error
 

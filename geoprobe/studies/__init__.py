@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from geoprobe.studies.running import Outcome, run_study
     from geoprobe.studies.status import StudyStatus, study_status
     from geoprobe.studies.tables import Tables, write_tables
+    from geoprobe.studies.verify import verify_study
 
 _HOMES = {
     "ANALYSES": "plan",
@@ -31,6 +32,7 @@ _HOMES = {
     "read_plan": "plan",
     "run_study": "running",
     "study_status": "status",
+    "verify_study": "verify",
     "write_tables": "tables",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "read_plan",
     "run_study",
     "study_status",
+    "verify_study",
     "write_tables",
 ]
 

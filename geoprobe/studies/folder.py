@@ -35,6 +35,11 @@ _FREE = (
 )
 
 
+def is_study(root: str | os.PathLike[str]) -> bool:
+    """Whether a folder is that of a study."""
+    return (Path(root) / _PLAN).is_file()
+
+
 class StudyFolder:
     """The files of a study below one folder.
 
@@ -149,7 +154,7 @@ class StudyFolder:
         path = self.root / _PLAN
         if not path.is_file():
             raise FormatError(f"no study: the folder has no {_PLAN}.", self.root)
-        noted = read_json(path, FORMAT, VERSION)
+        noted = read_json(path, FORMAT, VERSION, sealed=False)
         try:
             return plan_from_table(noted["plan"]), dict(noted["short_names"])
         except (KeyError, TypeError, ValueError) as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from geoprobe.encoders.tuning_result import TuningResult
+from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
     Interval,
@@ -83,7 +85,7 @@ def load_material(folder: StudyFolder) -> Material:
     plan, names = folder.plan()
     listed = cells(plan, folder.store, set(names.values()))
     geometries = tuple(
-        read_geometry(folder.geometry(cell)) for cell in listed if folder.geometry(cell).is_file()
+        geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
     )
     return Material(
         plan,
@@ -97,9 +99,35 @@ def load_material(folder: StudyFolder) -> Material:
     )
 
 
+def geometry_of(folder: StudyFolder, cell: Cell) -> Geometry:
+    """Read the geometry of a cell.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, was changed, or is that of another cell.
+    """
+    path = folder.geometry(cell)
+    geometry = read_geometry(path)
+    _check_cell(path, geometry.cell.as_dict(), cell)
+    return geometry
+
+
+def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:
+    """Read a JSON file that speaks of one cell."""
+    noted = read_json(path, expected, VERSION)
+    _check_cell(path, noted.get("cell"), cell)
+    return noted
+
+
+def _check_cell(path: Path, noted: Any, cell: Cell) -> None:
+    if noted != cell.as_dict():
+        raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
+
+
 def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[float]]:
     return {
-        cell: read_json(folder.classifier(cell), CLASSIFIER_FORMAT, VERSION)["each"]
+        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)["each"]
         for cell in listed
         if folder.classifier(cell).is_file()
     }
@@ -112,11 +140,12 @@ def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str,
     for cell in listed:
         path = folder.movement(cell)
         if path.is_file():
-            noted = read_json(path, MOVEMENT_FORMAT, VERSION)["intervals"]
+            noted = _of_cell(path, MOVEMENT_FORMAT, cell)["intervals"]
             found["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
         path = folder.resamples(cell, plan.resamples)
         if plan.resamples and path.is_file():
             drawn = load_resamples(path)
+            _check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
             found["distance"][cell] = drawn.minimum()
             # Of a model as published before the cells tuned from it: the cells are in that order.
             if cell == cell.original:
@@ -135,7 +164,7 @@ def _curves(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any
     return {
         cell: {
             part: np.array(curve)
-            for part, curve in read_json(folder.memorisation(cell), MEMORISATION_FORMAT, VERSION)[
+            for part, curve in _of_cell(folder.memorisation(cell), MEMORISATION_FORMAT, cell)[
                 "curves"
             ].items()
         }

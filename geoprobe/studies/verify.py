@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from geoprobe.errors import FormatError, GeoprobeError, VerificationError
-from geoprobe.geometry import Cell, read_geometry
+from geoprobe.errors import GeoprobeError, VerificationError
+from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.cells import cells
 from geoprobe.studies.folder import StudyFolder
+from geoprobe.studies.material import geometry_of
 from geoprobe.studies.working import spaces_of
 from geoprobe.threads import checked_threads
 from geoprobe.verify import VerificationReport, verify_geometry
@@ -28,6 +29,11 @@ class StudyVerification(NamedTuple):
     not_measured: tuple[Cell, ...]
     """Cells whose spaces are there, but not yet their geometry."""
     seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether every measured cell holds, and there is one."""
+        return bool(self.reports) and not self.failures
 
 
 def verify_study(
@@ -98,9 +104,7 @@ def verify_cell(root: Path, cell: Cell, max_gap: float | None) -> VerificationRe
     folder = StudyFolder(root)
     path = folder.geometry(cell)
     try:
-        geometry = read_geometry(path)
-        if geometry.cell != cell:
-            raise FormatError(f"this is the geometry of {geometry.cell}, not of {cell}.", path)
+        geometry = geometry_of(folder, cell)
         train, test = spaces_of(folder, cell)
         return verify_geometry(
             geometry,

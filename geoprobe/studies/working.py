@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def resample_cell(root: Path, cell: Cell, tau: float, n_bootstrap: int, n_thread
     folder = StudyFolder(root)
     train, _ = spaces_of(folder, cell)
     found = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
-    save_resamples(found, folder.resamples(cell, n_bootstrap))
+    save_resamples(replace(found, cell=cell), folder.resamples(cell, n_bootstrap))
     return time.perf_counter() - began
 
 
