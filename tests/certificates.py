@@ -108,7 +108,8 @@ def check_probe(probe: DirectProbe, X: np.ndarray, y: np.ndarray) -> None:
     order = sorted(range(n_clusters), key=lambda c: (probe.cluster_labels_[c], heads[c]))
     assert order == list(range(n_clusters))
     assert np.array_equal(probe.classes_, np.unique(y))
-    assert probe.is_linear_ == (n_clusters == len(probe.classes_))
+    apart = bool((probe.distances_.status == Status.DISJOINT).all())
+    assert probe.is_linear_ == (apart and n_clusters == len(probe.classes_))
     assert probe.n_features_in_ == X.shape[1]
 
     same = probe.cluster_labels_[:, None] == probe.cluster_labels_

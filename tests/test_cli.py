@@ -20,7 +20,7 @@ from geoprobe import cli
 from geoprobe.errors import UnprovedError
 from geoprobe.geometry import read_results
 from geoprobe.hulls import Stage
-from geoprobe.hulls.arbiter import look_closer
+from geoprobe.hulls.fallback import resolve
 from geoprobe.tolerances import TAU
 
 Run = Callable[..., tuple[int, str, str]]
@@ -158,8 +158,8 @@ def test_test_points_whose_labels_lie_in_a_file(run: Run) -> None:
 def test_json_stays_json_where_highs_is_asked(repository: Path, tmp_path: Path) -> None:
     # R is 1, and the test point lies tau * R from a cluster: float64 can prove neither side.
     points, new = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[1.0 + 1e-7, 0.0]])
-    verdict = look_closer(np.r_[points, new], np.array([1]), np.array([2]), TAU)
-    assert verdict.stage is Stage.HIGHS
+    answer = resolve(np.r_[points, new], np.array([1]), np.array([2]), TAU)
+    assert answer.stage is Stage.HIGHS
     np.savez(tmp_path / "s.npz", X=points, y=["a", "b"], X_test=new, y_test=["b"])
     process = in_a_process(repository, "probe", "s.npz", "--test", "s.npz", "--json", cwd=tmp_path)
     out, err = process.communicate()

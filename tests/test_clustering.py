@@ -8,8 +8,12 @@ from certificates import check_probe
 from named_spaces import SPACES, NamedSpace
 from reference import exact_decision, highs_overlap, textbook_clustering
 
-from geoprobe.probes import DirectProbe
+from geoprobe.errors import UnprovedError
+from geoprobe.geometry import Status
+from geoprobe.probes import DirectProbe, measure
 from geoprobe.progress import Progress
+from geoprobe.spaces import Space
+from geoprobe.verify import verify_geometry
 
 SMALL = [space for space in SPACES if len(space.X) <= 20]
 
@@ -150,3 +154,45 @@ def test_tau_can_join_what_nearly_touches() -> None:
     y = np.array([0, 0, 1, 1])
     assert DirectProbe().fit(X, y).n_clusters_ == 2
     assert DirectProbe(tau=1e-2).fit(X, y).n_clusters_ == 3
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+def test_all_points_equal(value: float) -> None:
+    """One point with three labels: nothing tells them apart, and everything is proved."""
+    points, labels = np.full((6, 3), value), list("aabbcc")
+    probe = DirectProbe(n_threads=1).fit(points, labels)
+    assert probe.n_clusters_ == 3
+    assert not probe.is_linear_
+    assert probe.counts_.contradictory_points == 6
+    assert probe.counts_.duplicate_points == 3
+    assert probe.distances_.distance.tolist() == [0.0] * 3
+    assert probe.distances_.status.tolist() == [Status.OVERLAP] * 3
+    distances, clusters = probe.rank_clusters([[value] * 3, [value + 2, value, value]])
+    np.testing.assert_allclose(distances, [[0] * 3, [2] * 3], rtol=1e-9)
+    assert clusters.tolist() == [[0, 1, 2]] * 2
+    geometry = measure(Space(points, np.array(labels)))
+    verify_geometry(geometry, points, labels)
+
+
+def test_labels_that_share_their_only_point_are_not_linear() -> None:
+    probe = DirectProbe(n_threads=1).fit([[0.0, 0], [0, 0], [5, 5]], ["a", "b", "c"])
+    assert probe.n_clusters_ == 3
+    assert not probe.is_linear_
+
+
+@pytest.mark.parametrize("refit", ["unproved", "interrupted"])
+def test_a_fit_that_fails_leaves_the_probe_as_it_was(
+    refit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = DirectProbe(n_threads=1).fit([[0.0, 0], [1, 0], [5, 5]], ["a", "a", "b"])
+    before = dict(vars(probe))
+    error = UnprovedError("nothing") if refit == "unproved" else KeyboardInterrupt()
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("geoprobe.probes.directprobe.cluster_space", fails)
+    with pytest.raises(type(error)):
+        probe.fit([[0.0], [1.0]], ["x", "y"])
+    assert vars(probe) == before
+    assert probe.predict([[0.4, 0]]).tolist() == ["a"]

@@ -9,12 +9,13 @@ from named_spaces import HULL_PAIRS, NEAR_TOUCHING, HullPair, near_touching
 from rational import exact_overlap, exact_squared_distance
 from reference import highs_overlap, qp_distance, scale_of
 
-from geoprobe.errors import GeoprobeError, UnprovedError
+from geoprobe.errors import UnprovedError
 from geoprobe.hulls import (
     HullResult,
     Status,
     hull_distance,
     hulls_overlap,
+    pairwise_hull_distances,
     point_to_hull,
 )
 
@@ -48,13 +49,6 @@ def test_knife_edge_is_never_wrong(gap: float, n_dims: int) -> None:
                 bool(result)
         else:
             assert bool(result) is pair.overlap
-
-
-def test_all_points_equal() -> None:
-    point = np.array([[1.0, 2.0]])
-    with pytest.raises(GeoprobeError, match="equal"):
-        hull_distance(point, np.repeat(point, 3, axis=0))
-    assert hull_distance(point, point, scale=1.0)
 
 
 @pytest.mark.parametrize("pair", [*HULL_PAIRS, *NEAR_TOUCHING], ids=str)
@@ -159,3 +153,28 @@ def test_result_reads_well() -> None:
     assert result.gap == pytest.approx(0, abs=1e-9)
     assert np.allclose(result.normal, [-(0.5**0.5), -(0.5**0.5)])
     assert result.offset == pytest.approx(-(0.5**0.5))
+
+
+def test_two_hulls_that_are_one_point() -> None:
+    result = hulls_overlap([[0.1, 0.2], [0.1, 0.2]], [[0.1, 0.2]])
+    assert result.status is Status.OVERLAP
+    assert (result.lower, result.upper, result.distance, result.scale) == (0.0, 0.0, 0.0, 0.0)
+    one = result.weights_a @ np.array([[0.1, 0.2], [0.1, 0.2]])[result.support_a]
+    assert one.tolist() == [0.1, 0.2]
+    assert pairwise_hull_distances([[3.0], [3.0]], ["a", "b"]).distance.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_normal_proves_the_lower_bound(seed: int) -> None:
+    """Hulls that nearly touch, face to face; the normal given out is the one behind ``lower``."""
+    rng = np.random.default_rng(seed)
+    n_dims = int(rng.integers(2, 9))
+    pair = near_touching(float(10.0 ** rng.uniform(-7, -2)), n_dims, seed)
+    a, b = pair.a + rng.normal(size=n_dims), pair.b
+    b = b + (a - pair.a)[0]
+    result = hull_distance(a, b)
+    if result.status is Status.DISJOINT:
+        margin = (a @ result.normal).min() - (b @ result.normal).max()
+        assert margin >= result.lower * (1 - 1e-12)
+        assert np.linalg.norm(result.normal) == pytest.approx(1, abs=1e-12)
+        assert (a @ result.normal).min() > result.offset > (b @ result.normal).max()

@@ -14,7 +14,7 @@ from reference import textbook_clustering
 from sklearn.decomposition import PCA
 
 from geoprobe.geometry.pairs import Status
-from geoprobe.hulls.frame import frame
+from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import Groups, solve_pairs
 from geoprobe.kernels import linkage
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo
@@ -106,7 +106,7 @@ def test_a_new_cluster_that_ties_with_a_known_neighbour_counts(matrix_limit: int
 def merge(points: np.ndarray, codes: np.ndarray, matrix_limit: int) -> Merged:
     """Merge a space whose labels overlap, with or without matrices."""
     n_labels = int(codes.max()) + 1
-    rows = sort_rows(frame(points).points, codes, n_labels)
+    rows = sort_rows(normalise(points).points, codes, n_labels)
     groups = Groups(np.arange(len(rows.points)), rows.first)
     a, b = (side.astype(np.int64) for side in np.triu_indices(n_labels, 1))
     close = solve_pairs(rows.points, groups, a, b, TAU, 1).status != Status.DISJOINT
@@ -200,7 +200,7 @@ def test_neighbours_are_the_nearest_later_rows(n_dims: int, neighbours: int, spr
     """With a small spread float32 cannot tell the points of a bunch apart."""
     rng = np.random.default_rng(1)
     points = rng.normal(size=(8, n_dims))[np.arange(400) % 8]
-    points = frame(points + spread * rng.normal(size=points.shape)).points
+    points = normalise(points + spread * rng.normal(size=points.shape)).points
     barred = np.zeros(400, bool)
     barred[::7] = True
     known = later_neighbours(points, barred, neighbours)

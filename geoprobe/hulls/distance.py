@@ -8,14 +8,21 @@ import numpy as np
 
 from geoprobe.arrays import as_points
 from geoprobe.errors import InputError
-from geoprobe.geometry.normals import best_normal
-from geoprobe.geometry.pairs import HullResult, Stage, Status
-from geoprobe.hulls.frame import frame
-from geoprobe.hulls.solving import group_rows, solve_pairs
+from geoprobe.geometry.pairs import HullResult
+from geoprobe.hulls.fallback import resolve
+from geoprobe.hulls.normalisation import normalise
+from geoprobe.hulls.solver import other_than_default
 from geoprobe.tolerances import TAU, checked_tau
 
 
-def hull_distance(A: Any, B: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:
+def hull_distance(
+    A: Any,
+    B: Any,
+    *,
+    tau: float = TAU,
+    scale: float | None = None,
+    solver: str = "active-set",
+) -> HullResult:
     """Distance of the convex hulls of two sets of points, with its certificate.
 
     It is twice the hard margin of the linear support vector machine that tells A from B (Zhou &
@@ -30,6 +37,9 @@ def hull_distance(A: Any, B: Any, *, tau: float = TAU, scale: float | None = Non
     scale : float, optional
         The length that ``tau`` is a share of; by default R, the largest distance of a point of
         either set to the mean of all of them.
+    solver : {"active-set", "highs"}, default="active-set"
+        ``"highs"`` is a second opinion by a linear program alone, for the decision: its bounds
+        hold, but are far apart.
 
     Returns
     -------
@@ -39,7 +49,7 @@ def hull_distance(A: Any, B: Any, *, tau: float = TAU, scale: float | None = Non
     Raises
     ------
     InputError
-        If an array cannot be used, the dimensions differ, or all points are equal.
+        If an array cannot be used, the dimensions differ, or ``scale`` does not fit the points.
 
     Examples
     --------
@@ -56,38 +66,40 @@ def hull_distance(A: Any, B: Any, *, tau: float = TAU, scale: float | None = Non
         )
     tau = checked_tau(tau)
     both = np.concatenate([points_a, points_b], dtype=np.float64)
-    placed = frame(both, scale)
-    groups = group_rows(np.repeat([0, 1], [len(points_a), len(points_b)]), 2)
-    pair = np.zeros(1, np.int64)
-    solved = solve_pairs(placed.points, groups, pair, pair + 1, tau, 1)
-    status = Status(int(solved.status[0]))
-    support_a, weights_a = solved.supports.side_a(0)
-    support_b, weights_b = solved.supports.side_b(0)
-    support_b = support_b - len(points_a)
-    normal = np.zeros(both.shape[1])
+    scaled = normalise(both, scale)
+    rows_a, rows_b = np.split(np.arange(len(both)), [len(points_a)])
+    chosen = other_than_default(solver)
+    solve = resolve if chosen is None else chosen.solve
+    answer = solve(scaled.points, rows_a, rows_b, tau)
     offset = 0.0
-    if status is not Status.OVERLAP:
-        a, b = placed.points[: len(points_a)], placed.points[len(points_a) :]
-        w = weights_a @ a[support_a] - weights_b @ b[support_b]
-        normal, low, high = best_normal(w, a, b, a[support_a], b[support_b])
-        offset = placed.scale * (low + high) / 2.0 + float(placed.centre @ normal)
+    if answer.normal.any():
+        low = (scaled.points[rows_a] @ answer.normal).min()
+        high = (scaled.points[rows_b] @ answer.normal).max()
+        offset = float(scaled.scale * (low + high) / 2.0 + scaled.centre @ answer.normal)
     return HullResult(
-        status=status,
-        lower=float(solved.lower[0]) * placed.scale,
-        upper=float(solved.upper[0]) * placed.scale,
-        support_a=support_a,
-        weights_a=weights_a,
-        support_b=support_b,
-        weights_b=weights_b,
-        normal=normal,
+        status=answer.status,
+        lower=answer.lower * scaled.scale,
+        upper=answer.upper * scaled.scale,
+        support_a=answer.rows_a,
+        weights_a=answer.weights_a,
+        support_b=answer.rows_b - len(points_a),
+        weights_b=answer.weights_b,
+        normal=answer.normal,
         offset=offset,
-        scale=placed.scale,
+        scale=scaled.scale,
         tau=tau,
-        stage=Stage(int(solved.stage[0])),
+        stage=answer.stage,
     )
 
 
-def hulls_overlap(A: Any, B: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:
+def hulls_overlap(
+    A: Any,
+    B: Any,
+    *,
+    tau: float = TAU,
+    scale: float | None = None,
+    solver: str = "active-set",
+) -> HullResult:
     """Whether two convex hulls share a point; ``bool`` of the result says so.
 
     Parameters and errors are those of :func:`hull_distance`, and so is the result: its status
@@ -99,7 +111,7 @@ def hulls_overlap(A: Any, B: Any, *, tau: float = TAU, scale: float | None = Non
     >>> bool(hulls_overlap([[0, 0], [2, 2]], [[0, 2], [2, 0]]))
     True
     """
-    return hull_distance(A, B, tau=tau, scale=scale)
+    return hull_distance(A, B, tau=tau, scale=scale, solver=solver)
 
 
 def point_to_hull(A: Any, p: Any, *, tau: float = TAU, scale: float | None = None) -> HullResult:

@@ -1,4 +1,4 @@
-"""The arbiter: one linear program in HiGHS for a pair that the kernels leave open."""
+"""The HiGHS solver: one linear program for a pair of hulls, and bounds that do not trust it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import UnprovedError
+from geoprobe.geometry.pairs import Stage
+from geoprobe.hulls.solver import Answer, decided
+from geoprobe.kernels import nearest
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 TOLERANCE = 1e-9
 
 
+class Highs:
+    """Decides about one pair by a linear program alone.
+
+    Its bounds hold and are wide: the program minimises the city-block distance, whose nearest
+    points are others than those of the Euclidean distance.
+    """
+
+    def solve(
+        self, points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
+    ) -> Answer:
+        """Decide as :class:`geoprobe.hulls.solver.Solver` says.
+
+        Raises
+        ------
+        UnprovedError
+            If HiGHS does not report an optimum.
+        """
+        a, b = points[rows_a], points[rows_b]
+        program = minimise_city_block(a, b)
+        slack = float(nearest.rounding(points.shape[1]))
+        apart = program.weights_a @ a - program.weights_b @ b
+        length = float(np.sqrt(apart @ apart))
+        lower, normal = 0.0, np.zeros(points.shape[1])
+        for direction in (program.normal, apart):
+            size = float(np.sqrt(direction @ direction))
+            if size > 0.0 and length + slack > threshold:
+                unit = direction / size
+                bound = float((a @ unit).min() - (b @ unit).max()) - slack
+                if bound > lower:
+                    lower, normal = bound, unit
+        upper = length + slack
+        used_a, used_b = program.weights_a > 0.0, program.weights_b > 0.0
+        return Answer(
+            decided(lower, upper, threshold),
+            Stage.HIGHS,
+            lower,
+            upper,
+            rows_a[used_a],
+            program.weights_a[used_a],
+            rows_b[used_b],
+            program.weights_b[used_b],
+            normal,
+        )
+
+
 @dataclass(frozen=True)
 class Program:
-    """What HiGHS found: convex weights on both sides.
+    """What HiGHS reports.
 
     Attributes
     ----------
     weights_a, weights_b : ndarray of float64, shapes (n_a,), (n_b,)
         Not negative, each of sum 1.
+    normal : ndarray of float64, shape (n_dims,)
+        Of the separating hyperplane that the dual solution describes; zero where there is none.
     """
 
     weights_a: FloatArray
     weights_b: FloatArray
+    normal: FloatArray
 
 
-def arbitrate(points_a: FloatArray, points_b: FloatArray) -> Program:
+def minimise_city_block(points_a: FloatArray, points_b: FloatArray) -> Program:
     """Minimise the city-block distance of two hulls.
 
-    It is zero exactly where the Euclidean distance is. The weights are not trusted here: whoever
-    asks computes the bounds from them in float64.
+    It is zero exactly where the Euclidean distance is. Nothing is trusted here: whoever asks
+    computes the bounds from the weights and the normal in float64.
 
     Parameters
     ----------
@@ -101,4 +153,5 @@ def arbitrate(points_a: FloatArray, points_b: FloatArray) -> Program:
     return Program(
         weights_a=weights[:n_a] / weights[:n_a].sum(),
         weights_b=weights[n_a:] / weights[n_a:].sum(),
+        normal=-np.asarray(solution.row_dual)[:n_dims],
     )

@@ -8,7 +8,8 @@ import numpy as np
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.geometry.pairs import PairwiseDistances
-from geoprobe.hulls.frame import frame
+from geoprobe.hulls.normalisation import normalise
+from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
@@ -20,6 +21,7 @@ def pairwise_hull_distances(
     y: Any,
     *,
     tau: float = TAU,
+    solver: str = "active-set",
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> PairwiseDistances:
@@ -32,6 +34,9 @@ def pairwise_hull_distances(
         Label of each point, or any other group, such as a cluster.
     tau : float, default=1e-7
         Hulls at most ``tau * R`` apart overlap, R the largest distance of a point to the mean.
+    solver : {"active-set", "highs"}, default="active-set"
+        ``"highs"`` is a second opinion by linear programs alone, for the decision: its bounds
+        hold, but are far apart.
     n_threads : int, optional
         All processors by default; the outcome does not depend on it.
     progress : callable, optional
@@ -45,14 +50,23 @@ def pairwise_hull_distances(
     Raises
     ------
     InputError
-        If an array cannot be used or there is only one label.
+        If an array cannot be used, there is only one label, or no such solver.
     """
     points = as_points(X)
     names, codes = as_labels(y, len(points), min_labels=2)
     tau = checked_tau(tau)
     threads = checked_threads(n_threads)
-    placed = frame(points)
+    scaled = normalise(points)
     groups = group_rows(codes, len(names))
     first, second = (side.astype(np.int64) for side in np.triu_indices(len(names), 1))
-    solved = solve_pairs(placed.points, groups, first, second, tau, threads, progress)
-    return solved.in_units(placed.scale, tau, names)
+    solved = solve_pairs(
+        scaled.points,
+        groups,
+        first,
+        second,
+        tau,
+        threads,
+        progress,
+        solver=other_than_default(solver),
+    )
+    return solved.in_units(scaled.scale, tau, names)

@@ -1,4 +1,4 @@
-"""Nearest points of many pairs of groups, over threads, in the frame's units."""
+"""Nearest points of many pairs of groups, over threads, in units of R."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.pairs import PairwiseDistances, Sides, Stage, Status, Supports
-from geoprobe.hulls.arbiter import look_closer, upright_bound
+from geoprobe.hulls.active_set import WIDE_GAP, face_bound
+from geoprobe.hulls.fallback import resolve
+from geoprobe.hulls.solver import Solver
 from geoprobe.kernels import activeset, pairs
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order
@@ -19,8 +21,6 @@ IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
 CHUNK_WORK = 200_000
-# A relative gap of the bounds that is worth a second look at the hyperplane.
-WIDE_GAP = 1e-8
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def solve_pairs(
     n_threads: int,
     progress: ProgressCallback | None = None,
     phase: str = "distances",
+    solver: Solver | None = None,
 ) -> PairwiseDistances:
     """Find distance and certificate of each pair of groups.
 
@@ -93,6 +94,8 @@ def solve_pairs(
     progress : callable, optional
     phase : str
         What the progress is called.
+    solver : Solver, optional
+        Asked for every pair by itself, instead of the kernels and their fallback.
 
     Returns
     -------
@@ -106,6 +109,8 @@ def solve_pairs(
     rough = points.astype(np.float32)
 
     def work(task: slice) -> PairwiseDistances:
+        if solver is not None:
+            return _ask(solver, points, groups, first[task], second[task], threshold)
         return _solve(points, rough, groups, first[task], second[task], threshold)
 
     for part in in_order(work, tasks, n_threads):
@@ -170,16 +175,16 @@ def _solve(
         begin += done
     open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
     for k in open_pairs:
-        verdict = look_closer(points, groups[first[k]], groups[second[k]], threshold)
-        status[k], stage[k] = verdict.status, verdict.stage
-        lower[k], upper[k] = verdict.lower, verdict.upper
-        supports[k] = verdict.rows_a, verdict.weights_a, verdict.rows_b, verdict.weights_b
+        answer = resolve(points, groups[first[k]], groups[second[k]], threshold)
+        status[k], stage[k] = answer.status, answer.stage
+        lower[k], upper[k] = answer.lower, answer.upper
+        supports[k] = answer.sides
     wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper)
     for k in np.flatnonzero(wide).tolist():
         a, b = points[groups[first[k]]], points[groups[second[k]]]
         rows_a, weights_a, rows_b, weights_b = supports[k]
         w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
-        lower[k] = max(lower[k], upright_bound(w, a, b, points[rows_a], points[rows_b]))
+        lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
     return PairwiseDistances(
         names=np.arange(len(groups)),
         first=first,
@@ -189,6 +194,33 @@ def _solve(
         status=status,
         stage=stage,
         supports=Supports.of(supports),
+        scale=1.0,
+        tau=threshold,
+    )
+
+
+def _ask(
+    solver: Solver,
+    points: FloatArray,
+    groups: Groups,
+    first: IntArray,
+    second: IntArray,
+    threshold: float,
+) -> PairwiseDistances:
+    """Solve a run of pairs by a solver, one after the other."""
+    answers = [
+        solver.solve(points, groups[int(a)], groups[int(b)], threshold)
+        for a, b in zip(first, second, strict=True)
+    ]
+    return PairwiseDistances(
+        names=np.arange(len(groups)),
+        first=first,
+        second=second,
+        lower=np.array([each.lower for each in answers], np.float64),
+        upper=np.array([each.upper for each in answers], np.float64),
+        status=np.array([each.status for each in answers], np.uint8),
+        stage=np.array([each.stage for each in answers], np.uint8),
+        supports=Supports.of([each.sides for each in answers]),
         scale=1.0,
         tau=threshold,
     )

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from geoprobe.geometry.clusters import Clusters, Counts
 from geoprobe.geometry.measured import all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Status
-from geoprobe.hulls.frame import Frame
+from geoprobe.hulls.normalisation import Normalised
+from geoprobe.hulls.solver import Solver
 from geoprobe.hulls.solving import Groups, group_rows, solve_pairs
 from geoprobe.probes.blocking import find_blocks
 from geoprobe.probes.merging import Merged, merge_clusters
 from geoprobe.probes.sorting import SortedRows, find_contradictions, sort_rows
+from geoprobe.probes.textbook import merge_literally
 from geoprobe.progress import ProgressCallback
 
 FloatArray = NDArray[np.float64]
@@ -35,18 +37,19 @@ class ClusteredSpace(NamedTuple):
 
 
 def cluster_space(
-    placed: Frame,
+    scaled: Normalised,
     codes: NDArray[np.integer],
     n_labels: int,
     tau: float,
     n_threads: int,
     progress: ProgressCallback | None = None,
+    solver: Solver | None = None,
 ) -> ClusteredSpace:
     """Find the clusters of a space, measure them and say what keeps them apart.
 
     Parameters
     ----------
-    placed : Frame
+    scaled : Normalised
         The points, centred and scaled.
     codes : ndarray of int, shape (n_points,)
         Label of each point, from 0 to ``n_labels - 1``.
@@ -54,6 +57,9 @@ def cluster_space(
     tau : float
     n_threads : int
     progress : callable, optional
+    solver : Solver, optional
+        Decides about every merge by itself, instead of the kernels: a second opinion. Distances
+        are measured by the kernels all the same.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def cluster_space(
         If a pair of clusters can neither be told apart nor be shown to overlap.
     """
     clock = _Clock()
-    rows = sort_rows(placed.points, codes, n_labels)
+    rows = sort_rows(scaled.points, codes, n_labels)
     contradictions = find_contradictions(rows, tau)
     clock.lap("sorting")
 
@@ -71,7 +77,10 @@ def cluster_space(
     partner = _partners(by_label, a, b, n_labels)
     clock.lap("labels")
 
-    merged = _merge(rows, partner, contradictions.barred, tau, progress)
+    if solver is None:
+        merged = _merge(rows, partner, contradictions.barred, tau, progress)
+    else:
+        merged = merge_literally(rows, contradictions.barred, tau, solver, progress)
     slots, cluster_of = np.unique(merged.cluster_of, return_inverse=True)
     cluster_codes = rows.labels[slots]
     clock.lap("merging")
@@ -83,16 +92,16 @@ def cluster_space(
         solved = solve_pairs(rows.points, groups, first, second, tau, n_threads, progress)
     clock.lap("distances")
 
-    blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, placed.scale)
+    blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, scaled.unit)
     clock.lap("blocks")
     answers = [by_label] if solved is by_label else [by_label, solved]
     return ClusteredSpace(
-        hulls=by_label.of_rows(rows.original).in_units(placed.scale, tau, np.arange(n_labels)),
+        hulls=by_label.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(n_labels)),
         clusters=Clusters(
             assignment=cluster_of[rows.row_of].astype(np.int64),
             label=cluster_codes,
             distances=solved.of_rows(rows.original).in_units(
-                placed.scale, tau, np.arange(len(slots))
+                scaled.scale, tau, np.arange(len(slots))
             ),
             blocks=blocks,
         ),

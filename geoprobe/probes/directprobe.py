@@ -12,6 +12,7 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
     check_is_fitted,
+    column_or_1d,
 )
 
 from geoprobe.arrays import as_labels, as_points
@@ -20,7 +21,8 @@ from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_table import LabelTable
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.pairs import PairwiseDistances, Status
-from geoprobe.hulls.frame import frame
+from geoprobe.hulls.normalisation import normalise
+from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows
 from geoprobe.probes.clustering import ClusteredSpace, cluster_space
 from geoprobe.probes.ranking import rank
@@ -43,6 +45,9 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     tau : float, default=1e-7
         Hulls at most ``tau * R`` apart overlap, R the largest distance of a point to the mean.
+    solver : {"active-set", "highs"}, default="active-set"
+        ``"highs"`` is a second opinion on small spaces: every merge is decided by linear programs
+        alone. Distances are measured by the kernels all the same.
     n_threads : int, optional
         All processors by default; the outcome does not depend on it.
     progress : callable, optional
@@ -62,7 +67,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cluster_sizes_ : ndarray of int64, shape (n_clusters,)
     n_clusters_ : int
     is_linear_ : bool
-        As many clusters as labels.
+        As many clusters as labels, and no two of them share a point.
     distances_ : PairwiseDistances
         Every pair of clusters of different labels; rows of its supports are rows of ``X``.
     blocks_ : Blocks
@@ -86,10 +91,12 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         tau: float = TAU,
+        solver: str = "active-set",
         n_threads: int | None = None,
         progress: ProgressCallback | None = None,
     ) -> None:
         self.tau = tau
+        self.solver = solver
         self.n_threads = n_threads
         self.progress = progress
 
@@ -116,19 +123,22 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         tau = checked_tau(self.tau)
         threads = checked_threads(self.n_threads)
+        solver = other_than_default(self.solver)
         points = as_points(X)
         if y is None:
             raise InputError(
                 "DirectProbe requires y to be passed, but the target y is None: "
                 "expected one label per point."
             )
+        if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         classes, codes = as_labels(y, len(points), min_labels=2)
-        placed = frame(points)
-        clustered = cluster_space(placed, codes, len(classes), tau, threads, self.progress)
+        scaled = normalise(points)
+        clustered = cluster_space(scaled, codes, len(classes), tau, threads, self.progress, solver)
         _check_proved(clustered.clusters.distances)
         _check_feature_names(self, X, reset=True)
         _check_n_features(self, points, reset=True)
-        self._frame = placed
+        self._scaled = scaled
         self.timings_ = clustered.timings
         self._expose(describe_points(points, classes, codes, clustered))
         return self
@@ -142,7 +152,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.cluster_labels_ = geometry.classes[clusters.label]
         self.cluster_sizes_ = clusters.size
         self.n_clusters_ = len(clusters)
-        self.is_linear_ = len(clusters) == geometry.n_labels
+        self.is_linear_ = geometry.is_linear
         self.scale_ = geometry.scale
         self.distances_ = clusters.distances
         self.blocks_ = clusters.blocks
@@ -195,10 +205,16 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"k must be a whole number from 1 to {self.n_clusters_}, the number of clusters, "
                 f"but it is {k!r}."
             )
+        queries = self._scaled.apply(points)
+        if self.scale_ == 0.0:
+            # All clusters are one and the same point.
+            lengths = np.linalg.norm(queries, axis=1)
+            ids = np.arange(number, dtype=np.int64)
+            return np.repeat(lengths[:, None], number, axis=1), np.tile(ids, (len(queries), 1))
         distances, clusters = rank(
-            self._frame.points,
+            self._scaled.points,
             group_rows(self.labels_, self.n_clusters_),
-            self._frame.place(points),
+            queries,
             number,
             checked_tau(self.tau),
             checked_threads(self.n_threads),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import UnprovedError
 from geoprobe.geometry.pairs import Stage, Status
-from geoprobe.hulls.arbiter import look_closer
+from geoprobe.hulls.fallback import resolve
 from geoprobe.kernels import agenda as agendas
 from geoprobe.kernels import bank as banks
 from geoprobe.kernels import linkage, merging
@@ -86,7 +86,7 @@ def merge_clusters(
     Parameters
     ----------
     points : ndarray of float64, shape (n_rows, n_dims)
-        Sorted by label, in the frame.
+        Sorted by label, normalised.
     first : ndarray of int64, shape (n_labels + 1,)
         Where each label begins.
     original : ndarray of int64, shape (n_rows,)
@@ -141,7 +141,7 @@ def merge_clusters(
         if reason == merging.FINISHED:
             break
         if reason == merging.ARBITER:
-            merged.highs_calls += _look_closer(links, bank, agenda, conflicts, points, a, b, tau)
+            merged.highs_calls += _resolve(links, bank, agenda, conflicts, points, a, b, tau)
     merged.merges = int(control[agendas.MERGES])
     merged.solves = int(control[agendas.SOLVES])
     return merged
@@ -179,7 +179,7 @@ def _ban(bans: agendas.Certificates, k: int) -> Ban:
     )
 
 
-def _look_closer(
+def _resolve(
     links: linkage.Linkage,
     bank: banks.Bank,
     agenda: agendas.Agenda,
@@ -191,18 +191,18 @@ def _look_closer(
 ) -> bool:
     """Decide about the clusters in slots ``a`` and ``b``, tell the kernel, return who did."""
     rows_a, rows_b = linkage.members(links, a), linkage.members(links, b)
-    verdict = look_closer(points, rows_a, rows_b, tau)
-    if verdict.status is Status.UNPROVED:
+    answer = resolve(points, rows_a, rows_b, tau)
+    if answer.status is Status.UNPROVED:
         raise UnprovedError(
             f"two clusters of {len(rows_a)} and {len(rows_b)} points are between "
-            f"{verdict.lower:.3g} and {verdict.upper:.3g} times R apart, on both sides of "
+            f"{answer.lower:.3g} and {answer.upper:.3g} times R apart, on both sides of "
             f"tau = {tau:g}; neither the kernels nor HiGHS can tell more. Choose another tau."
         )
-    if verdict.status is Status.DISJOINT:
+    if answer.status is Status.DISJOINT:
         agendas.exempt(agenda, a, b)
-        return verdict.stage is Stage.HIGHS
-    rows = np.r_[verdict.rows_a, verdict.rows_b]
-    sides = np.repeat([0, 1], [len(verdict.rows_a), len(verdict.rows_b)])
-    weights = np.r_[verdict.weights_a, verdict.weights_b]
+        return answer.stage is Stage.HIGHS
+    rows = np.r_[answer.rows_a, answer.rows_b]
+    sides = np.repeat([0, 1], [len(answer.rows_a), len(answer.rows_b)])
+    weights = np.r_[answer.weights_a, answer.weights_b]
     merging.back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights)
-    return verdict.stage is Stage.HIGHS
+    return answer.stage is Stage.HIGHS

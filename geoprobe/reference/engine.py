@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.pairs import Status
-from geoprobe.hulls.frame import frame
+from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
 from geoprobe.probes.ranking import rank
@@ -91,26 +91,26 @@ def measure(
     """
     own = majority_labels(clusters, train.labels)
     threads = checked_threads(n_threads)
-    placed = frame(train.points)
+    scaled = normalise(train.points)
     groups = group_rows(clusters, len(own))
     large = np.flatnonzero(groups.sizes >= smallest)
     one, other = np.triu_indices(len(large), 1)
     first, second = large[one], large[other]
     differ = own[first] != own[second]
     first, second = first[differ], second[differ]
-    solved = solve_pairs(placed.points, groups, first, second, TAU, threads, progress)
+    solved = solve_pairs(scaled.points, groups, first, second, TAU, threads, progress)
 
     def rank_points(points: NDArray[Any]) -> Ranking:
-        queries = placed.place(points)
-        far, ids = rank(placed.points, groups, queries, len(own), TAU, threads)
-        return far * placed.scale, ids
+        queries = scaled.apply(points)
+        far, ids = rank(scaled.points, groups, queries, len(own), TAU, threads)
+        return far * scaled.unit, ids
 
     return Clustering(
         clusters=clusters,
         cluster_labels=own,
         first=first,
         second=second,
-        distance=np.where(solved.status == Status.OVERLAP, 0.0, solved.upper * placed.scale),
+        distance=np.where(solved.status == Status.OVERLAP, 0.0, solved.upper * scaled.unit),
         rank=_in_batches(rank_points, len(own), progress),
     )
 

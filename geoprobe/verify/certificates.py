@@ -284,7 +284,7 @@ def _check_margins(
     lower, status = pairs.lower[part], pairs.status[part]
     # The direction of a short vector is only as certain as its rounding error is small beside it,
     # and a turn of the hyperplane moves points at the distance R.
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         turn = 2 * EPS * points.radius * (points.radius / length)
     room = points.rounding + turn
     too_high = ~(margin + room >= lower)

@@ -1,4 +1,4 @@
-"""The frame in which the kernels work: the points centred, in units of R."""
+"""Normalisation of points: centred, in units of R, as the kernels want them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,37 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Frame:
+class Normalised:
     """Points moved and scaled so that they fill the unit ball.
 
     Attributes
     ----------
     points : ndarray of float64, shape (n_points, n_dims)
-        ``(given - centre) / scale``.
+        ``(given - centre) / unit``.
     centre : ndarray of float64, shape (n_dims,)
         Mean of the given points.
     scale : float
-        R, the largest distance of a given point to the centre.
+        R, the largest distance of a given point to the centre; 0 where all points are equal.
     """
 
     points: FloatArray
     centre: FloatArray
     scale: float
 
-    def place(self, points: NDArray[np.floating[Any]]) -> FloatArray:
-        """Return other points in this frame, shape (n_others, n_dims)."""
-        placed = points.astype(np.float64)
-        placed -= self.centre
-        placed /= self.scale
-        return placed
+    @property
+    def unit(self) -> float:
+        """What lengths are divided by: R, or 1 where R is 0."""
+        return self.scale or 1.0
+
+    def apply(self, points: NDArray[np.floating[Any]]) -> FloatArray:
+        """Move and scale other points in the same way, shape (n_others, n_dims)."""
+        scaled = points.astype(np.float64)
+        scaled -= self.centre
+        scaled /= self.unit
+        return scaled
 
 
-def frame(points: NDArray[np.floating[Any]], scale: float | None = None) -> Frame:
+def normalise(points: NDArray[np.floating[Any]], scale: float | None = None) -> Normalised:
     """Centre and scale points.
 
     Parameters
@@ -51,7 +56,7 @@ def frame(points: NDArray[np.floating[Any]], scale: float | None = None) -> Fram
     Raises
     ------
     InputError
-        If all points are equal, or ``scale`` is not a positive number.
+        If ``scale`` is not a positive number, or too small for the points.
     """
     moved = points.astype(np.float64)
     # The mean of a few equal points can differ from them by a rounding error; starting from the
@@ -62,11 +67,6 @@ def frame(points: NDArray[np.floating[Any]], scale: float | None = None) -> Fram
     moved -= shift
     radius = float(np.sqrt(np.einsum("ij,ij->i", moved, moved).max()))
     if scale is None:
-        if radius == 0.0:
-            raise InputError(
-                f"all {len(points)} points are equal: their hulls are one point, "
-                "and there is nothing to compare."
-            )
         scale = radius
     elif not (np.isfinite(scale) and scale > 0.0):
         raise InputError(f"scale must be a positive number, but it is {scale!r}.")
@@ -77,5 +77,6 @@ def frame(points: NDArray[np.floating[Any]], scale: float | None = None) -> Fram
             f"scale is {scale!r}, but the points reach {radius:.6g} from their mean: "
             "the R of a space that holds them is at least half of that."
         )
-    moved /= scale
-    return Frame(points=moved, centre=first + shift, scale=float(scale))
+    normalised = Normalised(points=moved, centre=first + shift, scale=float(scale))
+    moved /= normalised.unit
+    return normalised

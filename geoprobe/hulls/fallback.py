@@ -1,0 +1,44 @@
+"""The fallback for pairs that a first solve leaves open: the active set anew, then HiGHS."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.geometry.pairs import Stage, Status
+from geoprobe.hulls.active_set import ActiveSet, solve_from
+from geoprobe.hulls.highs import Highs
+from geoprobe.hulls.solver import Answer
+from geoprobe.kernels import activeset
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float) -> Answer:
+    """Decide whether two hulls overlap where a first solve could not.
+
+    The nearest points are found from scratch, and the hyperplane is set upright on the faces
+    that carry them, which bounds the distance from below better than the vector between nearly
+    equal points can. If that leaves the bounds on both sides of the threshold, HiGHS solves the
+    pair as a linear program, and the active set goes on from the program's support.
+
+    Parameters and errors are those of :class:`geoprobe.hulls.solver.Solver`.
+    """
+    answer = ActiveSet().solve(points, rows_a, rows_b, threshold)
+    if answer.status is not Status.UNPROVED:
+        return answer
+    program = Highs().solve(points, rows_a, rows_b, threshold)
+    if program.status is Status.OVERLAP:
+        return program
+    work = activeset.allocate(points.shape[1])
+    for rows, weights, side in (
+        (program.rows_a, program.weights_a, 0),
+        (program.rows_b, program.weights_b, 1),
+    ):
+        for row, weight in zip(rows, weights, strict=True):
+            work.new_row[0], work.new_side[0] = row, side
+            if activeset.append(work, points, 1):
+                work.weight[work.state[0] - 1] = weight
+    activeset.normalise(work)
+    return solve_from(points, rows_a, rows_b, threshold, work, Stage.HIGHS)
