@@ -20,7 +20,17 @@ import geoprobe
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    ("errors", "suggestions", "schema", "arrays", "tolerances", "progress", "threads", "versions"),
+    (
+        "errors",
+        "suggestions",
+        "schema",
+        "arrays",
+        "tolerances",
+        "progress",
+        "threads",
+        "memory",
+        "versions",
+    ),
     ("files",),
     ("geometry",),
     ("hulls", "verify"),

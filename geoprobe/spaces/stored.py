@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.disk import hash_file
-from geoprobe.spaces.sidecar import Sidecar
 from geoprobe.spaces.space import Space
-from geoprobe.spaces.store_layout import StoreLayout
+from geoprobe.spaces.store_layout import Sidecar, StoreLayout
 
 
 class StoredSpaces:
@@ -37,7 +36,7 @@ class StoredSpaces:
     """
 
     def __init__(self, path: Path, sidecar: Sidecar) -> None:
-        layout = sidecar.layout
+        layout = sidecar.layout()
         self._layout = layout
         self.key = layout.key
         self.path = path
