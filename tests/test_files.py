@@ -113,9 +113,8 @@ def bomb(tmp_path: Path) -> Path:
 
 
 def test_a_zip_bomb_is_not_unpacked(bomb: Path) -> None:
-    told = r"'X' unpacks from .* kB \(\d+ bytes\) to 300\.0 MB"
-    refused_at_once(bomb, told)
-    refused_at_once(bomb, told, lambda path: read_npz(path, "geometry", 1))
+    refused_at_once(bomb, r" kB \(\d+ bytes\) would unpack to 300\.0 MB .* for the array 'X'")
+    refused_at_once(bomb, r"for 2 arrays", lambda path: read_npz(path, "geometry", 1))
 
 
 @pytest.mark.parametrize("shape", [(10**12, 10**6), (3, 2), (10**30, 1), (1,), (-4, -1)])
@@ -161,7 +160,9 @@ def test_more_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     codes = np.arange(1000) % 2
     np.savez(tmp_path / "x.npz", X=points, y=codes)
     save_file({"X": points, "y": codes}, tmp_path / "x.safetensors")
-    told = r"'X' needs 1\.6 MB \(1600\d+ bytes\) of memory, but 1\.0 MB \(1000000 bytes\) are free"
+    told = (
+        r"1\.6 MB \(1600\d+ bytes\) of memory are needed for .*'X', but 1\.0 MB \(1000000 bytes\)"
+    )
     for name in ("x.npz", "x.safetensors"):
         with pytest.raises(FormatError, match=told):
             read_space(tmp_path / name)

@@ -80,26 +80,26 @@ def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> Non
     ValueError, OSError, KeyError, and what zipfile raises
         If a member is missing or no npy file.
     """
-    total = 0
-    for name in names:
-        member = archive.getinfo(name)
-        total += member.file_size
-        # What the archive says of itself may be forged; it never holds more than its length.
-        packed = max(1, min(member.compress_size, path.stat().st_size))
-        if member.file_size > max(_ALWAYS_ALLOWED, _LARGEST_RATIO * packed):
-            raise FormatError(
-                f"the array {_name(name)} unpacks from {readable(packed)} to "
-                f"{readable(member.file_size)}, more than {_LARGEST_RATIO} times as much; numbers "
-                f"that were measured do not pack so well, and it is not unpacked.",
-                path,
-            )
-        check_memory(total, f"the array {_name(name)}", path)
+    members = [archive.getinfo(name) for name in names]
+    what = f"the array {_name(members[0])}" if len(members) == 1 else f"{len(members)} arrays"
+    total = sum(member.file_size for member in members)
+    # What the archive says of itself may be forged; it never holds more than its length.
+    packed = min(sum(member.compress_size for member in members), path.stat().st_size)
+    if total > max(_ALWAYS_ALLOWED, _LARGEST_RATIO * packed):
+        raise FormatError(
+            f"{readable(packed)} would unpack to {readable(total)} for {what}, more than "
+            f"{_LARGEST_RATIO} times as much; numbers that were measured do not pack so well, and "
+            f"nothing is unpacked.",
+            path,
+        )
+    check_memory(total, what, path)
+    for member in members:
         with archive.open(member) as file:
             header = read_npy_header(file)
         found = member.file_size - header.length
         if header.n_bytes != found and not header.dtype.hasobject:
             raise FormatError(
-                f"the array {_name(name)} declares the shape {header.shape}, "
+                f"the array {_name(member)} declares the shape {header.shape}, "
                 f"{readable(header.n_bytes)}, but {readable(found)} are packed.",
                 path,
             )
@@ -116,7 +116,8 @@ def check_memory(n_bytes: int, what: str, path: Path) -> None:
     free = free_memory()
     if free is not None and n_bytes > free:
         raise FormatError(
-            f"{what} needs {readable(n_bytes)} of memory, but {readable(free)} are free.", path
+            f"{readable(n_bytes)} of memory are needed for {what}, but {readable(free)} are free.",
+            path,
         )
 
 
@@ -151,5 +152,5 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
     return NpyHeader(len(start) + len(width) + length, shape, dtype)
 
 
-def _name(member: str) -> str:
-    return repr(member.removesuffix(".npy"))
+def _name(member: zipfile.ZipInfo) -> str:
+    return repr(member.filename.removesuffix(".npy"))

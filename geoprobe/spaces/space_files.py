@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
 from geoprobe.spaces.array_files import NamedArrays, NpzArrays, SafetensorsArrays, read_npy
 from geoprobe.spaces.keys import SpaceKey
@@ -79,6 +80,11 @@ def read_space(
     ------
     FormatError
         Naming the file, and the line where there is one, and what was expected.
+
+    Warns
+    -----
+    InputWarning
+        If one row alone sets the scale; it is named.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -116,7 +122,9 @@ def read_space(
         y = _label_file(path, labels, column)
     if label_set is not None:
         _check_labels(y, label_set, path)
-    return _space(found, y, title if name is None else name, path, test)
+    space = _space(found, y, title if name is None else name, path, test)
+    warn_of_dominating_row(space.points, f"{path}, {space.name}")
+    return space
 
 
 def _space(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.disk import hash_file
 from geoprobe.spaces.space import Space
@@ -96,12 +97,19 @@ class StoredSpaces:
         ------
         InputError, FormatError
             As :meth:`points` does; FormatError also for numbers that are not finite.
+
+        Warns
+        -----
+        InputWarning
+            If one row alone sets the scale; it is named.
         """
         points = self.points(layer)
         try:
-            return Space(points, self.labels, f"{self.key} layer {layer}", self.path)
+            space = Space(points, self.labels, f"{self.key} layer {layer}", self.path)
         except InputError as error:
             raise FormatError(str(error), self.path) from error
+        warn_of_dominating_row(space.points, space.name)
+        return space
 
     def verify(self) -> None:
         """Read the whole file and compare its SHA-256 with the sidecar's.
