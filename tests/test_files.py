@@ -14,6 +14,7 @@ import pytest
 
 from geoprobe.errors import FormatError
 from geoprobe.files import array_headers
+from geoprobe.files.atomic import is_unfinished, new_folder, unfinished_of, write_file
 from geoprobe.files.csv_files import as_cell, from_cell, write_table
 from geoprobe.files.npz_files import read_npz
 from geoprobe.memory import free_memory
@@ -173,3 +174,34 @@ def test_more_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_free_memory_is_a_plausible_number() -> None:
     free = free_memory()
     assert free is None or 1 << 20 < free < 1 << 50
+
+
+DEAD = 2**22 + 1
+"""No process has this number."""
+
+
+def test_files_and_folders_clear_away_what_the_dead_have_left(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with new_folder(target) as place:
+        (place / "half.txt").write_text("half")
+        (living,) = unfinished_of(target)
+        host = living.name.split(".")[2].rsplit("-", 2)[0]
+        dead = tmp_path / f".out.{host}-{DEAD}-0123abcd.unfinished"
+        elsewhere = tmp_path / f".out.not_{host}-{DEAD}-0123abcd.unfinished"
+        # Version 0.1 did not say on which computer its process ran.
+        old = tmp_path / f".out.{DEAD}-0123abcd.unfinished"
+        for folder in (dead, elsewhere, old):
+            folder.mkdir()
+            assert is_unfinished(folder)
+        write_file(target, lambda path: path.write_text("whole"))
+        assert unfinished_of(target) == sorted([living, elsewhere, old])
+        target.unlink()
+    assert (target / "half.txt").read_text() == "half"
+    assert unfinished_of(target) == sorted([elsewhere, old])
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "out") as place:
+        (place / "half.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
