@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import numbers
+import warnings
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import InputError
+from geoprobe.errors import InputError, InputTypeError, InputWarning
 
 # Between these magnitudes the squared distance of two points neither overflows nor, for any two
 # float64 numbers that differ, vanishes by underflow.
@@ -15,6 +19,9 @@ _LARGEST = 1e140
 _SMALLEST = 1e-130
 _LARGEST_EXACT_INT = 2**53
 _CHUNK_ELEMENTS = 1 << 22
+_NUMBERS = (numbers.Real, Decimal, np.bool_)
+# With the usual tau of 1e-7, differences of a ten-thousandth of all other points' radius vanish.
+_DOMINATES = 1000.0
 
 
 def as_points(
@@ -26,8 +33,8 @@ def as_points(
     ----------
     points : array-like, shape (n_points, n_dims)
         Numbers: NumPy arrays (memory-mapped, read-only and non-contiguous ones too), torch
-        tensors, data frames, nested lists. float16 becomes float32, integers and booleans become
-        float64.
+        tensors, data frames, nested lists. float16 becomes float32; integers, booleans and Python
+        objects that are numbers, such as nullable columns of pandas give, become float64.
     name : str
         What to call the points in error messages.
     min_points : int
@@ -44,9 +51,12 @@ def as_points(
     ------
     InputError
         For anything that is not a table of finite real numbers whose squared distances float64
-        can hold; the message names the first bad row.
+        can hold; the message names the first bad row. Objects that are neither numbers nor text
+        raise an InputTypeError, which is one.
     """
     array = _on_host(points, name)
+    if array.dtype.kind == "O":
+        array = _from_numbers(array, name)
     _check_kind(array, name)
     _check_shape(array, name, min_points)
     if array.dtype.kind in "iu":
@@ -113,6 +123,57 @@ def as_labels(
     return classes, codes.astype(np.int32)
 
 
+def warn_of_dominating_row(points: NDArray[Any], name: str) -> None:
+    """Warn when one row alone sets the scale R of a space, so that all others seem to coincide.
+
+    R is the largest distance of a point to the mean; hulls at most ``tau * R`` apart overlap, and
+    points as near as that count as equal.
+
+    Parameters
+    ----------
+    points : ndarray of float32 or float64, shape (n_points, n_dims)
+        As :func:`as_points` returns them.
+    name : str
+        What to call the space in the warning.
+
+    Warns
+    -----
+    InputWarning
+        Naming the row, if it lies a thousand times as far from the others' mean as any of them.
+    """
+    n_points = len(points)
+    if n_points < 3:
+        return
+    distance = _distances_to(points, points.mean(axis=0, dtype=np.float64))
+    row = int(distance.argmax())
+    others = np.delete(distance, row)
+    # Far from n - 1 points that are close together, one row moves their mean by an n-th of its way.
+    if distance[row] * 2.0 < others.max() * min(_DOMINATES, n_points):
+        return
+    rest = np.delete(np.arange(n_points), row)
+    centre = points.mean(axis=0, dtype=np.float64, where=(np.arange(n_points) != row)[:, None])
+    distance = _distances_to(points, centre)
+    radius = float(distance[rest].max())
+    if radius > 0.0 and distance[row] > _DOMINATES * radius:
+        warnings.warn(
+            f"{name}: row {row} lies {distance[row]:.3g} from the mean of the others, which all "
+            f"lie within {radius:.3g}. It alone sets the scale, and differences between the others "
+            f"may count as none; leave the row out if it is not meant.",
+            InputWarning,
+            stacklevel=3,
+        )
+
+
+def _distances_to(points: NDArray[Any], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of every point to a centre, in chunks, shape (n_points,)."""
+    rows = max(1, _CHUNK_ELEMENTS // points.shape[1])
+    distance = np.empty(len(points))
+    for start in range(0, len(points), rows):
+        difference = points[start : start + rows] - centre
+        distance[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+    return distance
+
+
 def _on_host(values: Any, name: str) -> NDArray[Any]:
     """Return the values as a plain NumPy array, whatever library they come from."""
     if hasattr(values, "tocsr") or getattr(values, "is_sparse", False) is True:
@@ -134,10 +195,6 @@ def _check_kind(array: NDArray[Any], name: str) -> None:
     kind = array.dtype.kind
     if kind == "c":
         raise InputError(f"Complex data not supported: {name} has dtype {array.dtype}.")
-    if kind == "O":
-        raise InputError(
-            f"{name} is an array of Python objects, but numbers are expected{_first_odd(array)}."
-        )
     if kind not in "fiub":
         raise InputError(
             f"{name} has dtype {array.dtype}, but numbers are expected: float16, float32, "
@@ -149,17 +206,37 @@ def _check_kind(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _first_odd(array: NDArray[Any]) -> str:
+def _from_numbers(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return an array of Python objects as numbers; text is none, whatever it says."""
+    if all(issubclass(kind, _NUMBERS) for kind in set(map(type, array.ravel()))):
+        with contextlib.suppress(OverflowError):
+            floats: NDArray[np.float64] = array.astype(np.float64)
+            # Only a large float can come from an integer that was rounded.
+            if not np.any(np.abs(floats) >= _LARGEST_EXACT_INT):
+                return floats
     for index, value in np.ndenumerate(array):
-        if isinstance(value, int) and abs(value) > _LARGEST_EXACT_INT:
-            what = f"an integer beyond 2**53, {value!r}"
-        elif not isinstance(value, (int, float, np.number, np.bool_)):
-            what = f"{value!r}, of type {type(value).__name__}"
-        else:
-            continue
-        where = f"row {index[0]}" if index else "it"
-        return f"; {where} holds {what[:200]}"
-    return "; convert it with astype(float)"
+        _check_number(value, f"row {index[0]}" if index else "it", name)
+    return array.astype(np.float64)
+
+
+def _check_number(value: object, where: str, name: str) -> None:
+    """Refuse an object that float64 cannot hold."""
+    if isinstance(value, numbers.Integral) and abs(int(value)) > _LARGEST_EXACT_INT:
+        what = f"an integer beyond 2**53, {value!r}"
+    elif isinstance(value, _NUMBERS):
+        return
+    else:
+        what = f"{value!r:.200}, of type {type(value).__name__}"
+    message = (
+        f"{name} is an array of Python objects, but numbers are expected; {where} holds {what}"
+    )
+    try:
+        float(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise InputTypeError(f"{message}: {error}.") from error
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(f"{message}.")
 
 
 def _check_shape(array: NDArray[Any], name: str, min_points: int) -> None:

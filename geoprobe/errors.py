@@ -14,6 +14,14 @@ class InputError(GeoprobeError):
     """Arrays, labels or options that cannot be used."""
 
 
+class InputTypeError(InputError, TypeError):
+    """Something among the numbers that could never be one, such as a dictionary."""
+
+
+class InputWarning(UserWarning):
+    """Points that can be used, but whose numbers are probably not meant."""
+
+
 class FormatError(GeoprobeError):
     """A file that cannot be read as what it should be.
 

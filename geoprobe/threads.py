@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from operator import index
+from typing import SupportsIndex, TypeVar
 
 from geoprobe.errors import InputError
 
@@ -20,12 +21,12 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def checked_threads(n_threads: int | None) -> int:
+def checked_threads(n_threads: SupportsIndex | None) -> int:
     """Return the number of threads to use.
 
     Parameters
     ----------
-    n_threads : int or None
+    n_threads : int, integer of NumPy, or None
         None stands for all processors.
 
     Raises
@@ -35,9 +36,14 @@ def checked_threads(n_threads: int | None) -> int:
     """
     if n_threads is None:
         return available_threads()
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
+    try:
+        # NumPy's integers are none of Python's, but can be used as one.
+        count = 0 if isinstance(n_threads, bool) else index(n_threads)
+    except TypeError:
+        count = 0
+    if count < 1:
         raise InputError(f"n_threads must be a positive whole number, but it is {n_threads!r}.")
-    return n_threads
+    return count
 
 
 def in_order(

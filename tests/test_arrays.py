@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from geoprobe.arrays import as_labels, as_points
+from geoprobe.arrays import as_labels, as_points, warn_of_dominating_row
 from geoprobe.errors import (
     FormatError,
     GeoprobeError,
     InputError,
+    InputTypeError,
+    InputWarning,
     OutputError,
     UnprovedError,
     VerificationError,
 )
+from geoprobe.threads import checked_threads
 
 TABLE = np.arange(12.0).reshape(4, 3)
 
@@ -66,6 +71,70 @@ def test_points_become_native_floats(given: object, dtype: type) -> None:
     assert points.dtype.isnative
     assert points.flags.c_contiguous
     np.testing.assert_array_equal(points, TABLE % 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2.5], [True, np.float32(0.5)]],
+        [[np.int64(1), Decimal("2.5")], [np.True_, Fraction(1, 2)]],
+    ],
+)
+def test_objects_that_are_numbers(values: list) -> None:
+    points = as_points(np.array(values, dtype=object))
+    assert points.dtype == np.float64
+    assert points.tolist() == [[1.0, 2.5], [1.0, 0.5]]
+
+
+def test_columns_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5], "c": [True, False, True]})
+    expected = [[1.0, 0.5, 1.0], [2.0, 1.5, 0.0], [3.0, 2.5, 1.0]]
+    nullable = frame.astype({"a": "Int64", "b": "Float64", "c": "boolean"})
+    for columns in (frame, nullable, frame.astype(object), frame.assign(a=nullable["a"])):
+        assert as_points(columns).tolist() == expected
+    nullable.loc[1, "a"] = pandas.NA
+    with pytest.raises(InputError, match="row 1 holds <NA>, of type NAType"):
+        as_points(nullable)
+
+
+def test_what_could_never_be_a_number_is_a_type_error() -> None:
+    assert issubclass(InputTypeError, TypeError)
+    with pytest.raises(InputTypeError, match=r"row 0 holds {'a': 1}, of type dict.*not 'dict'"):
+        as_points(np.array([[{"a": 1}, 1.0]], dtype=object))
+
+
+@pytest.mark.parametrize("n_threads", [2, np.int64(2), np.uint8(2)])
+def test_counts_of_threads(n_threads: int) -> None:
+    assert type(checked_threads(n_threads)) is int
+    assert checked_threads(n_threads) == 2
+
+
+@pytest.mark.parametrize("n_threads", [0, np.int64(-1), True, 2.0, np.float64(2), "2"])
+def test_counts_of_threads_that_are_none(n_threads: object) -> None:
+    with pytest.raises(InputError, match="positive whole number"):
+        checked_threads(n_threads)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("far", [3e38, 2e4])
+def test_a_row_that_sets_the_scale_alone_is_named(far: float) -> None:
+    points = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    points[17, 2] = far
+    with pytest.warns(InputWarning, match=r"letters: row 17 lies \S+ from the mean of the others"):
+        warn_of_dominating_row(points, "letters")
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 3, 50, 5000])
+def test_no_warning_of_ordinary_rows(n_points: int) -> None:
+    rng = np.random.default_rng(n_points)
+    points = rng.normal(size=(n_points, 3)) + 1e6
+    points[0] *= 1.0 + 1e-4
+    warn_of_dominating_row(points, "x")
+    # Two far rows, or others that all coincide: there is no scale that one row has hidden.
+    points[1:2] = points[:1]
+    warn_of_dominating_row(points, "x")
+    points[1:] = 0.0
+    warn_of_dominating_row(points, "x")
 
 
 def test_points_from_lists() -> None:
@@ -137,7 +206,11 @@ def test_not_finite_far_down() -> None:
         (np.array([[1.0, None]]), "Python objects.*row 0 holds None, of type NoneType"),
         (np.array([[1.0], ["a"]], dtype=object), "row 1 holds 'a', of type str"),
         ([[1], [2**70]], r"row 1 holds an integer beyond 2\*\*53"),
-        (np.array([[0.5], [0.25]], dtype=object), r"astype\(float\)"),
+        (np.array([[0.5], [1 + 1j]], dtype=object), r"row 1 holds \(1\+1j\), of type complex"),
+        (np.array([["0.5"], [0.25]], dtype=object), r"row 0 holds '0\.5', of type str"),
+        (np.array([[1.0], [float("nan")]], dtype=object), "nan in row 1, column 0"),
+        (np.array([[1], [2**53 + 1]], dtype=object), r"row 1 holds an integer beyond 2\*\*53"),
+        (np.array([[1], [10**400]], dtype=object), r"row 1 holds an integer beyond 2\*\*53"),
         (np.array([[1j]]), "Complex data not supported"),
         (np.array([["2020-01-01"]], dtype="datetime64[D]"), "dtype datetime64"),
         (np.zeros((2, 2), dtype=[("a", float)]), "dtype"),

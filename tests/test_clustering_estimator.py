@@ -15,7 +15,6 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.probes import DirectProbe
 
 NOT_MEANT = {
-    "check_dtype_object": "arrays of Python objects are refused: they hide strings and None",
     "check_supervised_y_2d": "labels of shape (n_points, 1) are refused, not flattened",
 }
 """Checks of scikit-learn that geoprobe declines, each with its reason."""

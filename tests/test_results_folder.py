@@ -14,7 +14,7 @@ import pytest
 from geometry_by_hand import LABELS, POINTS, geometry_by_hand
 
 from geoprobe.errors import FormatError, OutputError, VerificationError
-from geoprobe.files.folders import check_output, is_unfinished, leftovers, new_folder
+from geoprobe.files.atomic import check_output, is_unfinished, new_folder, unfinished_of
 from geoprobe.geometry import read_results, write_results
 from geoprobe.geometry.folder import GEOMETRY, SUMMARY
 from geoprobe.geometry.tables import tables
@@ -165,7 +165,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
     ready = tmp_path / "ready"
     stop = f"def stop(*a, **k):\n    Path({str(ready)!r}).touch()\n    time.sleep(60)\n"
     if moment == "publish":
-        hook = stop + "import geoprobe.files.folders as folders; folders._publish = stop"
+        hook = stop + "import geoprobe.files.atomic as atomic; atomic._publish = stop"
     else:
         hook = stop + f"folder.{moment} = stop"
     target = tmp_path / "results" / "out"
@@ -180,7 +180,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not target.exists()
-    (left,) = leftovers(target)
+    (left,) = unfinished_of(target)
     assert is_unfinished(left)
     assert left.name.startswith(".out.")
     # Everything may lie in it already: its name alone says that it never was finished.
@@ -188,9 +188,9 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
     for read in (read_results, lambda place: verify_results(place, [[0.0]], ["a"])):
         with pytest.raises(FormatError, match="unfinished"):
             read(left)
-    # Nobody is kept from trying again, and the leftover stays recognisable beside the results.
+    # The next writer clears away what the dead one has left.
     verify_results(write(target), POINTS, LABELS)
-    assert leftovers(target) == [left]
+    assert [path.name for path in target.parent.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("name", [SUMMARY, GEOMETRY, *TABLES])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, InputError, InputWarning
 from geoprobe.spaces import Space, digits, read_space
 
 X = np.array([[0.0, 1.5], [2.0, -3.0], [4.0, 0.25], [1.0, 1.0]])
@@ -159,6 +159,44 @@ def test_tsv(tmp_path: Path) -> None:
     path = tmp_path / "some.tsv"
     path.write_text("p\tq\tlabel\n0\t1.5\tb\n2\t-3\ta\n4\t.25\tb\n1\t1\t-1\n")
     check(read_space(path), path)
+
+
+def test_a_row_that_sets_the_scale_is_named_with_its_space(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    points[41] = 3e38
+    np.savez(tmp_path / "letters.npz", X=points, y=np.arange(300) % 3)
+    with pytest.warns(InputWarning, match=r"letters\.npz, letters: row 41 lies 6e\+38"):
+        read_space(tmp_path / "letters.npz")
+
+
+def test_test_points_without_rows(tmp_path: Path) -> None:
+    """They are none: reading goes on without them, and says so when they are asked for."""
+    from geoprobe.spaces.source import Source
+
+    path = tmp_path / "x.npz"
+    empty = np.empty((0, 2))
+    np.savez(path, X=np.eye(2), y=["a", "b"], X_test=empty, y_test=np.array([], dtype=str))
+    space = read_space(path)
+    assert space.test is None
+    with pytest.raises(FormatError, match=r"no points to predict: .* or they have no rows"):
+        Source(path).read_test(path, space)
+
+
+def test_test_labels_of_another_type_are_named(tmp_path: Path) -> None:
+    """Compared with text, the number 1 would never be right."""
+    from geoprobe.spaces.source import Source
+
+    path = tmp_path / "x.npz"
+    np.savez(path, X=np.eye(2), y=["1", "a"], X_test=np.eye(2), y_test=[1, 1])
+    source = Source(path)
+    with pytest.raises(
+        InputError, match=r"test points .* integers such as 1.* are strings such as '1'"
+    ):
+        source.read_test(path, source.read())
+    other = tmp_path / "y.npz"
+    np.savez(other, X=np.eye(2), y=[False, True])
+    with pytest.raises(InputError, match=r"booleans such as False, but .* strings such as '1'"):
+        source.read_test(other, source.read())
 
 
 def test_directprobe_text(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,16 @@ def test_places(store: SpaceStore) -> None:
     path = fill(store, TUNED)
     assert path.relative_to(store.root) == expected
     assert sorted(p.name for p in path.parent.iterdir()) == ["train.json", "train.safetensors"]
+
+
+def test_the_bytes_are_those_of_version_0_1(store: SpaceStore) -> None:
+    """What 0.1 wrote must be read, and hashes that studies keep must hold."""
+    path = fill(store)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.startswith("6d1b2f378c20fdaa")
+    sidecar = path.with_suffix(".json").read_text(encoding="ascii")
+    fixed = re.sub(r'"(created|checksum)": "[^"]*"', r'"\1": ""', sidecar)
+    assert hashlib.sha256(fixed.encode("ascii")).hexdigest().startswith("6dc6c0b8f71e94fa")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

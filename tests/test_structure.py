@@ -20,7 +20,17 @@ import geoprobe
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
     ("kernels",),
-    ("errors", "suggestions", "schema", "arrays", "tolerances", "progress", "threads", "versions"),
+    (
+        "errors",
+        "suggestions",
+        "schema",
+        "arrays",
+        "tolerances",
+        "progress",
+        "threads",
+        "memory",
+        "versions",
+    ),
     ("files",),
     ("geometry",),
     ("hulls", "verify"),
@@ -159,6 +169,16 @@ def test_import_is_quick(repository: Path) -> None:
     assert min(float(run_python(code, repository)) for _ in range(3)) < 0.5
 
 
+def test_every_public_name_loads(repository: Path) -> None:
+    """The stub of a room is the only list of its public names: what it lists must be there."""
+    doors = sorted((repository / "geoprobe").rglob("__init__.pyi"))
+    assert doors
+    for door in doors:
+        dotted = ".".join(door.parent.relative_to(repository).parts)
+        room = importlib.import_module(dotted)
+        assert [name for name in room.__all__ if not hasattr(room, name)] == [], dotted
+
+
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy of the sources, without the network."""
@@ -189,7 +209,10 @@ def test_wheel_holds_every_module(wheel: Path, repository: Path) -> None:
         if name not in inside:
             missing.append(name)
     assert missing == []
-    assert "geoprobe/py.typed" in inside
+    doors = {
+        path.relative_to(repository).as_posix() for path in repository.glob("geoprobe/**/*.pyi")
+    }
+    assert doors | {"geoprobe/py.typed"} <= inside
     assert not [name for name in inside if name.startswith(("kernels/", "tests/"))]
 
 

@@ -76,7 +76,7 @@ def probe(
     """
     from geoprobe.cli.console import show_progress
     from geoprobe.cli.geometry_summary import summarise_probe
-    from geoprobe.files.folders import check_output, leftovers
+    from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import read_results, write_results
     from geoprobe.spaces.source import default_folder
 
@@ -109,7 +109,7 @@ def probe(
         say_json({"folder": str(folder), **read_results(folder).summary})
         return
     say(summarise_probe(geometry))
-    say_where(folder, leftovers(folder))
+    say_where(folder, unfinished_of(folder))
 
 
 @app.command(short_help="Distances between the labels.")
@@ -135,7 +135,7 @@ def distances(
     """
     from geoprobe.cli.console import show_progress
     from geoprobe.cli.geometry_summary import distances_json, summarise_distances
-    from geoprobe.files.folders import check_output, leftovers
+    from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import write_results
 
     source = _source(file, points, labels, column, label_set)
@@ -159,7 +159,7 @@ def distances(
         return
     say(summarise_distances(geometry, None if every else 20))
     if folder is not None:
-        say_where(folder, leftovers(folder))
+        say_where(folder, unfinished_of(folder))
 
 
 @app.command(short_help="Check every proof of a results folder or of a study.")

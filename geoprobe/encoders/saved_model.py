@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.head import LinearHead
-from geoprobe.files.folders import leftovers, new_folder
+from geoprobe.files.atomic import discard, new_folder, unfinished_of
 
 HEAD = "head.safetensors"
 LABELS = "labels.json"
@@ -42,9 +41,9 @@ def save_model(
 
     if folder.is_dir() and any(folder.iterdir()):
         return
-    for unfinished in leftovers(folder):
+    for unfinished in unfinished_of(folder):
         # Of a process that was killed: one at a time works in the folder of a run.
-        shutil.rmtree(unfinished, ignore_errors=True)
+        discard(unfinished)
     with new_folder(folder) as place, _without_bars():
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)

@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all, and names of those that are being written.
+"""Files and folders that appear whole or not at all.
 
-A file appears under its own name only when it is complete. Before that it is hidden and its name
-says which process on which computer writes it; what a dead process has left can be told from what a
-living one is filling.
+What is being written lies beside its place under a hidden name, which says which process on which
+computer writes it; it is forced to the disk and then renamed. A process killed at any moment leaves
+nothing under the name itself, and what it left can be told from what a living one is filling.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from geoprobe.errors import OutputError
 from geoprobe.files.disk import as_store_error, sync
 
 SUFFIX = ".unfinished"
+# Folders that version 0.1 left say nothing of their computer.
 _NAME = re.compile(
-    r"\.(?P<target>.+)\.(?P<host>[\w-]+)-(?P<pid>\d+)-(?P<token>[0-9a-f]{8})" + re.escape(SUFFIX)
+    r"\.(?P<target>.+)\.((?P<host>[\w-]+)-)?(?P<pid>\d+)-(?P<token>[0-9a-f]+)" + re.escape(SUFFIX)
 )
 _ours: set[str] = set()
 
@@ -34,24 +36,73 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     StoreError
         If the system refuses; nothing is left then, and an older file stays.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise as_store_error(path.parent, error) from error
-    remove_stale(path)
-    unfinished = new_name(path)
-    try:
+    with _unfinished(path) as unfinished:
         write(unfinished)
         sync(unfinished)
         unfinished.replace(path)
-        with contextlib.suppress(OSError):
-            sync(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a hidden folder to write in, and rename it to ``folder`` at the end of the block.
+
+    Parameters
+    ----------
+    folder : path
+        Missing, or an empty folder.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    OutputError
+        If ``folder`` is taken, or writing fails; nothing is left behind then.
+    """
+    target = check_output(folder)
+    with _unfinished(target) as unfinished:
+        unfinished.mkdir()
+        yield unfinished
+        _publish(unfinished, target)
+
+
+def check_output(folder: str | os.PathLike[str]) -> Path:
+    """Refuse a folder that could not be written, before any work is done for it.
+
+    Parameters
+    ----------
+    folder : path
+        Missing, or an empty folder.
+
+    Returns
+    -------
+    Path
+        The same place, absolute.
+
+    Raises
+    ------
+    OutputError
+        If something is there already, or the place cannot be written to.
+    """
+    target = _absolute(folder)
+    if not target.name:
+        raise OutputError(f"{os.fspath(folder)!r} cannot be an output folder; name a new one.")
+    if is_unfinished(target):
+        raise OutputError(f"{target}: names ending in {SUFFIX} are kept for unfinished folders.")
+    try:
+        _refuse_occupied(target)
+        nearest = target.parent
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise OutputError(f"{target} cannot be written: {nearest} is a file, not a folder.")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise OutputError(f"{target} cannot be written: no permission to write in {nearest}.")
     except OSError as error:
-        discard(unfinished)
-        raise as_store_error(path, error) from error
-    except BaseException:
-        discard(unfinished)
-        raise
+        raise as_store_error(target, error) from error
+    return target
 
 
 def new_name(target: Path) -> Path:
@@ -59,6 +110,34 @@ def new_name(target: Path) -> Path:
     token = secrets.token_hex(4)
     _ours.add(token)
     return target.with_name(f".{target.name}.{_host()}-{os.getpid()}-{token}{SUFFIX}")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether the name is one that :func:`new_name` gives."""
+    return _NAME.fullmatch(path.name) is not None
+
+
+def unfinished_of(target: Path) -> list[Path]:
+    """Return the files and folders, sorted, that were to become ``target`` or still may."""
+    if not target.parent.is_dir():
+        return []
+    return sorted(
+        path
+        for path in target.parent.iterdir()
+        if (found := _NAME.fullmatch(path.name)) and found["target"] == target.name
+    )
+
+
+def remove_stale(target: Path) -> None:
+    """Remove the unfinished files and folders which dead processes have left for ``target``.
+
+    Those from another computer are left alone, for there is no telling from here whether their
+    process lives; likewise all of them on Windows.
+    """
+    for path in unfinished_of(target):
+        found = _NAME.fullmatch(path.name)
+        if found and found["host"] == _host() and not _alive(int(found["pid"]), found["token"]):
+            discard(path)
 
 
 def discard(path: Path) -> None:
@@ -70,30 +149,50 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def unfinished_of(target: Path) -> Iterator[Path]:
-    """Yield the unfinished files that were to become ``target``."""
-    if target.parent.is_dir():
-        for path in sorted(target.parent.iterdir()):
-            found = _NAME.fullmatch(path.name)
-            if found and found["target"] == target.name:
-                yield path
+@contextlib.contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Give a name whose content the block renames to ``target``; after an error nothing is left."""
+    unfinished = new_name(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(target)
+        yield unfinished
+        # The rename has happened: from here on the content is complete, whatever the disk says.
+        with contextlib.suppress(OSError):
+            sync(target.parent)
+    except OSError as error:
+        discard(unfinished)
+        raise as_store_error(target, error) from error
+    except BaseException:
+        discard(unfinished)
+        raise
 
 
-def is_unfinished(path: Path) -> bool:
-    """Whether the name is one that :func:`new_name` gives."""
-    return _NAME.fullmatch(path.name) is not None
+def _publish(unfinished: Path, target: Path) -> None:
+    """Force everything to the disk, then let the folder appear under its name."""
+    for path in sorted(unfinished.rglob("*")):
+        sync(path)
+    sync(unfinished)
+    _refuse_occupied(target)
+    if os.name == "nt" and target.is_dir():  # pragma: no cover - renames onto nothing only
+        target.rmdir()
+    unfinished.rename(target)
 
 
-def remove_stale(target: Path) -> None:
-    """Remove the unfinished files which processes that are dead have left for ``target``.
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the place without links and dots, so that its parent is where it really lies."""
+    return Path(os.fspath(path)).expanduser().resolve()
 
-    Files from another computer are left alone, for there is no telling from here whether their
-    process lives; likewise all files on Windows.
-    """
-    for path in unfinished_of(target):
-        found = _NAME.fullmatch(path.name)
-        if found and found["host"] == _host() and not _alive(int(found["pid"]), found["token"]):
-            discard(path)
+
+def _refuse_occupied(target: Path) -> None:
+    """Raise where something is there already; an empty folder is free, unless we stand in it."""
+    if target.is_dir():
+        if any(target.iterdir()):
+            raise OutputError(f"{target} exists and is not empty; name a new folder or remove it.")
+        if target == Path.cwd():
+            raise OutputError(f"{target} is the current folder; name a new folder inside it.")
+    elif target.exists():
+        raise OutputError(f"{target} exists and is a file; name a new folder.")
 
 
 def _host() -> str:

@@ -16,7 +16,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENO
 
 
 class StoreError(OutputError):
-    """A space that cannot be written."""
+    """A file or folder that cannot be written."""
 
 
 class DiskSpaceError(StoreError):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, OutputError
+from geoprobe.files.array_headers import check_npz
 from geoprobe.files.atomic import write_file
 from geoprobe.files.json_files import SEAL, seal
 
@@ -81,6 +82,8 @@ def read_npz(source: Path, expected: str, version: int) -> tuple[dict[str, Any],
         kind = (about["format"], about["format_version"])
         noted = about.pop(SEAL, None)
         changed = kind == (expected, version) and noted != _seal(about, arrays)
+    except FormatError:
+        raise
     except _DAMAGE as error:
         raise FormatError(f"no {expected}, or a damaged one ({error}).", source) from error
     if kind != (expected, version):
@@ -109,6 +112,8 @@ def _seal(about: Mapping[str, Any], arrays: Arrays) -> str:
 
 
 def _read_arrays(source: Path) -> Arrays:
+    with zipfile.ZipFile(source) as archive:
+        check_npz(archive, source, archive.namelist())
     # Of a damaged file that it opened itself, NumPy would leave the handle open.
     with source.open("rb") as handle:
         file = np.load(handle, allow_pickle=False)

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from geoprobe.errors import FormatError
+from geoprobe.files.atomic import is_unfinished, new_folder
 from geoprobe.files.csv_files import write_table
-from geoprobe.files.folders import is_unfinished, new_folder
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.npz import read_geometry, write_geometry
 from geoprobe.geometry.pairs import Status

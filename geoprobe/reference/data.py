@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_points
 from geoprobe.errors import FormatError, InputError
 from geoprobe.reference.config import Config
-from geoprobe.spaces.directprobe_text import (
+from geoprobe.spaces.array_files import read_npy
+from geoprobe.spaces.text_formats import (
     check_labels,
+    read_column,
     read_embeddings,
     read_entities,
     read_label_set,
 )
-from geoprobe.spaces.numpy_files import read_npy
-from geoprobe.spaces.tables import read_column
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import write_file
+from geoprobe.files.csv_files import as_cell
 from geoprobe.findings.optional import need
 
 INDEX = "index.csv"
@@ -64,8 +65,12 @@ class FigureFolder:
 
 
 def to_csv(columns: Mapping[str, Any] | Any) -> bytes:
-    """Return a table, as columns or as a pandas DataFrame, as csv with all digits."""
+    """Return a table, as columns or as a pandas DataFrame, as csv with all digits.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe.
+    """
     frame = need("pandas").DataFrame(columns) if isinstance(columns, Mapping) else columns
+    frame = frame.map(lambda value: as_cell(value) if isinstance(value, str) else value)
     text: str = frame.to_csv(index=False, lineterminator="\n")
     return text.encode("utf8")
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from geoprobe.files.disk import DiskSpaceError, StoreError, check_disk
-from geoprobe.spaces.builtin import digits
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.reading import SUFFIXES, read_space
-from geoprobe.spaces.space import Space
-from geoprobe.spaces.store import SpaceStore
+from geoprobe.spaces.space import Space, digits
+from geoprobe.spaces.space_files import SUFFIXES, read_space
+from geoprobe.spaces.store import SpaceStore, StoreRow, describe_store
 from geoprobe.spaces.store_layout import estimate_bytes
-from geoprobe.spaces.store_rows import StoreRow, describe_store
 from geoprobe.spaces.store_writer import SpaceWriter
 from geoprobe.spaces.stored import StoredSpaces
 

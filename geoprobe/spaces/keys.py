@@ -1,4 +1,4 @@
-"""What a stored space is of: units, a model, and how far the model has been fine-tuned."""
+"""Keys of stored spaces: units, a model, and how far the model has been fine-tuned."""
 
 from __future__ import annotations
 

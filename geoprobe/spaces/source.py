@@ -1,4 +1,4 @@
-"""Where a space comes from, in words that can be kept beside its results and read again."""
+"""Sources of spaces: a file and how to read it, kept beside the results to be read again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_PARENT = "geoprobe-results"
 BUILT_IN = "digits"
 _TABLES = (".csv", ".tsv")
+_LABEL_KINDS = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
 _OPTIONS = ("points", "labels", "column", "label_set")
 
 
@@ -142,12 +143,34 @@ class Source:
         FormatError
             If the file holds no such points.
         InputError
-            If their dimensions differ from those of the space, or their labels would be those of
-            the space.
+            If their dimensions or the type of their labels differ from those of the space, or their
+            labels would be those of the space.
         """
+        test = self._test(path, space, labels)
+        if test.n_dims != space.n_dims:
+            raise InputError(
+                f"the test points in {path} have {test.n_dims} dimensions, but the points have "
+                f"{space.n_dims}."
+            )
+        found, known = _LABEL_KINDS[test.labels.dtype.kind], _LABEL_KINDS[space.labels.dtype.kind]
+        if found != known:
+            # Never equal, they would all count as wrong.
+            raise InputError(
+                f"the labels of the test points in {path} are {found} such as "
+                f"{test.labels[0].item()!r}, but those of the points are {known} such as "
+                f"{space.labels[0].item()!r}."
+            )
+        return test
+
+    def _test(self, path: Path, space: Space, labels: str | None) -> Space:
+        """Read points to predict from wherever they lie."""
         if labels is None and self.path is not None and path.resolve() == self.path.resolve():
             if space.test is None:
-                raise FormatError("the file holds no arrays *_test to predict.", path)
+                raise FormatError(
+                    "the file holds no points to predict: there are no arrays *_test, or they have "
+                    "no rows.",
+                    path,
+                )
             return space.test
         beside = space.test
         if labels is None and beside is not None and beside.source is not None:
@@ -159,13 +182,7 @@ class Source:
                 f"the labels in {self.labels} belong to {self.path}; name the file with the labels "
                 f"of {path} as well: --test-labels FILE."
             )
-        test = replace(self, path=path, labels=self.labels if labels is None else labels).read()
-        if test.n_dims != space.n_dims:
-            raise InputError(
-                f"the test points in {path} have {test.n_dims} dimensions, but the points have "
-                f"{space.n_dims}."
-            )
-        return test
+        return replace(self, path=path, labels=self.labels if labels is None else labels).read()
 
     def remembered_test(
         self, origin: Origin, space: Space, path: Path | None, labels: str | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
@@ -60,3 +61,17 @@ class Space:
     def fingerprints(self) -> dict[str, str]:
         """Return the SHA-256 of the ``points`` and of the ``labels``, in hexadecimal."""
         return {"points": hash_points(self.points), "labels": hash_labels(self.labels)}
+
+
+def digits() -> Space:
+    """Return scikit-learn's handwritten digits: 1,797 images of 8 x 8 grey values, labels 0 to 9.
+
+    Returns
+    -------
+    Space
+        ``points`` of float64, shape (1797, 64); ``labels`` of int64, shape (1797,).
+    """
+    from sklearn.datasets import load_digits
+
+    points, labels = load_digits(return_X_y=True)
+    return Space(points, labels.astype(np.int64), name="digits")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ from numpy.typing import NDArray
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.atomic import is_unfinished
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.sidecar import Sidecar, as_json, read_sidecar
-from geoprobe.spaces.store_layout import StoreLayout, item_size
+from geoprobe.spaces.store_layout import (
+    Sidecar,
+    StoreLayout,
+    as_json,
+    item_size,
+    read_sidecar,
+)
 from geoprobe.spaces.store_writer import SpaceWriter
 from geoprobe.spaces.stored import StoredSpaces, check_data
 
@@ -157,10 +163,65 @@ class SpaceStore:
                 data,
             )
         found = read_sidecar(sidecar)
-        if found.layout.key != key:
-            raise FormatError(f"this belongs to {found.layout.key}, not to {key}.", sidecar)
-        check_data(data, found.layout)
+        try:
+            layout = found.layout()
+        except InputError as error:
+            raise FormatError(str(error), sidecar) from error
+        if layout.key != key:
+            raise FormatError(f"this belongs to {layout.key}, not to {key}.", sidecar)
+        check_data(data, layout)
         return found
+
+
+@dataclass(frozen=True)
+class StoreRow:
+    """One line of a list of what a store holds.
+
+    Attributes
+    ----------
+    task, model, split : str
+    tuned_on : str or None
+    seed : int or None
+    step : int
+    layers : tuple of int
+    n_units, n_dims, n_labels : int
+    dtype : str
+    n_bytes : int
+        Of the data.
+    created : str
+    """
+
+    task: str
+    model: str
+    tuned_on: str | None
+    seed: int | None
+    step: int
+    split: str
+    layers: tuple[int, ...]
+    n_units: int
+    n_dims: int
+    n_labels: int
+    dtype: str
+    n_bytes: int
+    created: str
+
+
+def describe_store(store: SpaceStore) -> list[StoreRow]:
+    """Return a row for each complete file of a store, in the order of the keys."""
+    return [_row(store.open(key)) for key in store.keys()]
+
+
+def _row(stored: StoredSpaces) -> StoreRow:
+    return StoreRow(
+        **stored.key.as_dict(),
+        layers=stored.layers,
+        n_units=stored.n_units,
+        n_dims=stored.n_dims,
+        n_labels=len(stored.label_names),
+        dtype=stored.dtype,
+        n_bytes=stored.n_bytes,
+        created=stored.created,
+    )
 
 
 def _coded(labels: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.int32]]:

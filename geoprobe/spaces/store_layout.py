@@ -1,27 +1,32 @@
-"""Where everything lies in a file of the store, which is a safetensors file.
+"""The form of a file of the store, which is a safetensors file, and of its sidecar.
 
-Such a file is the length of its header (8 bytes, little-endian), the header in JSON, and the
+A file is the length of its header (8 bytes, little-endian), the header in JSON, and the
 tensors without gaps. Ours has one tensor ``layer_<i>`` for each layer, the codes of the labels in
 ``labels``, and the names of the labels and the key in the metadata. The header follows from the
 attributes of :class:`StoreLayout` alone, so that a file can be checked by writing its header again,
-and so that the same points make the same bytes.
+and so that the same points make the same bytes. The sidecar repeats the attributes in JSON, says
+what the points come from, and proves that the file is complete.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
+from pydantic import Strict
 
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, InputError
+from geoprobe.schema import Positive, Record, Text, Whole, parse
 from geoprobe.spaces.keys import SpaceKey
 
-FORMAT = "geoprobe-spaces"
-VERSION = 1
+FORMAT: Final = "geoprobe-spaces"
+VERSION: Final = 1
 LABELS = "labels"
 DTYPES = ("float32", "float16")
 """Types of number in which the store keeps points."""
@@ -31,6 +36,7 @@ _CODE_BYTES = 4
 # Rows of common lengths then start where vector instructions like them to.
 _ALIGNMENT = 64
 _NAMES_IN_FILES = {"float32": "F32", "float16": "F16"}
+_CHECKSUM = "checksum"
 
 
 def estimate_bytes(n_units: int, n_dims: int, n_layers: int, dtype: str = "float32") -> int:
@@ -172,3 +178,133 @@ class StoreLayout:
             spans[name] = (begin, begin + size)
             begin += size
         return spans
+
+
+class Sidecar(Record):
+    """What is known of a complete file of the store; its fields are those of the file beside it.
+
+    Attributes
+    ----------
+    format, version
+        Of the file.
+    key : dict
+        As :meth:`SpaceKey.as_dict` gives it.
+    layers, labels, n_units, n_dims, dtype
+        As in :class:`StoreLayout`, where ``labels`` is ``label_names``.
+    n_bytes : int
+        Length of the file of points.
+    sha256 : str
+        Of the file of points, in hexadecimal.
+    created : str
+        When, in UTC as ISO 8601 writes it.
+    provenance : dict
+        What the caller said of the origin of the points.
+    """
+
+    format: Literal["geoprobe-spaces"] = FORMAT
+    version: Literal[1] = VERSION
+    key: dict[str, Any]
+    layers: tuple[Whole, ...]
+    labels: tuple[Annotated[str, Strict()], ...]
+    n_units: Positive
+    n_dims: Positive
+    dtype: Literal["float32", "float16"]
+    n_bytes: Whole
+    sha256: Text
+    created: Text
+    provenance: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, layout: StoreLayout, sha256: str, created: str, provenance: dict[str, Any]
+    ) -> Sidecar:
+        """Return the sidecar of a file that is laid out so."""
+        content = {
+            "key": layout.key.as_dict(),
+            "layers": layout.layers,
+            "labels": layout.label_names,
+            "n_units": layout.n_units,
+            "n_dims": layout.n_dims,
+            "dtype": layout.dtype,
+            "n_bytes": layout.n_bytes,
+            "sha256": sha256,
+            "created": created,
+            "provenance": provenance,
+        }
+        return parse(cls, content)
+
+    def layout(self) -> StoreLayout:
+        """Return where everything lies in the file of points.
+
+        Raises
+        ------
+        InputError
+            If the key names no place in a store.
+        """
+        return StoreLayout(
+            SpaceKey.from_dict(self.key),
+            self.layers,
+            self.labels,
+            self.n_units,
+            self.n_dims,
+            self.dtype,
+        )
+
+    def text(self) -> str:
+        """Return the content of the file, which a checksum ends."""
+        content = dict(self)
+        return json.dumps({**content, _CHECKSUM: _checksum(content)}, indent=1) + "\n"
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Read a sidecar.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, damaged, was edited, or is of a later version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FormatError("there is no such file.", path) from error
+    except OSError as error:
+        raise FormatError(f"the file cannot be read: {error.strerror}.", path) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"this is no JSON in UTF-8, or it is damaged: {error}.", path) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise FormatError(f"this is not the sidecar of a file of spaces (format {FORMAT!r}).", path)
+    if content.get("version") != VERSION:
+        raise FormatError(
+            f"the file has version {content.get('version')!r}, but version {VERSION} is expected; "
+            f"it may come from a later geoprobe.",
+            path,
+        )
+    noted = content.pop(_CHECKSUM, None)
+    sidecar = parse(Sidecar, content, path)
+    if noted != _checksum(content):
+        raise FormatError(
+            "the content does not fit its checksum: the file is damaged or was edited.", path
+        )
+    return sidecar
+
+
+def as_json(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provenance as it will be read again.
+
+    Raises
+    ------
+    InputError
+        If JSON cannot hold it.
+    """
+    try:
+        copy = json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the provenance cannot be written as JSON: {error}.") from error
+    return dict(copy)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the content without regard to spaces and to the order of names."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,4 +1,4 @@
-"""Writing the spaces of one key, layer by layer and in any order, in little memory."""
+"""The writer of the spaces of one key: layer by layer, in any order, in little memory."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from geoprobe.files.disk import (
     sync,
     write_at,
 )
-from geoprobe.spaces.sidecar import Sidecar
-from geoprobe.spaces.store_layout import StoreLayout
+from geoprobe.spaces.store_layout import Sidecar, StoreLayout
 
 if sys.platform != "win32":
     import fcntl
@@ -192,7 +191,7 @@ class SpaceWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        content = Sidecar(self.layout, hash_file(self._hidden), created, self._provenance)
+        content = Sidecar.of(self.layout, hash_file(self._hidden), created, self._provenance)
         sidecar = self._data.with_suffix(".json")
         hidden = new_name(sidecar)
         try:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.disk import hash_file
-from geoprobe.spaces.sidecar import Sidecar
 from geoprobe.spaces.space import Space
-from geoprobe.spaces.store_layout import StoreLayout
+from geoprobe.spaces.store_layout import Sidecar, StoreLayout
 
 
 class StoredSpaces:
@@ -37,7 +37,7 @@ class StoredSpaces:
     """
 
     def __init__(self, path: Path, sidecar: Sidecar) -> None:
-        layout = sidecar.layout
+        layout = sidecar.layout()
         self._layout = layout
         self.key = layout.key
         self.path = path
@@ -97,12 +97,19 @@ class StoredSpaces:
         ------
         InputError, FormatError
             As :meth:`points` does; FormatError also for numbers that are not finite.
+
+        Warns
+        -----
+        InputWarning
+            If one row alone sets the scale; it is named.
         """
         points = self.points(layer)
         try:
-            return Space(points, self.labels, f"{self.key} layer {layer}", self.path)
+            space = Space(points, self.labels, f"{self.key} layer {layer}", self.path)
         except InputError as error:
             raise FormatError(str(error), self.path) from error
+        warn_of_dominating_row(space.points, space.name)
+        return space
 
     def verify(self) -> None:
         """Read the whole file and compare its SHA-256 with the sidecar's.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from geoprobe.files.atomic import write_file
+from geoprobe.files.csv_files import as_cell
 from geoprobe.findings import label_distances, spatial_similarity
 from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
@@ -157,5 +158,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def _plain(value: object) -> object:
-    """Return None, which csv writes as an empty field, for NaN."""
+    """Return None, which csv writes as an empty field, for NaN, and no formula for text."""
+    if isinstance(value, str):
+        return as_cell(value)
     return None if isinstance(value, float) and math.isnan(value) else value

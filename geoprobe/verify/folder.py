@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import FormatError, VerificationError
+from geoprobe.files.atomic import is_unfinished
 from geoprobe.files.csv_files import write_rows
-from geoprobe.files.folders import is_unfinished
 from geoprobe.geometry.folder import GEOMETRY, SUMMARY, Results, describe, read_results
 from geoprobe.geometry.tables import tables
 from geoprobe.progress import ProgressCallback

@@ -1,4 +1,4 @@
-"""One function that reads a labelled space from any file that geoprobe knows."""
+"""Files of labelled spaces: one function that reads every format that geoprobe knows."""
 
 from __future__ import annotations
 
@@ -6,37 +6,30 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.directprobe_text import (
+from geoprobe.spaces.array_files import NamedArrays, NpzArrays, SafetensorsArrays, read_npy
+from geoprobe.spaces.keys import SpaceKey
+from geoprobe.spaces.space import Space
+from geoprobe.spaces.store_layout import LABELS
+from geoprobe.spaces.text_formats import (
+    read_column,
     read_embeddings,
     read_label_lines,
     read_label_set,
+    read_table,
 )
-from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.numpy_files import NpzArrays, read_npy
-from geoprobe.spaces.safetensors_file import SafetensorsArrays
-from geoprobe.spaces.space import Space
-from geoprobe.spaces.store_layout import LABELS
-from geoprobe.spaces.tables import read_column, read_table
 
 SUFFIXES = (".npz", ".npy", ".safetensors", ".csv", ".tsv", ".txt")
 """Endings of the files that :func:`read_space` reads."""
 
 _LABEL_SUFFIXES = (".npy", ".txt", ".csv", ".tsv")
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
-
-
-class _Arrays(Protocol):
-    """Named arrays in one file."""
-
-    path: Path
-    names: list[str]
-
-    def read(self, name: str) -> NDArray[Any]: ...
 
 
 def read_space(
@@ -80,13 +73,18 @@ def read_space(
     -------
     Space
         With its ``test`` part where an npz or safetensors file holds two more arrays with the same
-        names and ``_test`` behind them, or where beside ``train.safetensors`` of a store there is
-        ``test.safetensors`` with the same layer.
+        names and ``_test`` behind them, which have rows, or where beside ``train.safetensors`` of
+        a store there is ``test.safetensors`` with the same layer.
 
     Raises
     ------
     FormatError
         Naming the file, and the line where there is one, and what was expected.
+
+    Warns
+    -----
+    InputWarning
+        If one row alone sets the scale; it is named.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -108,7 +106,7 @@ def read_space(
         title = _stored_title(stored.key, at)
         test = _test_beside(stored, at) if labels in (None, LABELS) else None
     elif suffix in (".npz", ".safetensors"):
-        arrays: _Arrays = NpzArrays(path) if suffix == ".npz" else stored
+        arrays: NamedArrays = NpzArrays(path) if suffix == ".npz" else stored
         at = _array_name(points)
         found, y = _named(arrays, at, "y" if labels is None else labels, column)
         test = _test_part(arrays, at, labels, title if name is None else name)
@@ -124,7 +122,9 @@ def read_space(
         y = _label_file(path, labels, column)
     if label_set is not None:
         _check_labels(y, label_set, path)
-    return _space(found, y, title if name is None else name, path, test)
+    space = _space(found, y, title if name is None else name, path, test)
+    warn_of_dominating_row(space.points, f"{path}, {space.name}")
+    return space
 
 
 def _space(
@@ -159,7 +159,7 @@ def _text(labels: str | os.PathLike[str] | None, column: str) -> str:
 
 
 def _named(
-    arrays: _Arrays, points: str, labels: str | os.PathLike[str], column: str
+    arrays: NamedArrays, points: str, labels: str | os.PathLike[str], column: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return points and labels from named arrays, the labels perhaps from a file beside them."""
     _check_name(arrays, points, "points")
@@ -170,7 +170,7 @@ def _named(
     return arrays.read(points), arrays.read(at)
 
 
-def _check_name(arrays: _Arrays, name: str, what: str) -> None:
+def _check_name(arrays: NamedArrays, name: str, what: str) -> None:
     if name not in arrays.names:
         there = ", ".join(repr(each) for each in arrays.names) or "none at all"
         raise FormatError(
@@ -180,12 +180,15 @@ def _check_name(arrays: _Arrays, name: str, what: str) -> None:
 
 
 def _test_part(
-    arrays: _Arrays, points: str, labels: str | os.PathLike[str] | None, name: str
+    arrays: NamedArrays, points: str, labels: str | os.PathLike[str] | None, name: str
 ) -> Space | None:
     at_points, at_labels = f"{points}_test", f"{_text(labels, 'y')}_test"
     if at_points not in arrays.names or at_labels not in arrays.names:
         return None
-    return _space(arrays.read(at_points), arrays.read(at_labels), f"{name}_test", arrays.path, None)
+    found = arrays.read(at_points)
+    if len(np.atleast_1d(found)) == 0:
+        return None
+    return _space(found, arrays.read(at_labels), f"{name}_test", arrays.path, None)
 
 
 def _test_beside(arrays: SafetensorsArrays, points: str) -> Space | None:

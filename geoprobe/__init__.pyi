@@ -1,0 +1,15 @@
+from .geometry import read_results as read_results, write_results as write_results
+from .hulls import (
+    HullResult as HullResult,
+    PairwiseDistances as PairwiseDistances,
+    Status as Status,
+    hull_distance as hull_distance,
+    hulls_overlap as hulls_overlap,
+    pairwise_hull_distances as pairwise_hull_distances,
+    point_to_hull as point_to_hull,
+)
+from .probes import DirectProbe as DirectProbe
+from .spaces import Space as Space, read_space as read_space
+from .verify import verify_results as verify_results
+
+__version__: str

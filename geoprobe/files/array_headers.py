@@ -1,0 +1,156 @@
+"""Headers of npy and npz files: what they declare, held against the file and the memory.
+
+A header of a few bytes can declare an array of any size, and a zip file of 8 MB can hold 8 GB. Both
+are found out here, before any memory is taken for them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from geoprobe.errors import FormatError
+from geoprobe.files.disk import readable
+from geoprobe.memory import free_memory
+
+# NumPy's own limit: its parser is slow on long headers.
+_LONGEST_HEADER = 10_000
+# Deflate reaches 1032, zeros alone; spaces of real numbers stay below 10.
+_LARGEST_RATIO = 500
+_ALWAYS_ALLOWED = 1 << 28
+_VERSIONS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
+
+
+class NpyHeader(NamedTuple):
+    """What an npy file declares."""
+
+    length: int
+    """Bytes before the first number."""
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the numbers."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def check_npy(path: Path) -> None:
+    """Refuse an npy file whose header declares more than the file holds.
+
+    Raises
+    ------
+    FormatError
+        Saying both sizes.
+    ValueError, OSError
+        If there is no header.
+    """
+    with path.open("rb") as file:
+        header = read_npy_header(file)
+    found = path.stat().st_size - header.length
+    if header.n_bytes > found and not header.dtype.hasobject:
+        raise FormatError(
+            f"the header declares an array of shape {header.shape}, {readable(header.n_bytes)}, "
+            f"but {readable(found)} follow: the file is damaged or cut off.",
+            path,
+        )
+
+
+def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> None:
+    """Refuse arrays of an npz file that unpack to more than they should or than memory holds.
+
+    Parameters
+    ----------
+    archive : ZipFile
+    path : Path
+        Of the archive.
+    names : iterable of str
+        Members of the archive that are to be in memory together.
+
+    Raises
+    ------
+    FormatError
+        Saying what is declared and what is there.
+    ValueError, OSError, KeyError, and what zipfile raises
+        If a member is missing or no npy file.
+    """
+    members = [archive.getinfo(name) for name in names]
+    what = f"the array {_name(members[0])}" if len(members) == 1 else f"{len(members)} arrays"
+    total = sum(member.file_size for member in members)
+    # What the archive says of itself may be forged; it never holds more than its length.
+    packed = min(sum(member.compress_size for member in members), path.stat().st_size)
+    if total > max(_ALWAYS_ALLOWED, _LARGEST_RATIO * packed):
+        raise FormatError(
+            f"{readable(packed)} would unpack to {readable(total)} for {what}, more than "
+            f"{_LARGEST_RATIO} times as much; numbers that were measured do not pack so well, and "
+            f"nothing is unpacked.",
+            path,
+        )
+    check_memory(total, what, path)
+    for member in members:
+        with archive.open(member) as file:
+            header = read_npy_header(file)
+        found = member.file_size - header.length
+        if header.n_bytes != found and not header.dtype.hasobject:
+            raise FormatError(
+                f"the array {_name(member)} declares the shape {header.shape}, "
+                f"{readable(header.n_bytes)}, but {readable(found)} are packed.",
+                path,
+            )
+
+
+def check_memory(n_bytes: int, what: str, path: Path) -> None:
+    """Refuse to read what the free memory would not hold.
+
+    Raises
+    ------
+    FormatError
+        Saying what is needed and what is free.
+    """
+    free = free_memory()
+    if free is not None and n_bytes > free:
+        raise FormatError(
+            f"{readable(n_bytes)} of memory are needed for {what}, but {readable(free)} are free.",
+            path,
+        )
+
+
+def read_npy_header(file: IO[bytes]) -> NpyHeader:
+    """Read the header that a file of one array begins with.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is longer than any array needs.
+    """
+    start = file.read(8)
+    version = tuple(start[6:])
+    if version not in _VERSIONS:
+        raise ValueError(f"version {'.'.join(map(str, version))} of the npy format is not known")
+    width = file.read(_VERSIONS[version])
+    length = int.from_bytes(width, "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(
+            f"the header declares a length of {readable(length)}, at most {_LONGEST_HEADER} bytes "
+            f"are expected"
+        )
+    text = file.read(length)
+    # Version 3 differs in the encoding of field names, which arrays of points do not have.
+    whole = io.BytesIO(width + text)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(whole)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(whole)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"the header declares the shape {shape}")
+    return NpyHeader(len(start) + len(width) + length, shape, dtype)
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    return repr(member.filename.removesuffix(".npy"))
