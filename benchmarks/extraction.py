@@ -68,13 +68,13 @@ def floors(encoder: Encoder, split: Split) -> dict[str, Program]:
     import torch
 
     from geoprobe.encoders.batches import make_batch
+    from geoprobe.encoders.forward import MAX_PIECES, group_sentences
     from geoprobe.encoders.linear import FastLinear
-    from geoprobe.encoders.representing import MAX_PIECES, groups
 
     aligned = align(encoder, split)
     batches = [
         make_batch(aligned, group, join="single", device=encoder.device)
-        for group in groups(aligned, MAX_PIECES[encoder.device.type], encoder.device.type)
+        for group in group_sentences(aligned, MAX_PIECES[encoder.device.type], encoder.device.type)
     ]
 
     def run() -> int:
@@ -111,7 +111,7 @@ def sentence_transformers(texts: list[str]) -> Program:
     """Return the other library, which gives the last layer of every piece, sorted by length."""
     from sentence_transformers import SentenceTransformer
 
-    from geoprobe.encoders.names import offline_folder
+    from geoprobe.encoders.model_files import offline_folder
 
     made = SentenceTransformer(str(offline_folder()), device="cpu")
     return lambda: sum(len(each) for each in made.encode(texts, output_value="token_embeddings"))

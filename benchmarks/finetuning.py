@@ -21,14 +21,11 @@ import torch  # noqa: TID253
 import transformers  # noqa: TID253
 
 from geoprobe.encoders import TuningOptions, align, load_encoder
-from geoprobe.encoders.batches import make_batch
-from geoprobe.encoders.head import LinearHead
+from geoprobe.encoders.batches import make_batch, pool
+from geoprobe.encoders.environment import reproducible
 from geoprobe.encoders.load import Encoder
-from geoprobe.encoders.pooling import pool
-from geoprobe.encoders.run_plan import codes_of
-from geoprobe.encoders.surroundings import reproducible
-from geoprobe.encoders.training import Training, TrainingData
-from geoprobe.encoders.updates import sentence_order
+from geoprobe.encoders.training import LinearHead, Training, TrainingData, sentence_order
+from geoprobe.encoders.tuning import codes_of
 from geoprobe.tasks import Task, load_task
 
 

@@ -26,7 +26,7 @@ import torch  # noqa: E402, TID253
 
 from geoprobe.encoders import Schedule, TuningOptions, TuningResult  # noqa: E402
 from geoprobe.encoders.finetune import finetune  # noqa: E402
-from geoprobe.encoders.state import STATE  # noqa: E402
+from geoprobe.encoders.run_folder import STATE  # noqa: E402
 from geoprobe.spaces import SpaceStore  # noqa: E402
 
 READY = "ready"

@@ -15,8 +15,8 @@ pytest.importorskip("transformers")
 import encoder_models as models
 
 from geoprobe.encoders.alignment import Alignment, align
-from geoprobe.encoders.names import MissingModelError, offline_folder
-from geoprobe.encoders.pieces import Tokens
+from geoprobe.encoders.model_files import MissingModelError, offline_folder
+from geoprobe.encoders.word_pieces import WordTokenizer
 from geoprobe.errors import InputError
 from geoprobe.tasks import Sentence, Split, Unit
 
@@ -213,7 +213,7 @@ def test_sentences_with_the_same_pieces_share_a_pass() -> None:
 
 def test_tokenizers_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="without a fast version"):
-        Tokens(SimpleNamespace(is_fast=False), "slow")
+        WordTokenizer(SimpleNamespace(is_fast=False), "slow")
     from tokenizers import Tokenizer
     from tokenizers import models as kinds
     from transformers import PreTrainedTokenizerFast
@@ -221,7 +221,7 @@ def test_tokenizers_that_cannot_be_used() -> None:
     # A piece may cover several words here, because nothing cuts the text before.
     whole = Tokenizer(kinds.WordLevel({"Words are kept apart here": 0, "?": 1}, unk_token="?"))
     with pytest.raises(InputError, match="cannot be assigned to words"):
-        Tokens(PreTrainedTokenizerFast(tokenizer_object=whole, unk_token="?"), "odd")
+        WordTokenizer(PreTrainedTokenizerFast(tokenizer_object=whole, unk_token="?"), "odd")
 
 
 def test_fixtures_are_what_they_claim(tmp_path: Path) -> None:

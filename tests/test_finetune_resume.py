@@ -16,7 +16,7 @@ from kill_campaign import campaign  # noqa: E402
 
 from geoprobe.encoders import Schedule, TuningOptions, TuningResult  # noqa: E402
 from geoprobe.encoders.finetune import finetune  # noqa: E402
-from geoprobe.encoders.state import STATE  # noqa: E402
+from geoprobe.encoders.run_folder import STATE  # noqa: E402
 from geoprobe.errors import FormatError  # noqa: E402
 from geoprobe.progress import Progress  # noqa: E402
 from geoprobe.spaces import SpaceStore  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from geoprobe.encoders.state import (  # noqa: E402
+from geoprobe.encoders.run_folder import (  # noqa: E402
     STATE,
     TrainingState,
     load_state,

@@ -306,7 +306,7 @@ def test_what_fails_late_is_refused_before_anything_is_done(
 
 
 def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
-    other = replace(plan, finetune=replace(plan.finetune, learning_rate=1e-2))
+    other = replace(plan, finetune=plan.finetune.replaced(learning_rate=1e-2))
     with pytest.raises(InputError, match="finetune"):
         run_study(other, done.root)
     with pytest.raises(InputError, match=r"some of the layers .*\(9\)"):

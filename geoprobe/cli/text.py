@@ -13,7 +13,7 @@ from geoprobe.cli.terminal import clean, say_json, say_table
 
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Overlong
-    from geoprobe.encoders.extract import Precision
+    from geoprobe.encoders.environment import Precision
     from geoprobe.tasks import Task
 
 TaskName = Annotated[
@@ -195,7 +195,7 @@ def finetune(
             {
                 "task": result.task,
                 "model": result.model,
-                "checkpoints": [asdict(each) for each in result.checkpoints],
+                "checkpoints": [dict(each) for each in result.checkpoints],
                 "keys": [key.as_dict() for key in result.keys],
             }
         )

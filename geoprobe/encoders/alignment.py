@@ -1,26 +1,30 @@
-"""Words and their pieces: which pieces of which pass of a model each unit is averaged from."""
+"""Alignments of units with word pieces: which pieces of which window a unit is averaged from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoprobe.encoders.pieces import SentencePieces, Tokens
-from geoprobe.encoders.windows import cut
+from geoprobe.encoders.word_pieces import (
+    IntArray,
+    Place,
+    TokenizedSentence,
+    WordTokenizer,
+    cut_windows,
+    tokenizer_sha256,
+)
 from geoprobe.errors import InputError
 from geoprobe.tasks.units import Split
 
-IntArray = NDArray[np.int64]
 Overlong = Literal["error", "split"]
 
 
-class Aligns(Protocol):
-    """What :func:`align` needs of an encoder."""
+class HasTokenizer(Protocol):
+    """The part of an encoder that :func:`align` needs."""
 
     @property
     def name(self) -> str:
@@ -116,7 +120,7 @@ class Alignment:
         return order, np.searchsorted(self.unit_sentence[order], numbers)
 
 
-def align(encoder: Aligns, split: Split, *, overlong: Overlong = "error") -> Alignment:
+def align(encoder: HasTokenizer, split: Split, *, overlong: Overlong = "error") -> Alignment:
     """Cut the words of a split into the pieces of a model.
 
     Parameters
@@ -144,38 +148,70 @@ def align(encoder: Aligns, split: Split, *, overlong: Overlong = "error") -> Ali
         raise InputError(f"overlong is 'error' or 'split', not {overlong!r}.")
     _check_whole(encoder, split)
     pieces: list[IntArray] = []
-    of_sentence: list[int] = []
+    sentence_of: list[int] = []
     n_words = max(1, len(split.units[0].words))
-    cells = np.zeros((split.n_units, n_words, 3), np.int64)
-    units = _rows_by_sentence(split)
+    places = np.zeros((split.n_units, n_words, 3), np.int64)
+    rows_of = _rows_by_sentence(split)
     n_split = 0
-    for number, coded in enumerate(_coded(encoder, split)):
-        places = [_places(encoder, split, row, coded) for row in units[number]]
-        windows = [coded.ids]
-        if len(coded.ids) > encoder.max_pieces and units[number]:
+    tokenizer = WordTokenizer(encoder.tokenizer, encoder.name)
+    for number, tokenized in enumerate(tokenizer.tokenize(split.sentences)):
+        rows = rows_of[number]
+        windows = [tokenized.ids]
+        in_sentence = [_places(encoder, split, row, tokenized) for row in rows]
+        if len(tokenized.ids) > encoder.max_pieces and rows:
             if overlong == "error":
-                raise _too_long(encoder, split, number, coded)
-            windows, places = cut(coded, places, encoder.max_pieces, encoder.name)
+                raise _too_long(encoder, tokenized)
+            windows, in_sentence = cut_windows(
+                tokenized, in_sentence, encoder.max_pieces, encoder.name
+            )
             n_split += 1
-        for row, place in zip(units[number], places, strict=True):
-            cells[row] = place
-            cells[row, :, 0] += len(pieces)
+        for row, place in zip(rows, in_sentence, strict=True):
+            places[row] = place
+            places[row, :, 0] += len(pieces)
         pieces += windows
-        of_sentence += [number] * len(windows)
+        sentence_of += [number] * len(windows)
     return Alignment(
         pieces=tuple(pieces),
-        sentence=np.array(of_sentence, np.int64),
+        sentence=np.array(sentence_of, np.int64),
         unit_sentence=np.array([unit.sentence for unit in split.units], np.int64),
-        window=cells[:, :, 0],
-        first=cells[:, :, 1],
-        last=cells[:, :, 2],
+        window=places[:, :, 0],
+        first=places[:, :, 1],
+        last=places[:, :, 2],
         pad=_pad(encoder.tokenizer),
         n_split=n_split,
     )
 
 
-def _coded(encoder: Aligns, split: Split) -> Iterator[SentencePieces]:
-    return Tokens(encoder.tokenizer, encoder.name).of(split.sentences)
+class Alignments:
+    """Alignments that are made once for each text, tokenizer and longest input.
+
+    Whoever reads the same text several times, such as a study that checks it, extracts it and
+    fine-tunes on it, makes one of these and hands it to each. Models with equal tokenizers, such
+    as the five BERTs of Zhou & Srikumar (2022), share what is in it.
+    """
+
+    def __init__(self) -> None:
+        self._alignments: dict[Hashable, Alignment] = {}
+
+    def of(self, encoder: HasTokenizer, split: Split, overlong: Overlong = "error") -> Alignment:
+        """Return the alignment of a split, made at the first call.
+
+        Parameters
+        ----------
+        encoder, split, overlong
+            As in :func:`align`.
+
+        Raises
+        ------
+        InputError
+            As :func:`align` does.
+        """
+        special = encoder.tokenizer.cls_token_id, _pad(encoder.tokenizer)
+        digest = tokenizer_sha256(encoder.tokenizer, encoder.name)
+        key = digest, special, encoder.max_pieces, split, overlong
+        if key not in self._alignments:
+            self._alignments[key] = align(encoder, split, overlong=overlong)
+        return self._alignments[key]
 
 
 def _rows_by_sentence(split: Split) -> list[list[int]]:
@@ -186,32 +222,32 @@ def _rows_by_sentence(split: Split) -> list[list[int]]:
 
 
 def _places(
-    encoder: Aligns, split: Split, row: int, coded: SentencePieces
-) -> list[tuple[int, int, int]]:
+    encoder: HasTokenizer, split: Split, row: int, tokenized: TokenizedSentence
+) -> list[Place]:
     """Return (window, first piece, one after its last) of each word of a unit."""
     unit = split.units[row]
     if not unit.words:
-        at = coded.place_of(encoder.tokenizer.cls_token_id)
+        at = tokenized.special_piece(encoder.tokenizer.cls_token_id)
         if at is None:
             raise InputError(
                 f"{encoder.name} knows a [CLS] piece, but its tokenizer puts none into the "
-                f"sentence at {coded.sentence.source}, so whole sentences have no vector."
+                f"sentence at {tokenized.sentence.source}, so whole sentences have no vector."
             )
         return [(0, at, at + 1)]
-    spans = []
+    places = []
     for word in unit.words:
-        span = coded.spans.get(word)
+        span = tokenized.spans.get(word)
         if span is None:
             raise InputError(
-                f"word {word + 1} of the sentence at {coded.sentence.source}, "
-                f"{coded.sentence.words[word]!r}, has no piece: the tokenizer of {encoder.name} "
-                f"drops every character of it."
+                f"word {word + 1} of the sentence at {tokenized.sentence.source}, "
+                f"{tokenized.sentence.words[word]!r}, has no piece: the tokenizer of "
+                f"{encoder.name} drops every character of it."
             )
-        spans.append((0, *span))
-    return spans
+        places.append((0, *span))
+    return places
 
 
-def _check_whole(encoder: Aligns, split: Split) -> None:
+def _check_whole(encoder: HasTokenizer, split: Split) -> None:
     whole = any(not unit.words for unit in split.units)
     if whole and encoder.tokenizer.cls_token_id is None:
         raise InputError(
@@ -220,9 +256,9 @@ def _check_whole(encoder: Aligns, split: Split) -> None:
         )
 
 
-def _too_long(encoder: Aligns, split: Split, number: int, coded: SentencePieces) -> InputError:
+def _too_long(encoder: HasTokenizer, tokenized: TokenizedSentence) -> InputError:
     return InputError(
-        f"the sentence at {split.sentences[number].source} has {len(coded.ids)} pieces, but "
+        f"the sentence at {tokenized.sentence.source} has {len(tokenized.ids)} pieces, but "
         f"{encoder.name} takes {encoder.max_pieces} at most. With overlong='split' it is "
         f"represented in windows that overlap."
     )

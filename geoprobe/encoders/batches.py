@@ -1,4 +1,4 @@
-"""Batches of sentences of similar length, as a model takes them."""
+"""Batches of sentences of similar length, and the units' vectors pooled from their pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch  # noqa: TID253  (only what runs models imports this module)
 
-from geoprobe.encoders.alignment import Alignment, IntArray
+from geoprobe.encoders.alignment import Alignment
+from geoprobe.encoders.word_pieces import IntArray
 from geoprobe.tasks.units import Join
 
 
@@ -100,18 +101,47 @@ def make_batch(
     word = np.repeat(np.arange(len(begin)), sizes - 1)
     nth = np.arange(len(word)) - np.repeat(np.cumsum(sizes - 1) - (sizes - 1), sizes - 1)
     return Batch(
-        ids=_moved(ids, device),
-        mask=None if inside.all() else _moved(inside.astype(np.int64), device),
+        ids=_to_device(ids, device),
+        mask=None if inside.all() else _to_device(inside.astype(np.int64), device),
         rows=rows,
-        place=_moved(begin, device),
-        further=_moved(begin[word] + 1 + nth, device),
-        word=_moved(word, device),
-        share=_moved((1.0 / sizes[:, None]).astype(np.float32), device),
+        place=_to_device(begin, device),
+        further=_to_device(begin[word] + 1 + nth, device),
+        word=_to_device(word, device),
+        share=_to_device((1.0 / sizes[:, None]).astype(np.float32), device),
         join=join,
     )
 
 
-def _moved(array: np.ndarray, device: torch.device) -> torch.Tensor:
+def pool(hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Average the pieces of every word and join the words of every unit.
+
+    Parameters
+    ----------
+    hidden : Tensor, shape (n_windows, n_pieces, n_dims)
+        Of any layer; gradients pass through.
+    batch : Batch
+
+    Returns
+    -------
+    Tensor of float32, shape (n_units, n_dims) or (n_units, 2 * n_dims)
+        Twice the dimensions for ``join="concat"``; for ``"difference"`` the first word's vector
+        minus the second's.
+    """
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    words = flat.index_select(0, batch.place).float()
+    if len(batch.further):
+        # Most words are a single piece: only what goes beyond is added.
+        further = flat.index_select(0, batch.further).float()
+        words = words.index_add(0, batch.word, further) * batch.share
+    if batch.join == "single":
+        return words
+    pairs = words.reshape(len(batch.rows), 2, -1)
+    if batch.join == "difference":
+        return pairs[:, 0] - pairs[:, 1]
+    return pairs.reshape(len(batch.rows), -1)
+
+
+def _to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
     """Return the numbers on a device; copying to a GPU goes on beside what runs there."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda":

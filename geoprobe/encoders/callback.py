@@ -1,18 +1,16 @@
-"""Probing while the Trainer of transformers trains."""
+"""Callback that probes while the Trainer of transformers trains."""
 
 from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch  # noqa: TID253  (only who trains with the Trainer imports this module)
 from numpy.typing import NDArray
-from transformers import (  # noqa: TID253
+from transformers import (  # noqa: TID253  (only who trains with it imports this module)
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -20,8 +18,8 @@ from transformers import (  # noqa: TID253
 )
 
 from geoprobe.encoders.alignment import Alignment, align
+from geoprobe.encoders.forward import checked_layers, extract_arrays
 from geoprobe.encoders.load import Encoder, max_pieces_of
-from geoprobe.encoders.representing import checked_layers, extract
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.probes import DirectProbe
 from geoprobe.tasks.units import Join, Split, Task
@@ -32,7 +30,7 @@ _AFTER = "attach the callback with callback.attach(trainer) before trainer.train
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What one layer's space looks like.
+    """Clusters and distances of one layer's space.
 
     Attributes
     ----------
@@ -79,12 +77,12 @@ def report_layer(
 
 
 class ProbeCallback(TrainerCallback):  # type: ignore[misc]
-    """Probe the encoder of a model while the Trainer trains it, and log what is found.
+    """Probe the encoder of a model while the Trainer trains it, and log the geometry.
 
     Every log entry has, for each layer, ``geoprobe/layer_6/n_clusters``, ``.../is_linear``,
     ``.../min_distance`` and ``.../mean_distance``; it goes where the Trainer's own entries go
     (``state.log_history``, tensorboard, wandb, mlflow). Training is not touched: dropout is off
-    while units are represented and no random number is drawn.
+    while units are extracted and no random number is drawn.
 
     Parameters
     ----------
@@ -105,7 +103,7 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
     Attributes
     ----------
     reports : list of (int, dict of int to LayerReport)
-        Updates done, and what was found in each layer.
+        Updates done, and the report of each layer.
 
     Raises
     ------
@@ -190,17 +188,17 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
             self._probe(state, control)
 
     def _probe(self, state: TrainerState, control: TrainerControl) -> None:
-        """Represent the units, measure every layer, and log."""
+        """Extract the units, measure every layer, and log."""
         trainer = None if self._trainer is None else self._trainer()
         if trainer is None or not state.is_world_process_zero:
             return
         assert self._encoder is not None and self._alignment is not None
         layers = checked_layers(self.layers or [self._encoder.n_layers], self._encoder)
-        spaces = _represent(self._encoder, self._alignment, self.join, layers)
+        spaces = extract_arrays(self._encoder, self._alignment, join=self.join, layers=layers)
         reports = {
-            layer: found
+            layer: report
             for layer, points in spaces.items()
-            if (found := self._report(points, layer, state.global_step)) is not None
+            if (report := self._report(points, layer, state.global_step)) is not None
         }
         self.reports.append((state.global_step, reports))
         # Logging in the middle of an update would cancel what the Trainer itself is to log.
@@ -208,8 +206,8 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
         trainer.log(
             {
                 f"{PREFIX}/layer_{layer}/{name}": value
-                for layer, found in reports.items()
-                for name, value in asdict(found).items()
+                for layer, report in reports.items()
+                for name, value in asdict(report).items()
             }
         )
         vars(control).update(flags)
@@ -228,12 +226,12 @@ def _chosen(units: Task | Split, join: Join | None) -> tuple[Split, Join]:
     if isinstance(units, Task):
         if join not in (None, units.join):
             raise InputError(f"the task {units.name!r} joins by {units.join!r}, not {join!r}.")
-        split, how = units.train, units.join
+        split, join = units.train, units.join
     else:
-        split, how = units, join or "single"
+        split, join = units, join or "single"
     if len(np.unique(split.labels)) < 2:
         raise InputError("all units to probe have the same label; two labels are expected.")
-    return split, how
+    return split, join
 
 
 def _encoder_of(model: Any, tokenizer: Any) -> Encoder:
@@ -254,30 +252,3 @@ def _encoder_of(model: Any, tokenizer: Any) -> Encoder:
         n_dims=int(config.hidden_size),
         max_pieces=max_pieces_of(tokenizer, base),
     )
-
-
-def _represent(
-    encoder: Encoder, alignment: Alignment, join: Join, layers: Sequence[int]
-) -> dict[int, NDArray[np.float32]]:
-    """Return the vectors of all units, in float32, by layer."""
-    n_units = len(alignment.unit_sentence)
-    n_dims = encoder.n_dims * (2 if join == "concat" else 1)
-    spaces = {layer: np.empty((n_units, n_dims), np.float32) for layer in layers}
-
-    def put(layer: int, rows: NDArray[np.int64], points: NDArray[np.float32]) -> None:
-        spaces[layer][rows] = points
-
-    with _modes_kept(encoder.model):
-        extract(encoder, alignment, join=join, write=put, layers=layers)
-    return spaces
-
-
-@contextmanager
-def _modes_kept(model: torch.nn.Module) -> Iterator[None]:
-    """Put every part of a model back in its mode; some users keep single parts in evaluation."""
-    modes = [(part, part.training) for part in model.modules()]
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

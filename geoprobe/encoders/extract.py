@@ -1,14 +1,14 @@
-"""The spaces of a task, from an encoder into a store."""
+"""Extraction of a task's spaces from an encoder into a store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geoprobe.encoders.alignment import Alignment, Overlong, align
-from geoprobe.encoders.devices import Precision, checked_precision
+from geoprobe.encoders.alignment import Alignments, Overlong
+from geoprobe.encoders.environment import Precision, checked_precision
+from geoprobe.encoders.forward import checked_layers, extract
 from geoprobe.encoders.load import Encoder
-from geoprobe.encoders.representing import checked_layers, extract
 from geoprobe.errors import FormatError
 from geoprobe.files.disk import check_disk
 from geoprobe.progress import ProgressCallback
@@ -18,7 +18,7 @@ from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.tasks.units import Task
 from geoprobe.versions import installed_versions
 
-__all__ = ["Precision", "checked_layers", "extract", "extract_to_store"]
+__all__ = ["extract", "extract_to_store"]
 
 _VERSIONS = ("geoprobe", "torch", "transformers", "tokenizers")
 # What may differ between two extractions of the same spaces.
@@ -39,7 +39,7 @@ def extract_to_store(
     precision: Precision = "float32",
     overlong: Overlong = "error",
     provenance: Mapping[str, Any] | None = None,
-    alignments: Mapping[str, Alignment] | None = None,
+    alignments: Alignments | None = None,
     progress: ProgressCallback | None = None,
 ) -> list[SpaceKey]:
     """Extract the spaces of a task into a store; what is there already is left alone.
@@ -62,8 +62,8 @@ def extract_to_store(
         As in :func:`geoprobe.encoders.align`.
     provenance : mapping, optional
         Further facts for the sidecars; spaces that are there already have to agree with them.
-    alignments : mapping of str to Alignment, optional
-        Those of the splits, where they are known already.
+    alignments : Alignments, optional
+        Those made already, which are used, and joined by what is lacking.
 
     Returns
     -------
@@ -84,20 +84,17 @@ def extract_to_store(
     facts = _facts(encoder, task, dtype, checked_precision(precision)) | dict(provenance or {})
     keys = [SpaceKey(task.name, encoder.name, each, tuned_on, seed, step) for each in splits]
     missing = [key for key in keys if not _is_there(store, key, facts, chosen, overlong)]
-    n_dims = encoder.n_dims * (2 if task.join == "concat" else 1)
+    n_dims = encoder.unit_dims(task.join)
     sizes = {key: task.splits[key.split].n_units for key in missing}
     check_disk(
         store.root,
         sum(estimate_bytes(size, n_dims, len(chosen), dtype) for size in sizes.values()),
     )
-    known = alignments or {}
+    alignments = Alignments() if alignments is None else alignments
     # Before anything is extracted, so that an error in the last split costs no time.
-    aligned = {
-        key: known.get(key.split) or align(encoder, task.splits[key.split], overlong=overlong)
-        for key in missing
-    }
+    aligned = {key: alignments.of(encoder, task.splits[key.split], overlong) for key in missing}
     for key in missing:
-        noted = {
+        how = {
             "n_words_per_unit": task.n_words_per_unit,
             "layers": list(chosen),
             "overlong": overlong,
@@ -108,7 +105,7 @@ def extract_to_store(
             layers=chosen,
             labels=task.splits[key.split].labels,
             n_dims=n_dims,
-            provenance={**facts, **noted, "versions": installed_versions(_VERSIONS)},
+            provenance={**facts, **how, "versions": installed_versions(_VERSIONS)},
             dtype=dtype,
         ) as writer:
             extract(
@@ -147,14 +144,14 @@ def _is_there(
     if key not in store:
         return False
     stored = store.open(key)
-    noted = stored.provenance
+    before = stored.provenance
     differing = [
-        f"{name} is {noted.get(name)!r:.120}, not {value!r:.120}"
+        f"{name} is {before.get(name)!r:.120}, not {value!r:.120}"
         for name, value in facts.items()
-        if name not in _NOT_COMPARED and noted.get(name) != value
+        if name not in _NOT_COMPARED and before.get(name) != value
     ]
-    if noted.get("n_split") and noted.get("overlong") != overlong:
-        differing.append(f"overlong is {noted.get('overlong')!r}, not {overlong!r}")
+    if before.get("n_split") and before.get("overlong") != overlong:
+        differing.append(f"overlong is {before.get('overlong')!r}, not {overlong!r}")
     lacking = sorted(set(layers) - set(stored.layers))
     if lacking:
         differing.append(f"the layers {', '.join(map(str, lacking))} are missing")

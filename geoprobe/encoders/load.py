@@ -1,14 +1,12 @@
-"""Load an encoder: weights from safetensors only, hashed, and no remote code."""
+"""Encoders, loaded by transformers: weights from safetensors only, hashed, and no remote code."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch  # noqa: TID253  (only what runs models imports this module)
@@ -21,11 +19,18 @@ from transformers import (  # noqa: TID253
 )
 from transformers.utils import logging  # noqa: TID253
 
-from geoprobe.encoders.devices import checked_device
-from geoprobe.encoders.names import HUB, MissingModelError, short_name
-from geoprobe.encoders.pieces import Tokens
-from geoprobe.encoders.weights import ModelFiles, find_files
+from geoprobe.encoders.environment import checked_device
+from geoprobe.encoders.model_files import (
+    HUB,
+    MissingModelError,
+    ModelFiles,
+    find_files,
+    read_config,
+    short_name,
+)
+from geoprobe.encoders.word_pieces import WordTokenizer, tokenizer_sha256
 from geoprobe.errors import InputError
+from geoprobe.tasks.units import Join
 
 # A tokenizer or model without a limit says so with a huge number, or not at all.
 NO_LIMIT = 10**6
@@ -65,6 +70,25 @@ class Encoder:
     max_pieces: int
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def unit_dims(self, join: Join) -> int:
+        """Return the number of dimensions of a unit whose words are joined so."""
+        return self.n_dims * (2 if join == "concat" else 1)
+
+    def moved_to(self, device: str) -> Encoder:
+        """Return the encoder on another device; its model is moved there, not copied.
+
+        Parameters
+        ----------
+        device : {"auto", "cpu", "cuda", "cuda:<number>"}
+
+        Raises
+        ------
+        InputError
+            If CUDA is asked for but absent.
+        """
+        place = checked_device(device)
+        return replace(self, model=self.model.to(place), device=place)
+
 
 def load_encoder(
     name: str | os.PathLike[str], *, revision: str | None = None, device: str = "auto"
@@ -96,14 +120,15 @@ def load_encoder(
     """
     place = checked_device(device)
     files = find_files(name, revision)
-    with _quiet(), _as_ours(files):
+    with quiet_transformers(), _errors_in_our_words(files):
         config = _config(files)
         model = _model(files, config)
         tokenizer = AutoTokenizer.from_pretrained(
             files.folder, config=config, trust_remote_code=False
         )
     short = short_name(name)
-    Tokens(tokenizer, short)
+    # Made here so that a tokenizer that cannot be used is refused at once.
+    WordTokenizer(tokenizer, short)
     _check_vocabulary(tokenizer, model, short)
     model = model.to(place).eval()
     n_layers, n_dims = _shape(model, short)
@@ -119,7 +144,7 @@ def load_encoder(
             "model": files.model,
             "revision": files.revision,
             "weights_sha256": files.sha256,
-            "tokenizer_sha256": _tokenizer_hash(tokenizer),
+            "tokenizer_sha256": tokenizer_sha256(tokenizer, short),
             "architecture": type(model).__name__,
         },
     )
@@ -146,15 +171,14 @@ def _reserved_positions(model: torch.nn.Module) -> int:
 
 
 def _config(files: ModelFiles) -> PretrainedConfig:
-    noted = json.loads((files.folder / "config.json").read_text(encoding="utf8"))
     # The first models on the hub are older than the entry that says what they are.
-    if files.model in HUB.values() and "model_type" not in noted:
+    if files.model in HUB.values() and "model_type" not in read_config(files.folder):
         return BertConfig.from_pretrained(files.folder)
     return AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
 
 
 def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:
-    model, told = AutoModel.from_pretrained(
+    model, report = AutoModel.from_pretrained(
         files.folder,
         config=config,
         dtype=torch.float32,
@@ -162,8 +186,8 @@ def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:
         trust_remote_code=False,
         output_loading_info=True,
     )
-    lacking = [key for key in told["missing_keys"] if not key.startswith(_UNUSED)]
-    lacking += [str(key[0]) for key in told["mismatched_keys"]]
+    lacking = [key for key in report["missing_keys"] if not key.startswith(_UNUSED)]
+    lacking += [str(key[0]) for key in report["mismatched_keys"]]
     if lacking:
         raise MissingModelError(
             f"{files.folder}: {len(lacking)} weights of {type(model).__name__} are missing or of "
@@ -173,8 +197,8 @@ def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:
     model.config.use_cache = False
     if model.config.is_encoder_decoder:
         model = model.get_encoder()
-    found: torch.nn.Module = model
-    return found
+    encoder: torch.nn.Module = model
+    return encoder
 
 
 def _check_vocabulary(tokenizer: Any, model: torch.nn.Module, name: str) -> None:
@@ -200,12 +224,8 @@ def _shape(model: torch.nn.Module, name: str) -> tuple[int, int]:
     return len(states) - 1, widths.pop()
 
 
-def _tokenizer_hash(tokenizer: Any) -> str:
-    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
-
-
 @contextmanager
-def _as_ours(files: ModelFiles) -> Iterator[None]:
+def _errors_in_our_words(files: ModelFiles) -> Iterator[None]:
     """Turn whatever transformers raises into an error that names the folder."""
     try:
         yield
@@ -220,8 +240,8 @@ def _as_ours(files: ModelFiles) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence transformers, which reports every head that a bare encoder leaves out."""
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers: bars for every file, and every head that a bare encoder leaves out."""
     bars = logging.is_progress_bar_enabled()
     verbosity = logging.get_verbosity()
     with contextlib.ExitStack() as stack:

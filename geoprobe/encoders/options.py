@@ -1,21 +1,29 @@
-"""How an encoder is fine-tuned."""
+"""Options of fine-tuning: hyperparameters, and the schedule of checkpoints."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+import re
+from typing import Annotated, Any, Literal
 
-from geoprobe.encoders.names import short_name
+import numpy as np
+from pydantic import Field, field_validator
+
+from geoprobe.encoders.model_files import short_name
 from geoprobe.errors import InputError
+from geoprobe.schema import Number, Positive, Record, Whole
 
-TuningPrecision = Literal["float32", "bfloat16"]
+_THREE_EPOCHS = "bert-base"
+_SCHEDULES = (
+    "a schedule of checkpoints is 'linear:N', 'log:N', 'epochs', or 'steps:' and whole numbers "
+    "between commas, of which one may be 'last'"
+)
+_SCHEDULE = re.compile(
+    "epochs|(linear|log):[1-9][0-9]{0,8}|steps:([0-9]{1,18}|last)(,([0-9]{1,18}|last))*"
+)
 
-_FEW_EPOCHS = "bert-base"
 
-
-@dataclass(frozen=True)
-class TuningOptions:
+class TuningOptions(Record):
     """Hyperparameters of fine-tuning.
 
     Those of Zhou & Srikumar (2022, section 3.3 and appendix A) are the defaults of ``epochs``,
@@ -53,42 +61,21 @@ class TuningOptions:
         If a value is of the wrong type or out of its range.
     """
 
-    epochs: int | None = None
-    learning_rate: float = 3e-4
-    batch_size: int = 32
-    warmup: float = 0.1
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    seed: int = 0
-    precision: TuningPrecision = "float32"
-    max_pieces: int = 8192
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be used."""
-        if self.epochs is not None:
-            _check_whole("epochs", self.epochs, 1)
-        _check_whole("batch_size", self.batch_size, 1)
-        _check_whole("seed", self.seed, 0)
-        _check_whole("max_pieces", self.max_pieces, 1)
-        _check_number("learning_rate", self.learning_rate)
-        if self.learning_rate == 0:
-            raise InputError("learning_rate is 0, with which nothing would change.")
-        _check_number("warmup", self.warmup, most=1.0)
-        _check_number("weight_decay", self.weight_decay)
-        _check_number("max_grad_norm", self.max_grad_norm)
-        if self.seed >= 2**63:
-            raise InputError(f"seed must be below 2**63, but it is {self.seed}.")
-        if self.precision not in get_args(TuningPrecision):
-            raise InputError(
-                f"precision is one of {', '.join(get_args(TuningPrecision))}, not "
-                f"{self.precision!r}."
-            )
+    epochs: Positive | None = None
+    learning_rate: Annotated[Number, Field(gt=0)] = 3e-4
+    batch_size: Positive = 32
+    warmup: Annotated[Number, Field(ge=0, le=1)] = 0.1
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
+    seed: Annotated[Whole, Field(lt=2**63)] = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    max_pieces: Positive = 8192
 
     def epochs_for(self, model: str) -> int:
         """Return the number of epochs for a model, by its short name or its id on the hub."""
         if self.epochs is not None:
             return self.epochs
-        return 3 if short_name(model) == _FEW_EPOCHS else 10
+        return 3 if short_name(model) == _THREE_EPOCHS else 10
 
     def learning_rate_at(self, update: int, n_updates: int) -> float:
         """Return the learning rate of an update, counted from 0.
@@ -101,14 +88,82 @@ class TuningOptions:
             return self.learning_rate * (update / n_warm)
         return self.learning_rate * ((n_updates - update) / max(1, n_updates - n_warm))
 
+    def chosen_for(self, model: str) -> TuningOptions:
+        """Return the options with the number of epochs that they leave to the model."""
+        return self.replaced(epochs=self.epochs_for(model))
 
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number from {least} on, but it is {value!r}.")
+
+class Schedule(Record):
+    """Checkpoints of a fine-tuning run, known before the number of updates is.
+
+    The original representation (step 0) and the last update always belong to it.
+
+    Parameters
+    ----------
+    text : str
+        ``"linear:8"``: eight checkpoints after the original, evenly apart, the last update the
+        eighth. ``"log:8"``: eight from update 1 to the last, in geometric progression; where
+        neighbours round to the same update there are fewer. ``"epochs"``: the end of every
+        epoch. ``"steps:10,50"``: these updates; ``last`` may be among them.
+
+    Raises
+    ------
+    InputError
+        If the text is none of these.
+
+    Examples
+    --------
+    >>> Schedule("linear:4").steps(n_updates=100, updates_per_epoch=10)
+    (0, 25, 50, 75, 100)
+    >>> Schedule("log:3").steps(n_updates=100, updates_per_epoch=10)
+    (0, 1, 10, 100)
+    """
+
+    text: str = "epochs"
+
+    def __init__(self, text: str = "epochs") -> None:
+        super().__init__(text=text)
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _check_text(cls, text: Any) -> str:
+        """Refuse what :meth:`steps` could not read."""
+        without_spaces = text.replace(" ", "") if isinstance(text, str) else ""
+        if not _SCHEDULE.fullmatch(without_spaces):
+            raise InputError(f"{_SCHEDULES}; {text!r} came.")
+        return without_spaces
+
+    def steps(self, n_updates: int, updates_per_epoch: int) -> tuple[int, ...]:
+        """Return the updates after which to extract, ascending, from 0 to ``n_updates``.
+
+        Parameters
+        ----------
+        n_updates : int
+            Updates of the whole run.
+        updates_per_epoch : int
+
+        Raises
+        ------
+        InputError
+            If a named step lies beyond the last update.
+        """
+        kind, _, rest = self.text.partition(":")
+        if kind == "steps":
+            chosen = [n_updates if part == "last" else int(part) for part in rest.split(",")]
+            if max(chosen) > n_updates:
+                raise InputError(
+                    f"the schedule {self.text!r} names update {max(chosen)}, but fine-tuning "
+                    f"takes {n_updates} updates."
+                )
+        elif kind == "epochs":
+            chosen = list(range(0, n_updates, updates_per_epoch))
+        elif kind == "linear":
+            chosen = np.linspace(0, n_updates, int(rest) + 1).round().astype(int).tolist()
+        else:
+            chosen = np.geomspace(n_updates, 1, int(rest)).round().astype(int).tolist()
+        return tuple(sorted({0, n_updates, *chosen}))
 
 
-def _check_number(name: str, value: Any, most: float = math.inf) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= most:
-        span = "from 0 on" if most == math.inf else f"from 0 to {most:g}"
-        raise InputError(f"{name} must be a number {span}, but it is {value!r}.")
+def updates_per_epoch(n_sentences: int, batch_size: int) -> int:
+    """Return how many updates an epoch takes; its last may be of fewer sentences."""
+    return math.ceil(n_sentences / batch_size)

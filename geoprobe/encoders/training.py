@@ -1,31 +1,34 @@
-"""The training loop, one update at a time; each is a function of the state and its number."""
+"""Training of an encoder with a linear head, one update at a time.
+
+Every update is a function of the weights and the optimiser before it, the seed and its number.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch  # noqa: TID253  (only what fine-tunes imports this module)
-from numpy.typing import NDArray
 
 from geoprobe.encoders.alignment import Alignment
-from geoprobe.encoders.batches import make_batch
-from geoprobe.encoders.head import LinearHead
+from geoprobe.encoders.batches import make_batch, pool
 from geoprobe.encoders.linear import FastLinear
-from geoprobe.encoders.options import TuningOptions
-from geoprobe.encoders.pooling import pool
-from geoprobe.encoders.updates import dropout_seed, parts, sentence_order, updates_per_epoch
+from geoprobe.encoders.options import TuningOptions, updates_per_epoch
+from geoprobe.encoders.word_pieces import IntArray
 from geoprobe.errors import GeoprobeError
 from geoprobe.tasks.units import Join
-
-IntArray = NDArray[np.int64]
 
 # What one more forward and backward pass costs, in pieces: on a CPU mostly the gradient of the
 # embeddings, which is as large as the vocabulary; on a GPU the launching of small kernels.
 _PASS_COST_CPU = 64
 _PASS_COST_GPU = 2048
+_HEAD, _DROPOUT, _ORDER = 1, 2, 3
+_STANDARD_DEVIATION = 0.02
+_DROPOUTS = ("classifier_dropout", "hidden_dropout_prob", "resid_pdrop", "dropout")
 
 
 class TuningError(GeoprobeError):
@@ -34,7 +37,7 @@ class TuningError(GeoprobeError):
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an encoder is fine-tuned on.
+    """Aligned text and labels to fine-tune an encoder on.
 
     Attributes
     ----------
@@ -182,3 +185,108 @@ def _optimizer(module: torch.nn.Module, options: TuningOptions) -> torch.optim.A
         {"params": [each for each in learning if each.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+
+
+class LinearHead(torch.nn.Module):  # type: ignore[misc]
+    """Dropout and one linear layer from a unit's vector to the labels.
+
+    Parameters
+    ----------
+    n_dims : int
+        Of a unit's vector, after its words are joined.
+    n_labels : int
+    dropout : float
+    seed : int
+        Of the run; the first weights are drawn on the CPU, so that they are the same on every
+        device: normal with standard deviation 0.02 as in BERT, biases zero.
+    """
+
+    def __init__(self, n_dims: int, n_labels: int, dropout: float, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(head_seed(seed))
+        weight = torch.empty(n_labels, n_dims)
+        weight.normal_(0.0, _STANDARD_DEVIATION, generator=generator)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.weight = torch.nn.Parameter(weight)
+        self.bias = torch.nn.Parameter(torch.zeros(n_labels))
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return logits (n_units, n_labels) of vectors (n_units, n_dims)."""
+        return torch.nn.functional.linear(self.dropout(vectors), self.weight, self.bias)
+
+
+def dropout_of(config: Any) -> float:
+    """Return the dropout before a classification head that a model's config asks for.
+
+    It is the first of ``classifier_dropout``, ``hidden_dropout_prob`` (BERT), ``resid_pdrop``
+    (GPT-2) and ``dropout`` (DistilBERT) that is set, and 0 where none is.
+    """
+    for name in _DROPOUTS:
+        value = getattr(config, name, None)
+        if isinstance(value, (int, float)):
+            return float(value)
+    return 0.0
+
+
+def head_seed(seed: int) -> int:
+    """Return the seed of the head's first weights."""
+    return _mixed_seed(seed, _HEAD)
+
+
+def dropout_seed(seed: int, update: int) -> int:
+    """Return the seed of the dropout in an update, counted from 0.
+
+    Seeding every update anew makes the state of the generators no part of the state of training,
+    so whatever draws random numbers between two updates changes nothing.
+    """
+    return _mixed_seed(seed, _DROPOUT, update)
+
+
+def sentence_order(n_sentences: int, seed: int, epoch: int) -> IntArray:
+    """Return the order, shape (n_sentences,), in which an epoch goes through the sentences."""
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(n_sentences)
+
+
+def parts(lengths: Sequence[int] | IntArray, max_pieces: int, pass_cost: int) -> list[IntArray]:
+    """Cut a batch into parts of sentences of similar length.
+
+    Of all ways to cut the sentences, sorted by length, the one with the fewest pieces to compute
+    is chosen: those of every part padded to its longest sentence, and ``pass_cost`` for the part
+    itself.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Word pieces of each sentence, special ones included.
+    max_pieces : int
+        Largest padded size of a part; a longer sentence is a part by itself.
+    pass_cost : int
+        What one more forward and backward pass costs, in pieces.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Positions in ``lengths``; the parts with the longest sentences come first.
+    """
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    longest = np.asarray(lengths)[order].tolist()
+    best = [0.0] + [math.inf] * len(longest)
+    begin = [0] * (len(longest) + 1)
+    for end in range(1, len(longest) + 1):
+        for start in range(end - 1, -1, -1):
+            size = (end - start) * longest[start]
+            if size > max_pieces and end - start > 1:
+                break
+            if best[start] + size + pass_cost < best[end]:
+                best[end], begin[end] = best[start] + size + pass_cost, start
+    cut: list[IntArray] = []
+    end = len(longest)
+    while end:
+        cut.append(order[begin[end] : end])
+        end = begin[end]
+    return cut[::-1]
+
+
+def _mixed_seed(*entropy: int) -> int:
+    """Return 63 well-mixed bits."""
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geoprobe.encoders.updates import updates_per_epoch
+from geoprobe.encoders.options import updates_per_epoch
 from geoprobe.geometry import Cell
 from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.studies.cells import is_constant, layers_of, runs
@@ -107,7 +107,7 @@ def estimate(plan: Plan, root: Path) -> Estimate:
 
 
 def _steps(plan: Plan, task: Task, model: str) -> tuple[int, ...]:
-    options = replace(plan.finetune, seed=0)
+    options = plan.finetune
     n_sentences = len({unit.sentence for unit in task.train.units})
     each = updates_per_epoch(n_sentences, options.batch_size)
     return plan.checkpoints.steps(options.epochs_for(model) * each, each)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from geoprobe.encoders.tuning_result import RESULT
+from geoprobe.encoders.tuning import RESULT
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell

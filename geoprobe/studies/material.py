@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.encoders.tuning_result import TuningResult
+from geoprobe.encoders.tuning import TuningResult
 from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import (

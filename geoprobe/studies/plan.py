@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from geoprobe.encoders.options import TuningOptions
-from geoprobe.encoders.schedule import Schedule
+from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
 from geoprobe.probes.classifier.checks import checked_grid
 from geoprobe.probes.classifier.recipe import whole
+from geoprobe.schema import parse
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
@@ -185,7 +185,7 @@ class Plan:
     def as_table(self) -> dict[str, Any]:
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
         table = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        finetune = dataclasses.asdict(self.finetune)
+        finetune = dict(self.finetune)
         del finetune["seed"]
         own = {name: dataclasses.asdict(spec) for name, spec in table.pop("own").items()}
         classifier = self.classifier
@@ -265,8 +265,8 @@ def plan_from_table(
 def _finetune(table: Mapping[str, Any]) -> TuningOptions:
     if "seed" in table:
         raise InputError("finetune has no seed of its own; a plan has a list of seeds.")
-    options: TuningOptions = _section("finetune", TuningOptions, table)
-    return options
+    _check_keys("finetune", table, list(TuningOptions.model_fields))
+    return parse(TuningOptions, table)
 
 
 def _classifier(value: Any) -> ClassifierPlan | None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from geoprobe.encoders.names import short_names
+from geoprobe.encoders.alignment import Alignments
+from geoprobe.encoders.model_files import short_names
 from geoprobe.errors import GeoprobeError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
@@ -21,6 +22,9 @@ from geoprobe.studies.plan import Plan
 from geoprobe.studies.working import load_kernels
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
+
+if TYPE_CHECKING:
+    from geoprobe.encoders.load import Encoder
 
 
 @dataclass
@@ -76,9 +80,10 @@ def run_study(
     folder = StudyFolder(root)
     folder.check(plan)
     outcome = Outcome(folder)
-    _check_models(plan, tasks, names, folder)
+    alignments = Alignments()
+    encoders = _load_models(plan, tasks, names, folder, alignments)
     folder.adopt(plan, names)
-    _represent(plan, tasks, names, outcome, progress)
+    _extract_and_tune(plan, tasks, names, encoders, alignments, outcome, progress)
     listed = cells(plan, folder.store, set(names.values()))
     work = pieces(plan, folder, listed)
     if not all(piece.done for piece in work["measure"]):
@@ -107,37 +112,48 @@ def load_tasks(plan: Plan) -> dict[str, Task]:
     return tasks
 
 
-def _check_models(
-    plan: Plan, tasks: dict[str, Task], names: dict[str, str], folder: StudyFolder
-) -> None:
-    """Refuse what a model cannot do before another one has worked for hours."""
-    from geoprobe.encoders import align, load_encoder
-
-    for model in plan.models:
-        of_model = runs(replace(plan, models=(model,)), names)
-        if all(folder.is_tuned(run.tuned_on, run.model, run.seed) for run in of_model):
-            continue
-        encoder = load_encoder(model, device="cpu")
-        layers_of(plan, encoder.n_layers, model)
-        for task in tasks.values():
-            for split in task.splits.values():
-                align(encoder, split, overlong=plan.overlong)
-
-
-def _represent(
+def _load_models(
     plan: Plan,
     tasks: dict[str, Task],
     names: dict[str, str],
+    folder: StudyFolder,
+    alignments: Alignments,
+) -> dict[str, Encoder]:
+    """Load all models, and refuse what one cannot do before another has worked for hours.
+
+    They stay in the memory of the processor until it is their turn.
+    """
+    from geoprobe.encoders import load_encoder
+
+    encoders = {}
+    for model in plan.models:
+        encoder = encoders[model] = load_encoder(model, device="cpu")
+        layers_of(plan, encoder.n_layers, model)
+        of_model = runs(replace(plan, models=(model,)), names)
+        if all(folder.is_tuned(run.tuned_on, run.model, run.seed) for run in of_model):
+            continue
+        for task in tasks.values():
+            for split in task.splits.values():
+                alignments.of(encoder, split, plan.overlong)
+    return encoders
+
+
+def _extract_and_tune(
+    plan: Plan,
+    tasks: dict[str, Task],
+    names: dict[str, str],
+    encoders: dict[str, Encoder],
+    alignments: Alignments,
     outcome: Outcome,
     progress: ProgressCallback | None,
 ) -> None:
-    """Extract the original spaces and fine-tune."""
-    from geoprobe.encoders import extract_to_store, load_encoder
+    """Extract the original spaces and fine-tune; each encoder is given up when it is done."""
+    from geoprobe.encoders import extract_to_store
     from geoprobe.encoders.finetune import finetune
 
     folder = outcome.folder
     for model in plan.models:
-        encoder = load_encoder(model, device=plan.device)
+        encoder = encoders.pop(model).moved_to(plan.device)
         layers = layers_of(plan, encoder.n_layers, model)
         for name, task in tasks.items():
             keys = [SpaceKey(name, encoder.name, split) for split in task.splits]
@@ -149,6 +165,7 @@ def _represent(
                     folder.store,
                     layers=layers,
                     overlong=plan.overlong,
+                    alignments=alignments,
                     progress=progress,
                 )
         for run in runs(replace(plan, models=(model,)), names):
@@ -157,13 +174,14 @@ def _represent(
                 finetune(
                     encoder,
                     tasks[run.tuned_on],
-                    options=replace(plan.finetune, seed=run.seed),
+                    options=plan.finetune.replaced(seed=run.seed),
                     store=folder.store,
                     run_folder=folder.run(run.tuned_on, run.model, run.seed),
                     extract=[tasks[name] for name in plan.extracted(run.tuned_on)],
                     layers=layers,
                     checkpoints=plan.checkpoints,
                     overlong=plan.overlong,
+                    alignments=alignments,
                     progress=progress,
                 )
 

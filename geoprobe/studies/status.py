@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geoprobe.encoders.names import short_names
+from geoprobe.encoders.model_files import short_names
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder

