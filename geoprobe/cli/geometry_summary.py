@@ -103,8 +103,13 @@ def summarise_verification(report: VerificationReport) -> list[Summary]:
     """Summarise what was claimed and what was checked, and say that it holds."""
     rows = tuple((what, f"{n:,}") for what, n in report.checks)
     claimed = tuple((what, _plain(value)) for what, value in report.claims.items())
-    lines = [
-        *_unproved(report.n_unproved),
+    lines = [*_unproved(report.n_unproved)]
+    if "accuracy" in report.claims and "predictions computed again" not in dict(report.checks):
+        lines.append(
+            "Predictions were checked for consistency only, for the test points are not there: "
+            "--test FILE names them."
+        )
+    lines += [
         f"{report.where} holds: {report.n_checks:,} checks, no failure.",
     ]
     return [

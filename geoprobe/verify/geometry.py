@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError, VerificationError
@@ -32,6 +33,7 @@ from geoprobe.verify.partition import (
     check_counters,
     check_data,
 )
+from geoprobe.verify.predictions import check_consistent, check_nearest, check_test_data
 
 
 class Gap(NamedTuple):
@@ -166,8 +168,12 @@ def verify_geometry(
         tick = _tick(progress, "blocks")
         check_blocks(c.blocks, own, limit, f"{where}, blocks", tick)
         checks.append(("pairs of clusters that cannot merge", listed))
+    if g.predictions is not None:
+        place = f"{where}, predictions"
+        consistent = check_consistent(g, g.predictions, place)
+        checks.append(("predictions consistent with the clusters", consistent))
     if test_points is not None:
-        checks += _check_test(g, test_points, test_labels, max_gap, where, progress)
+        checks += _check_test(g, data, test_points, test_labels, max_gap, where, progress)
     worst = max(gaps, key=lambda gap: gap.width)
     return VerificationReport(
         where=where,
@@ -183,19 +189,31 @@ def verify_geometry(
 
 def _check_test(
     g: Geometry,
-    points: Any,
-    labels: Any,
+    data: NDArray[Any],
+    test_points: Any,
+    test_labels: Any,
     max_gap: float | None,
     where: str,
     progress: ProgressCallback | None,
 ) -> list[tuple[str, int]]:
-    """Check the test space as a space of its own, where it was measured."""
-    if g.test is None:
-        return []
-    report = verify_geometry(
-        g.test, points, labels, max_gap=max_gap, where=f"{where}, test space", progress=progress
-    )
-    return [("checks of the test space", report.n_checks)]
+    """Compute predictions again, and check the test space where it was measured by itself."""
+    checks = []
+    points = as_points(test_points, name="test_points")
+    labels = None
+    if test_labels is not None:
+        classes, codes = as_labels(test_labels, len(points), name="test_labels")
+        labels = classes[codes]
+    if g.predictions is not None:
+        place = f"{where}, predictions"
+        checks.append(("test data", check_test_data(g.predictions, points, labels, place)))
+        nearest = check_nearest(g, g.predictions, data, points, place, progress)
+        checks.append(("predictions computed again", nearest))
+    if g.test is not None and labels is not None:
+        report = verify_geometry(
+            g.test, points, labels, max_gap=max_gap, where=f"{where}, test space", progress=progress
+        )
+        checks.append(("checks of the test space", report.n_checks))
+    return checks
 
 
 def _check_pairs(
