@@ -9,8 +9,13 @@ import pytest
 
 from geoprobe.errors import FormatError, GeoprobeError
 from geoprobe.reference.config import Config, Family, read_config
-from geoprobe.reference.data import load_test, load_train
-from geoprobe.reference.partition import clusters_file, majority_labels, read_clusters
+from geoprobe.reference.inputs import (
+    clusters_file,
+    load_test,
+    load_train,
+    majority_labels,
+    read_clusters,
+)
 
 CLUSTERS = """\
 [run]

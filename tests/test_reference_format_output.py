@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from geoprobe.errors import OutputError
-from geoprobe.reference import writers
-from geoprobe.reference.labels import label_figures
+from geoprobe.reference import outputs
+from geoprobe.reference.label_figures import label_figures
 from geoprobe.reference.log import RunLog
 
 # What scripts do with the files: the patterns are those that follow from the published format.
@@ -26,13 +26,13 @@ def lines(path: Path) -> list[str]:
 
 
 def test_clusters(tmp_path: Path) -> None:
-    writers.write_clusters(tmp_path / "clusters.txt", np.array([0, 12, 3, 0]))
+    outputs.write_clusters(tmp_path / "clusters.txt", np.array([0, 12, 3, 0]))
     assert (tmp_path / "clusters.txt").read_bytes() == b"0\n12\n3\n0\n"
 
 
 def test_distances(tmp_path: Path) -> None:
     labels = np.array(["-1", "p.Agent", *["x"] * 8, "a-b, c", "ä"])
-    writers.write_distances(
+    outputs.write_distances(
         tmp_path / "dis.txt",
         np.array([0, 0, 1, 10]),
         np.array([1, 10, 11, 11]),
@@ -54,7 +54,7 @@ def test_distances(tmp_path: Path) -> None:
 
 def test_predictions(tmp_path: Path) -> None:
     labels = np.array(["-1", *["x"] * 9, "b"])
-    writers.write_predictions(
+    outputs.write_predictions(
         tmp_path / "prediction.txt",
         ["-1", "b"],
         np.array([[0.0, 1.5, 20.25], [0.12344, 0.12346, 3.0]]),
@@ -73,7 +73,7 @@ def test_predictions(tmp_path: Path) -> None:
 
 
 def test_label_pairs(tmp_path: Path) -> None:
-    writers.write_label_pairs(
+    outputs.write_label_pairs(
         tmp_path / "vec.txt", np.array([0.5, 0.0, 12.34567]), ["-1", "a", "b---c"]
     )
     assert lines(tmp_path / "vec.txt") == [
@@ -84,7 +84,7 @@ def test_label_pairs(tmp_path: Path) -> None:
 
 
 def test_label_values(tmp_path: Path) -> None:
-    writers.write_label_values(tmp_path / "inside_max.txt", np.array([0.0, 2.00005]), ["-1", "a,b"])
+    outputs.write_label_values(tmp_path / "inside_max.txt", np.array([0.0, 2.00005]), ["-1", "a,b"])
     assert lines(tmp_path / "inside_max.txt") == ["-1,0.0000", "a,b,2.0000"]
 
 
@@ -94,7 +94,7 @@ def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path, monkeypatch) -> N
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match=r"clusters\.txt cannot be written: No space left"):
-        writers.write_clusters(tmp_path / "clusters.txt", np.array([0, 1]))
+        outputs.write_clusters(tmp_path / "clusters.txt", np.array([0, 1]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,7 +107,7 @@ def test_files_are_not_written_in_place(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(Stop):
-        writers.write_clusters(tmp_path / "clusters.txt", np.array([0, 1]))
+        outputs.write_clusters(tmp_path / "clusters.txt", np.array([0, 1]))
     assert [path.name for path in tmp_path.iterdir()] == [".clusters.txt.unfinished"]
 
 

@@ -10,11 +10,13 @@ import pytest
 from reference import qp_distance, textbook_clustering
 
 from geoprobe.errors import FormatError, OutputError
+from geoprobe.geometry import Clusters, PairwiseDistances, Status, Supports
+from geoprobe.geometry.clusters import NO_BLOCKS
 from geoprobe.progress import Progress
 from geoprobe.reference import ReferenceRun, run, run_config
-from geoprobe.reference.data import LabelledPoints
-from geoprobe.reference.engine import Clustering
-from geoprobe.reference.partition import majority_labels
+from geoprobe.reference.engine import Partition
+from geoprobe.reference.inputs import LabelledPoints, majority_labels
+from geoprobe.tolerances import TAU
 
 CONFIG = """\
 [run]
@@ -45,9 +47,7 @@ TEST = [("a", (2.0, 0.5)), ("-1", (0.0, 2.0)), ("a", (2.0, 3.5)), ("b", (18.0, 0
 RESULTS = Path("results/some")
 
 
-def plain(
-    points: np.ndarray, labels: np.ndarray, clusters: np.ndarray, smallest: int
-) -> Clustering:
+def plain(points: np.ndarray, labels: np.ndarray, clusters: np.ndarray, smallest: int) -> Partition:
     """Measure clusters by dense quadratic programs."""
     own = majority_labels(clusters, labels)
     sets = [points[clusters == cluster].astype(np.float64) for cluster in range(len(own))]
@@ -63,12 +63,26 @@ def plain(
         order = np.argsort(table, axis=1, kind="stable")
         return np.take_along_axis(table, order, axis=1), order
 
-    return Clustering(
-        clusters=clusters,
-        cluster_labels=own,
-        first=np.array([i for i, _ in pairs], dtype=np.int64),
-        second=np.array([j for _, j in pairs], dtype=np.int64),
-        distance=np.array([qp_distance(sets[i], sets[j]) for i, j in pairs]),
+    upper = np.array([qp_distance(sets[i], sets[j]) for i, j in pairs])
+    return Partition(
+        clusters=Clusters(
+            assignment=clusters,
+            label=np.unique(own, return_inverse=True)[1],
+            distances=PairwiseDistances(
+                names=np.arange(len(own)),
+                first=np.array([i for i, _ in pairs], dtype=np.int64),
+                second=np.array([j for _, j in pairs], dtype=np.int64),
+                lower=upper,
+                upper=upper,
+                status=np.where(upper > 0, Status.DISJOINT, Status.OVERLAP).astype(np.uint8),
+                stage=np.zeros(len(pairs), np.uint8),
+                supports=Supports.of([]),
+                scale=1.0,
+                tau=TAU,
+            ),
+            blocks=NO_BLOCKS,
+        ),
+        names=own,
         rank=rank,
     )
 
@@ -77,17 +91,17 @@ def plain(
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "plain":
 
-        def cluster(train: LabelledPoints, **_) -> Clustering:
+        def cluster(train: LabelledPoints, **_) -> Partition:
             found = textbook_clustering(train.points, train.labels)
             return plain(train.points, train.labels, found.clusters, 1)
 
         def measure(
             train: LabelledPoints, clusters: np.ndarray, smallest: int = 1, **_
-        ) -> Clustering:
+        ) -> Partition:
             return plain(train.points, train.labels, clusters, smallest)
 
         monkeypatch.setattr(run, "cluster", cluster)
-        monkeypatch.setattr(run, "measure", measure)
+        monkeypatch.setattr(run, "measure_partition", measure)
     return request.param
 
 

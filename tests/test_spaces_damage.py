@@ -11,7 +11,7 @@ import pytest
 
 from geoprobe.errors import GeoprobeError
 from geoprobe.reference.config import read_config
-from geoprobe.reference.data import load_test, load_train
+from geoprobe.reference.inputs import load_test, load_train
 from geoprobe.spaces import read_space
 
 X = np.random.default_rng(0).normal(size=(5, 3))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.geometry.pairs import Status
+from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
 from geoprobe.probes.ranking import rank
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.reference.data import LabelledPoints
-from geoprobe.reference.partition import majority_labels
+from geoprobe.reference.inputs import LabelledPoints, majority_labels
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU
 
@@ -26,64 +24,41 @@ Ranking = tuple[NDArray[np.float64], NDArray[np.int64]]
 Rank = Callable[[NDArray[Any]], Ranking]
 
 
-@dataclass(frozen=True)
-class Clustering:
-    """Clusters, the distances between them, and how to rank them for new points.
+class Partition(NamedTuple):
+    """Clusters, their labels, and how to rank them for new points."""
 
-    Attributes
-    ----------
-    clusters : ndarray of int64, shape (n_points,)
-        The cluster of each point.
-    cluster_labels : ndarray of str, shape (n_clusters,)
-    first, second : ndarray of int64, shape (n_pairs,)
-        Pairs of clusters of different labels, ``first < second``, in lexicographic order.
-    distance : ndarray of float64, shape (n_pairs,)
-        Their distances, 0 where they overlap.
-    rank : callable
-        Takes points (n, n_dims); returns distances and cluster ids, both (n, n_clusters), in
-        ascending order of the distance.
-    """
-
-    clusters: NDArray[np.int64]
-    cluster_labels: NDArray[Any]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    distance: NDArray[np.float64]
+    clusters: Clusters
+    """``label`` numbers the ``names``; pairs that were not asked for are left out."""
+    names: NDArray[Any]
+    """Label of each cluster, shape (n_clusters,)."""
     rank: Rank
-
-    @property
-    def n_clusters(self) -> int:
-        """The number of clusters."""
-        return len(self.cluster_labels)
+    """Takes points (n, n_dims); returns distances and cluster ids, both (n, n_clusters), in
+    ascending order of the distance."""
 
 
 def cluster(
     train: LabelledPoints, *, n_threads: int | None = None, progress: ProgressCallback | None = None
-) -> Clustering:
+) -> Partition:
     """Cluster the points: the mode ``probing``."""
     probe = DirectProbe(n_threads=n_threads, progress=progress)
     probe.fit(train.points, train.labels)
     # Batches report their own progress.
     probe.set_params(progress=None)
-    table = probe.distances_
-    return Clustering(
-        clusters=probe.labels_,
-        cluster_labels=probe.cluster_labels_,
-        first=table.first,
-        second=table.second,
-        distance=table.distance,
+    return Partition(
+        clusters=probe.geometry_.need_clusters(),
+        names=probe.cluster_labels_,
         rank=_in_batches(probe.rank_clusters, probe.n_clusters_, progress),
     )
 
 
-def measure(
+def measure_partition(
     train: LabelledPoints,
     clusters: NDArray[np.int64],
     *,
     smallest: int = 1,
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Clustering:
+) -> Partition:
     """Measure given clusters: the mode ``prediction``.
 
     Nothing is assumed about them: clusters of one label may overlap, and so may clusters of
@@ -105,12 +80,14 @@ def measure(
         far, ids = rank(scaled.points, groups, queries, len(own), TAU, threads)
         return far * scaled.unit, ids
 
-    return Clustering(
-        clusters=clusters,
-        cluster_labels=own,
-        first=first,
-        second=second,
-        distance=np.where(solved.status == Status.OVERLAP, 0.0, solved.upper * scaled.unit),
+    return Partition(
+        clusters=Clusters(
+            assignment=clusters,
+            label=np.unique(own, return_inverse=True)[1].astype(np.int64),
+            distances=solved.in_units(scaled.scale, TAU, np.arange(len(own))),
+            blocks=NO_BLOCKS,
+        ),
+        names=own,
         rank=_in_batches(rank_points, len(own), progress),
     )
 

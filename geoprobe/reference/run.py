@@ -12,18 +12,24 @@ from numpy.typing import NDArray
 from geoprobe.errors import OutputError
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.config import Config, Family, read_config
-from geoprobe.reference.data import LabelledPoints, load_test, load_train
-from geoprobe.reference.engine import cluster, measure
-from geoprobe.reference.families import write_distances, write_label_files, write_predictions
-from geoprobe.reference.labels import SMALLEST_CLUSTER
-from geoprobe.reference.log import RunLog
-from geoprobe.reference.partition import (
+from geoprobe.reference.engine import cluster, measure_partition
+from geoprobe.reference.inputs import (
     CLUSTERS_FILE,
+    LabelledPoints,
     clusters_file,
+    load_test,
+    load_train,
     majority_labels,
     read_clusters,
 )
-from geoprobe.reference.writers import write_clusters
+from geoprobe.reference.label_figures import SMALLEST_CLUSTER
+from geoprobe.reference.log import RunLog
+from geoprobe.reference.outputs import (
+    save_distances,
+    save_label_files,
+    save_predictions,
+    write_clusters,
+)
 
 
 @dataclass(frozen=True)
@@ -92,21 +98,23 @@ def run_config(
         log.open(config.output / "log.txt")
         files = ["log.txt"]
         if given is None:
-            found = cluster(train, n_threads=n_threads, progress=progress)
-            log.say(f"Final number of clusters: {found.n_clusters}")
-            linear = found.n_clusters == len(set(train.labels.tolist()))
+            partition = cluster(train, n_threads=n_threads, progress=progress)
+            log.say(f"Final number of clusters: {len(partition.clusters)}")
+            linear = len(partition.clusters) == len(set(train.labels.tolist()))
             log.say(f"This space is {'linear' if linear else 'non-linear'}!")
-            write_clusters(config.output / CLUSTERS_FILE, found.clusters)
+            write_clusters(config.output / CLUSTERS_FILE, partition.clusters.assignment)
             files.append(CLUSTERS_FILE)
         else:
             smallest = SMALLEST_CLUSTER if config.family is Family.LABELS else 1
-            found = measure(train, given, smallest=smallest, n_threads=n_threads, progress=progress)
+            partition = measure_partition(
+                train, given, smallest=smallest, n_threads=n_threads, progress=progress
+            )
         accuracy = None
         if test is None:
-            files += write_label_files(config.output, train, found, log)
+            files += save_label_files(config.output, train, partition, log)
         else:
-            accuracy = write_predictions(config.output, test, found, log)
-            write_distances(config.output, found, log)
+            accuracy = save_predictions(config.output, test, partition, log)
+            save_distances(config.output, partition, log)
             files += ["prediction.txt", "dis.txt"]
         log.say(f"finished: {', '.join(files[1:])}")
     return ReferenceRun(
@@ -115,7 +123,7 @@ def run_config(
         n_points=train.points.shape[0],
         n_dims=train.points.shape[1],
         n_labels=len(set(train.labels.tolist())),
-        n_clusters=found.n_clusters,
+        n_clusters=len(partition.clusters),
         accuracy=accuracy,
     )
 

@@ -1,4 +1,4 @@
-"""The result files of DirectProbe, character by character as its users' scripts read them.
+"""Result files of DirectProbe, character by character as its users' scripts read them.
 
 Every distance has four decimals. Labels stand as they are, whatever characters they hold, so a
 script that splits ``3--1`` at the first hyphen gets cluster 3 and label -1.
@@ -6,7 +6,7 @@ script that splits ``3--1`` at the first hyphen gets cluster 3 and label -1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import OutputError
+from geoprobe.reference.engine import Partition
+from geoprobe.reference.inputs import LabelledPoints
+from geoprobe.reference.label_figures import SMALLEST_CLUSTER, label_figures
+from geoprobe.reference.log import RunLog
+
+
+def save_predictions(
+    folder: Path, test: LabelledPoints, partition: Partition, log: RunLog
+) -> float:
+    """Rank all clusters for each test point, write ``prediction.txt``, return the accuracy."""
+    distance, ranked = partition.rank(test.points)
+    accuracy = float(np.mean(partition.names[ranked[:, 0]] == test.labels))
+    log.say(f"Acc={accuracy}")
+    write_predictions(
+        folder / "prediction.txt", test.labels.tolist(), distance, ranked, partition.names
+    )
+    return accuracy
+
+
+def save_distances(folder: Path, partition: Partition, log: RunLog) -> None:
+    """Write ``dis.txt``: the distances of clusters of different labels."""
+    pairs = partition.clusters.distances
+    write_distances(folder / "dis.txt", pairs.first, pairs.second, pairs.distance, partition.names)
+    distance = pairs.distance if len(pairs) else np.array([np.nan])
+    log.say(f"MinConvexDistance={float(distance.min())}")
+    log.say(f"MaxConvexDistance={float(distance.max())}")
+    log.say(f"AverageConvexDistance={float(distance.mean())}")
+
+
+def save_label_files(
+    folder: Path, train: LabelledPoints, partition: Partition, log: RunLog
+) -> list[str]:
+    """Write the four files of the newer repository, which looks at larger clusters only.
+
+    Returns
+    -------
+    list of str
+        The names of the files.
+    """
+    clusters = partition.clusters
+    pairs = clusters.distances
+    large = clusters.size >= SMALLEST_CLUSTER
+    both = large[pairs.first] & large[pairs.second]
+    position = {label: at for at, label in enumerate(train.label_set)}
+    figures = label_figures(
+        train.points,
+        np.where(large[clusters.assignment], clusters.assignment, -1),
+        np.array([position[label] for label in partition.names.tolist()], dtype=np.int64),
+        pairs.first[both],
+        pairs.second[both],
+        pairs.distance[both],
+        len(train.label_set),
+    )
+    log.say(f"{int(large.sum())} clusters have {SMALLEST_CLUSTER} points or more")
+    write_label_pairs(folder / "vec.txt", figures.pairs, train.label_set)
+    values = {
+        "outside_min.txt": figures.outside_min,
+        "inside_mean.txt": figures.inside_mean,
+        "inside_max.txt": figures.inside_max,
+    }
+    for name, of_labels in values.items():
+        write_label_values(folder / name, of_labels, train.label_set)
+    outside, mean, largest = values.values()
+    log.say(f"global min dis={_of_positive(np.min, outside)}")
+    log.say(f"mean_inside_mean_dis={_of_positive(np.mean, mean)}")
+    log.say(f"max inside max dis={_of_positive(np.max, largest)}")
+    log.say(f"Inside max / outside min = {_mean_ratio(largest, outside)}")
+    log.say(f"Inside mean / outside min = {_mean_ratio(mean, outside)}")
+    return ["vec.txt", *values]
+
+
+def _of_positive(function: Callable[..., Any], values: NDArray[np.float64]) -> float:
+    """Apply a function to the values above 0, which stands for a label without a figure."""
+    positive = values[values > 0]
+    return float(function(positive)) if len(positive) else float("nan")
+
+
+def _mean_ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:
+    both = (above != 0) & (below != 0)
+    return float(np.mean(above[both] / below[both])) if both.any() else float("nan")
 
 
 def write_clusters(path: Path, clusters: NDArray[np.int64]) -> None:

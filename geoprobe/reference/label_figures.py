@@ -1,4 +1,4 @@
-"""What the newer repository reports of each label and each pair of labels."""
+"""Figures of each label and each pair of labels, as the newer repository reports them."""
 
 from __future__ import annotations
 
