@@ -22,7 +22,7 @@ from geoprobe.encoders.batches import make_batch, make_batches, pool  # noqa: E4
 from geoprobe.encoders.environment import environment_of  # noqa: E402
 from geoprobe.encoders.forward import (  # noqa: E402
     Forward,
-    SortedRows,
+    RowBuffer,
     evaluating,
     extract_arrays,
 )
@@ -300,7 +300,7 @@ def test_rows_are_written_once_sorted_and_in_bounded_pieces(room: int) -> None:
         sizes.append(len(rows))
         write(layer, rows, some)
 
-    rows = SortedRows(counted, (0, 4), 50, 2, memory=room * 2 * 2 * 4)
+    rows = RowBuffer(counted, (0, 4), 50, 2, memory=room * 2 * 2 * 4)
     order = rng.permutation(50)
     for some in np.split(order, [1, 2, 20, 33]):
         rows.add(some, {layer: each[some] for layer, each in points.items()})
