@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 
 import encoder_models as models
 
-from geoprobe.encoders.alignment import Alignment, align
+from geoprobe.encoders.alignment import Alignment, Alignments, align
 from geoprobe.encoders.model_files import MissingModelError, offline_folder
 from geoprobe.encoders.word_pieces import WordTokenizer
 from geoprobe.errors import InputError
@@ -209,6 +209,36 @@ def test_sentences_with_the_same_pieces_share_a_pass() -> None:
     assert shared.unit_sentence.tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
     assert [used(shared, row) for row in range(8)] == [used(alignment, row) for row in range(8)]
     assert shared.units_of(np.array([0])).tolist() == [0, 1, 4, 5, 6, 7]
+
+
+def test_alignments_are_made_once_for_a_text_and_a_tokenizer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+    real = WordTokenizer.tokenize
+
+    def counted(self: WordTokenizer, sentences: Any) -> Any:
+        calls.append(sentences)
+        return real(self, sentences)
+
+    monkeypatch.setattr(WordTokenizer, "tokenize", counted)
+    alignments, text = Alignments(), ("the cat sleeps", "in house")
+    first = alignments.of(encoder_of(models.wordpiece()), models.words_split(*text))
+    # Another tokenizer with the same pieces, and another split with the same text.
+    assert alignments.of(encoder_of(models.wordpiece()), models.words_split(*text)) is first
+    assert len(calls) == 1
+    others = [
+        alignments.of(encoder_of(models.wordpiece()), models.words_split(text[0])),
+        alignments.of(encoder_of(models.wordpiece(), 20), models.words_split(*text)),
+        alignments.of(encoder_of(models.byte_level()), models.words_split(*text)),
+        alignments.of(encoder_of(models.wordpiece()), models.words_split(*text), "split"),
+    ]
+    assert len({id(each) for each in [first, *others]}) == len(calls) == 5
+    with pytest.raises(InputError, match="without a fast version"):
+        alignments.of(
+            encoder_of(SimpleNamespace(is_fast=False, cls_token_id=None, pad_token_id=None)),
+            models.words_split(*text),
+        )
 
 
 def test_tokenizers_that_cannot_be_used() -> None:

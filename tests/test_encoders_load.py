@@ -19,6 +19,7 @@ pytest.importorskip("transformers")
 
 import encoder_models as models  # noqa: E402
 import huggingface_hub  # noqa: E402
+import transformers  # noqa: E402, TID253
 from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: E402
 
 from geoprobe.encoders import (  # noqa: E402
@@ -209,6 +210,42 @@ def test_weights_that_would_be_random_are_refused(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(MissingModelError, match=r"1 weights of BertModel .*layer.1.output.dense"):
         load_encoder(folder)
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [("bert", "num_hidden_layers"), ("gpt2", "n_layer"), ("t5", "num_decoder_layers")],
+)
+def test_layers_without_weights_are_refused_before_they_are_made(
+    family: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100,000 layers would take minutes and gigabytes; the headers of the weights tell."""
+    folder = models.save(family, tmp_path / family)
+    config = json.loads((folder / "config.json").read_text())
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", None)
+    (folder / "config.json").write_text(json.dumps(config | {name: 100_000}))
+    with pytest.raises(MissingModelError, match=rf"config\.json: {name} is 100,000, .* \d+ tens"):
+        load_encoder(folder)
+    (folder / "config.json").write_text(json.dumps(config | {"text": {name: 100_000}}))
+    with pytest.raises(MissingModelError, match=f"{name} is 100,000"):
+        load_encoder(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+def test_a_config_that_is_none(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(MissingModelError, match=r"config\.json: "):
+        load_encoder(folder)
+
+
+def test_moved_to_a_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load_encoder(folder, device="cpu")
+    moved = encoder.moved_to("cpu")
+    assert moved.model is encoder.model
+    assert (moved.device, moved.provenance) == (encoder.device, encoder.provenance)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="finds no CUDA devices here"):
+        encoder.moved_to("cuda")
 
 
 def test_a_head_too_much_and_no_pooler_are_fine(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,13 @@ import encoder_models as models  # noqa: E402
 from geoprobe.encoders import linear, load_encoder  # noqa: E402
 from geoprobe.encoders.alignment import Alignment, align  # noqa: E402
 from geoprobe.encoders.batches import make_batch, make_batches, pool  # noqa: E402
-from geoprobe.encoders.forward import Forward, SortedRows, evaluating  # noqa: E402
+from geoprobe.encoders.environment import environment_of  # noqa: E402
+from geoprobe.encoders.forward import (  # noqa: E402
+    Forward,
+    RowBuffer,
+    evaluating,
+    extract_arrays,
+)
 from geoprobe.encoders.linear import FastLinear, has_onednn  # noqa: E402
 from geoprobe.tasks import Split, Unit  # noqa: E402
 
@@ -149,12 +156,13 @@ def test_blocks_that_do_not_give_the_states_are_not_trusted(tmp_path: Path) -> N
         assert torch.equal(found(ids, None)[1], whole)
 
 
-def test_evaluating_puts_training_back() -> None:
-    model = torch.nn.Dropout()
+def test_evaluating_puts_every_part_back() -> None:
+    model = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Dropout())
+    model[1].eval()
     with pytest.raises(KeyError), evaluating(model):
-        assert not model.training
+        assert not any(part.training for part in model.modules())
         raise KeyError
-    assert model.training
+    assert [part.training for part in model.modules()] == [True, True, False]
 
 
 needs_onednn = pytest.mark.skipif(not has_onednn(), reason="this torch lacks oneDNN's product")
@@ -223,31 +231,62 @@ def test_other_products_are_left_alone(points: torch.Tensor) -> None:
         )
 
 
-def test_without_the_operator_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*args: Any) -> torch.Tensor:
-        raise AttributeError("no such operator")
-
-    monkeypatch.setattr(linear, "_multiply", gone)
-    has_onednn.cache_clear()
-    try:
-        assert not has_onednn()
-        with FastLinear():
-            found = torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3))
-        assert torch.equal(found, torch.full((2, 4), 3.0))
-    finally:
-        has_onednn.cache_clear()
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """Let the operator be looked for anew, in the test and after it."""
+    linear._operator_works.cache_clear()
+    yield
+    linear._operator_works.cache_clear()
 
 
-def test_an_operator_that_computes_something_else_is_not_used(
-    monkeypatch: pytest.MonkeyPatch,
+def changed(points: torch.Tensor, weight: torch.Tensor, *further: Any) -> torch.Tensor:
+    return torch.nn.functional.linear(points, weight) + 1
+
+
+def with_other_arguments() -> None:
+    """Stand for an operator of a later torch that is called otherwise."""
+
+
+@needs_onednn
+@pytest.mark.parametrize(
+    "operators",
+    [
+        SimpleNamespace(),
+        SimpleNamespace(_linear_pointwise=with_other_arguments),
+        SimpleNamespace(_linear_pointwise=changed),
+    ],
+    ids=["gone", "other arguments", "another product"],
+)
+@pytest.mark.usefixtures("anew")
+def test_without_the_operator_torch_does_it(
+    operators: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = linear._multiply
-    monkeypatch.setattr(linear, "_multiply", lambda *args: real(*args) + 1)
-    has_onednn.cache_clear()
-    try:
-        assert not has_onednn()
-    finally:
-        has_onednn.cache_clear()
+    """A whole extraction and its gradients run, and a run of fine-tuning would note it."""
+    encoder = load_encoder(models.save("bert", tmp_path / "m"), device="cpu")
+    split = models.words_split(*TEXT)
+    alignment = align(encoder, split)
+    fast = extract_arrays(encoder, alignment, join="single", layers=[3])[3]
+    assert environment_of(CPU)["linear_layers"] == "oneDNN"
+    monkeypatch.setattr(torch.ops, "mkldnn", operators)
+    linear._operator_works.cache_clear()
+    assert not has_onednn()
+    assert environment_of(CPU)["linear_layers"] == "torch"
+    plain = extract_arrays(encoder, alignment, join="single", layers=[3])[3]
+    np.testing.assert_allclose(plain, fast, rtol=0, atol=1e-5)
+    points = torch.ones(2, 3, requires_grad=True)
+    with FastLinear():
+        torch.nn.functional.linear(points, torch.full((4, 3), 2.0)).sum().backward()
+    assert torch.equal(points.grad, torch.full((2, 3), 8.0))
+
+
+@needs_onednn
+def test_torch_can_switch_the_operator_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert not has_onednn()
+    monkeypatch.setattr(linear, "_multiply", with_other_arguments)
+    with FastLinear():
+        product = torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3))
+    assert torch.equal(product, torch.full((2, 4), 3.0))
 
 
 @pytest.mark.parametrize("room", [1, 3, 7, 100])
@@ -261,7 +300,7 @@ def test_rows_are_written_once_sorted_and_in_bounded_pieces(room: int) -> None:
         sizes.append(len(rows))
         write(layer, rows, some)
 
-    rows = SortedRows(counted, (0, 4), 50, 2, memory=room * 2 * 2 * 4)
+    rows = RowBuffer(counted, (0, 4), 50, 2, memory=room * 2 * 2 * 4)
     order = rng.permutation(50)
     for some in np.split(order, [1, 2, 20, 33]):
         rows.add(some, {layer: each[some] for layer, each in points.items()})

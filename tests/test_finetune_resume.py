@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,18 @@ def test_state_of_another_run(tmp_path: Path) -> None:
     assert (tmp_path / "run" / STATE).exists()
     with pytest.raises(FormatError, match=r"options\.seed was 4 and is now 5"):
         run(tmp_path, options=TuningOptions(epochs=2, learning_rate=5e-3, batch_size=8, seed=5))
+
+
+@pytest.mark.parametrize("name", ["losses", "checkpoints", "seconds", "environment"])
+def test_damaged_notes_are_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StopError):
+        run(tmp_path, StopAfter(8), save_every_s=0.0)
+    path = tmp_path / "run" / STATE
+    content = json.loads(path.read_text(encoding="ascii"))
+    for notes in ({name: 1}, {name: ["x"]}, {name + "s": []}):
+        path.write_text(json.dumps(content | {"notes": content["notes"] | notes}))
+        with pytest.raises(FormatError, match=STATE):
+            run(tmp_path)
 
 
 def test_spaces_that_are_gone(tmp_path: Path) -> None:

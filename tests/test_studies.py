@@ -147,6 +147,60 @@ def test_workers_change_nothing(done: StudyFolder, plan: Plan, tmp_path: Path) -
     assert found[name] == [row for row in known[name] if row["layer"] in (0, 3)]
 
 
+def test_models_are_loaded_and_texts_aligned_once(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two models with one tokenizer, two seeds: each model once, both texts of a task once."""
+    encoder_models.save("bert", tmp_path / "twin")
+    (tmp_path / "plan.toml").write_text(
+        TEXT.format(model=place / "tiny")
+        + '[task.animals2]\ntrain = "test.jsonl"\ntest = "train.jsonl"\nunits = "words"\n',
+        encoding="utf8",
+    )
+    write_task(tmp_path)
+    small = replace(
+        read_plan(tmp_path / "plan.toml"),
+        tasks=("animals", "animals2"),
+        models=(str(place / "tiny"), str(tmp_path / "twin")),
+        seeds=(0, 1),
+        layers=(1,),
+        analyses=("linearity",),
+        classifier=None,
+        resamples=0,
+    )
+    loads, texts = count_loads_and_texts(monkeypatch)
+    outcome = run_study(small, tmp_path / "out", n_workers=1)
+    assert (outcome.done["extract"], outcome.done["fine-tune"]) == (4, 8)
+    assert sorted(Path(folder).name for folder in loads) == ["tiny", "twin"]
+    assert len(texts) == 4
+    again = run_study(small, tmp_path / "out", n_workers=1)
+    assert again.done == {}
+    assert (len(loads), len(texts)) == (4, 4)
+
+
+def count_loads_and_texts(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], list[Any]]:
+    """Return lists to which folders of loaded models and tokenized texts are added."""
+    from transformers import AutoModel
+
+    from geoprobe.encoders.word_pieces import WordTokenizer
+
+    loads: list[Any] = []
+    texts: list[Any] = []
+    load, tokenize = AutoModel.from_pretrained, WordTokenizer.tokenize
+
+    def counted_load(folder: Any, **options: Any) -> Any:
+        loads.append(folder)
+        return load(folder, **options)
+
+    def counted_text(self: WordTokenizer, sentences: Any) -> Any:
+        texts.append(tuple(sentences))
+        return tokenize(self, sentences)
+
+    monkeypatch.setattr(AutoModel, "from_pretrained", counted_load)
+    monkeypatch.setattr(WordTokenizer, "tokenize", counted_text)
+    return loads, texts
+
+
 def test_status_and_estimate(done: StudyFolder, plan: Plan, tmp_path: Path) -> None:
     assert study_status(plan, done).complete
     fresh = study_status(plan, StudyFolder(tmp_path / "fresh"))

@@ -303,7 +303,7 @@ class FineTuning:
             and last in spec.layers
             and spec.task.name in {task.name for task in spec.tasks}
         ):
-            key = self._key(spec.task, split, self.training.step)
+            key = spec.key(spec.task, split, self.training.step)
             return self.store.open(key).points(last)
         arrays = extract_arrays(
             replace(spec.encoder, model=self.training.model),
@@ -338,7 +338,8 @@ class FineTuning:
         self.seconds = notes.seconds
         earlier = [each for each in notes.environment if each not in self.environment]
         self.environment = earlier + self.environment
-        _check_spaces(self.store, self._keys([each.step for each in self.checkpoints]), self.folder)
+        extracted = self.spec.keys([each.step for each in self.checkpoints])
+        _check_spaces(self.store, extracted, self.folder)
 
     def _result(self) -> TuningResult:
         spec, training = self.spec, self.training
@@ -352,25 +353,11 @@ class FineTuning:
             updates_per_epoch=training.updates_per_epoch,
             losses=tuple(self.losses),
             checkpoints=tuple(self.checkpoints),
-            keys=tuple(self._keys(self.steps)),
+            keys=tuple(spec.keys(self.steps)),
             plan=spec.facts(),
             environment=tuple(self.environment),
             seconds=self.seconds,
         )
-
-    def _keys(self, steps: Sequence[int]) -> list[SpaceKey]:
-        return [
-            self._key(task, split, step)
-            for step in steps
-            for task in self.spec.tasks
-            for split in task.splits
-        ]
-
-    def _key(self, task: Task, split: str, step: int) -> SpaceKey:
-        if step == 0:
-            return SpaceKey(task.name, self.spec.encoder.name, split)
-        seed = self.spec.options.seed
-        return SpaceKey(task.name, self.spec.encoder.name, split, self.spec.task.name, seed, step)
 
     def _alignment(self, split: str) -> Alignment:
         spec = self.spec
@@ -378,19 +365,20 @@ class FineTuning:
 
     def _needed_bytes(self) -> int:
         """Return what is still to be written: spaces, states, and models if they are saved."""
-        tasks = {task.name: task for task in self.spec.tasks}
-        missing = [key for key in self._keys(self.steps) if key not in self.store]
+        spec = self.spec
+        tasks = {task.name: task for task in spec.tasks}
         spaces = sum(
             estimate_bytes(
                 tasks[key.task].splits[key.split].n_units,
-                self.spec.encoder.unit_dims(tasks[key.task].join),
-                len(self.spec.layers),
-                self.spec.dtype,
+                spec.encoder.unit_dims(tasks[key.task].join),
+                len(spec.layers),
+                spec.dtype,
             )
-            for key in missing
+            for key in spec.keys(self.steps)
+            if key not in self.store
         )
         weights: int = sum(each.nbytes for each in self.training.module.parameters())
-        models = len(self.steps) - 1 if self.spec.save_models else 0
+        models = len(self.steps) - 1 if spec.save_models else 0
         return spaces + weights * (_STATE_COPIES + models)
 
 

@@ -88,7 +88,7 @@ def extract(
     limit = max_pieces or MAX_PIECES[encoder.device.type]
     batches = group_sentences(alignment, limit, encoder.device.type)
     report = _Reporter(alignment, batches, phase, progress)
-    rows = SortedRows(write, chosen, len(alignment.unit_sentence), encoder.unit_dims(join))
+    rows = RowBuffer(write, chosen, len(alignment.unit_sentence), encoder.unit_dims(join))
     forward = Forward(encoder.model, encoder.n_layers, chosen)
     waiting: _Pooled | None = None
     with evaluating(encoder.model), torch.inference_mode(), autocast(encoder.device, kind):
@@ -243,7 +243,7 @@ class _Pooled:
         return {layer: points.numpy() for layer, points in self.points.items()}
 
 
-class SortedRows:
+class RowBuffer:
     """A buffer of rows that come in any order, written in large sorted chunks.
 
     Sentences of one length lie all over a file; written one by one they would cost more than the

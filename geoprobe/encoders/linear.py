@@ -1,9 +1,14 @@
-"""Linear layers in float32 on the processor by oneDNN, where torch would call another library.
+"""Linear layers by oneDNN, an optional speed-up of passes in float32 on the processor.
 
 Most of a transformer's time goes into its linear layers. The builds of torch for x86 hand them to
 MKL, which leaves the wide vector units of many processors idle; oneDNN, which lies in the same
 builds, multiplied two to three times as fast where this was measured (AMD EPYC, AVX-512). Both work
 in float32 throughout and differ in the order of the sums only.
+
+The operator is not part of torch's public face and may change or go. It is called in one place
+(:func:`_multiply`), and nothing depends on it: where it is missing or computes something else,
+torch's own linear layers run, and so they do under ``torch.backends.mkldnn.enabled = False``. A run
+of fine-tuning notes in its environment which of the two it had.
 """
 
 from __future__ import annotations
@@ -19,8 +24,13 @@ from torch.overrides import TorchFunctionMode  # noqa: TID253
 _AGREES_WITHIN = 1e-4
 
 
-@functools.cache
 def has_onednn() -> bool:
+    """Whether linear layers run by oneDNN inside :class:`FastLinear`."""
+    return bool(torch.backends.mkldnn.enabled) and _operator_works()
+
+
+@functools.cache
+def _operator_works() -> bool:
     """Whether torch has the operator of oneDNN, and it does what a linear layer does."""
     if not torch.backends.mkldnn.is_available():
         return False
@@ -29,23 +39,21 @@ def has_onednn() -> bool:
         torch.randn(*shape, generator=generator) for shape in ((3, 5, 48), (16, 48), (16,))
     )
     try:
-        found = [_multiply(points, weight, each) for each in (bias, None)]
+        products = [_multiply(points, weight, each) for each in (bias, None)]
     except (AttributeError, RuntimeError, TypeError):
-        # The operator is not part of torch's public face and may change or go.
         return False
     expected = [torch.nn.functional.linear(points, weight, each) for each in (bias, None)]
     return all(
         torch.allclose(one, other, rtol=_AGREES_WITHIN, atol=_AGREES_WITHIN)
-        for one, other in zip(found, expected, strict=True)
+        for one, other in zip(products, expected, strict=True)
     )
 
 
 class FastLinear(TorchFunctionMode):  # type: ignore[misc]
-    """While it is active, linear layers in float32 on the processor run by oneDNN.
+    """Context in which linear layers in float32 on the processor run by oneDNN.
 
-    Use it with ``with``. Gradients are taken through it as well, by oneDNN too. All else, autocast
-    and other devices included, is left to torch, and so is everything where torch lacks the
-    operator.
+    Gradients are taken through it as well, by oneDNN too. All else, autocast and other devices
+    included, is left to torch, and so is everything where :func:`has_onednn` is false.
     """
 
     def __torch_function__(
@@ -56,15 +64,15 @@ class FastLinear(TorchFunctionMode):  # type: ignore[misc]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Take linear layers, and pass on all other functions."""
-        if not kwargs and func is torch.nn.functional.linear and _ours(args[0], *args[1:]):
+        if not kwargs and func is torch.nn.functional.linear and _takes(args[0], *args[1:]):
             return _linear(*args)
-        if not kwargs and func is torch.addmm and _ours(args[1], args[2], args[0]):
+        if not kwargs and func is torch.addmm and _takes(args[1], args[2], args[0]):
             # GPT-2 keeps its weights the other way round.
             return _linear(args[1], args[2].t(), args[0])
         return func(*args, **(kwargs or {}))
 
 
-def _ours(points: Any, weight: Any, bias: Any = None) -> bool:
+def _takes(points: Any, weight: Any, bias: Any = None) -> bool:
     return (
         all(_is_plain(each) for each in (points, weight))
         and (bias is None or (_is_plain(bias) and bias.ndim == 1))
@@ -97,6 +105,7 @@ def _linear(
 def _multiply(
     points: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
+    """Return ``points @ weight.T + bias`` by the operator of oneDNN."""
     product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
         points.detach(), weight.detach(), None if bias is None else bias.detach(), "none", [], ""
     )

@@ -154,14 +154,15 @@ def restore(
             }
 
 
-def save_state(folder: Path, plan: Mapping[str, Any], state: TrainingState) -> None:
+def save_state(folder: Path, facts: Mapping[str, Any], state: TrainingState) -> None:
     """Write the state so that a process killed at any moment leaves the old one or the new one.
 
     Parameters
     ----------
     folder : Path
-    plan : mapping
-        What the run is, of types that JSON knows; a run with another plan cannot go on from here.
+    facts : mapping
+        Those of :meth:`geoprobe.encoders.tuning.TuningSpec.facts`; a run with others cannot go on
+        from here.
     state : TrainingState
 
     Raises
@@ -175,7 +176,7 @@ def save_state(folder: Path, plan: Mapping[str, Any], state: TrainingState) -> N
     content = {
         "format": FORMAT,
         "format_version": VERSION,
-        "plan": plan,
+        "plan": facts,
         "step": state.step,
         "tensors": {"file": tensors.name, "sha256": hash_file(tensors)},
         "notes": state.notes,
@@ -186,13 +187,13 @@ def save_state(folder: Path, plan: Mapping[str, Any], state: TrainingState) -> N
             discard(old)
 
 
-def load_state(folder: Path, plan: Mapping[str, Any]) -> TrainingState | None:
-    """Read the state that a run with the same plan has left; None if there is none.
+def load_state(folder: Path, facts: Mapping[str, Any]) -> TrainingState | None:
+    """Read the state that a run with the same facts has left; None if there is none.
 
     Raises
     ------
     FormatError
-        If a file is damaged, or was left by a run with another plan; the text names what differs.
+        If a file is damaged, or was left by another run; the text names what differs.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -203,7 +204,7 @@ def load_state(folder: Path, plan: Mapping[str, Any]) -> TrainingState | None:
     content = read_json(path, FORMAT, VERSION, sealed=False)
     del content["format"], content["format_version"]
     before = parse(_StateFile, content, path)
-    check_same_run(before.plan, plan, path)
+    check_same_run(before.plan, facts, path)
     data = folder / _TENSORS.format(before.step)
     if before.tensors.file != data.name or not data.is_file():
         raise FormatError(f"the tensors should lie beside it in {data.name}.", path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,22 @@ class TuningSpec:
                 raise InputError(f"two different tasks are named {task.name!r}.")
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise InputError("a task is named twice among those to extract.")
+
+    def keys(self, steps: Sequence[int]) -> list[SpaceKey]:
+        """Return the keys of everything that is extracted at these steps."""
+        return [
+            self.key(task, split, step)
+            for step in steps
+            for task in self.tasks
+            for split in task.splits
+        ]
+
+    def key(self, task: Task, split: str, step: int) -> SpaceKey:
+        """Return the key of a split's spaces; step 0 is the original."""
+        if step == 0:
+            return SpaceKey(task.name, self.encoder.name, split)
+        seed = self.options.seed
+        return SpaceKey(task.name, self.encoder.name, split, self.task.name, seed, step)
 
     def facts(self) -> dict[str, Any]:
         """Return names, fingerprints and options, of types that JSON knows."""
