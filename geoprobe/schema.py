@@ -24,6 +24,19 @@ Positive = Annotated[int, Strict(), Field(ge=1)]
 
 Kind = TypeVar("Kind", bound="Record")
 
+# What pydantic calls the kinds of Python, in the words of the files that people write.
+_EXPECTED = {
+    "tuple_type": "a list is expected",
+    "list_type": "a list is expected",
+    "dict_type": "a table is expected",
+    "model_type": "a table is expected",
+    "int_type": "a whole number is expected",
+    "float_type": "a number is expected",
+    "string_type": "text is expected",
+    "bool_type": "true or false is expected",
+    "path_type": "the name of a file is expected",
+}
+
 
 class Record(BaseModel):
     """A frozen value with named, checked fields; unknown names are refused.
@@ -41,6 +54,10 @@ class Record(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(in_our_words(type(self), error)) from error
+
+    # Without this mark pydantic would call it for every record inside another one, whose errors
+    # would then not know where in the table they stand.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def replaced(self: Kind, **changes: Any) -> Kind:
         """Return the same value with some fields changed, checked anew."""
@@ -87,11 +104,11 @@ def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
         known = sorted(_known(kind, above))
-        where = ".".join(map(str, above)) or "here"
-        return f"there is no key {str(name)!r} in {where}; {suggestion(str(name), known)}."
+        where = f" in {'.'.join(map(str, above))}" if above else ""
+        return f"there is no key {str(name)!r}{where}; {suggestion(str(name), known)}."
     if first["type"] == "missing":
         return f"the key {place!r} is missing."
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = _EXPECTED.get(first["type"], first["msg"][0].lower() + first["msg"][1:])
     return f"{place or 'the table'} is {came}: {message.removeprefix('value error, ')}."
 
 

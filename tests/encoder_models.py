@@ -185,7 +185,7 @@ def words_split(*sentences: str, name: str = "train", label: str = "x") -> Split
     return Split(name, kept, units)
 
 
-def gather(n_units: int) -> tuple[dict[int, np.ndarray], Callable[..., None]]:
+def compute_findings(n_units: int) -> tuple[dict[int, np.ndarray], Callable[..., None]]:
     """Return a place for the points of each layer, and what writes them there once."""
     points: dict[int, np.ndarray] = {}
 

@@ -1,4 +1,4 @@
-"""Gathered studies made of real findings, for the report."""
+"""StudyFindings studies made of real findings, for the report."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from geoprobe.geometry import Geometry
 from geoprobe.geometry.cells import Cell
 from geoprobe.probes import measure
 from geoprobe.spaces import Space
-from geoprobe.studies.gathering import Gathered, Section, View
-from geoprobe.studies.sections import TEXTS
+from geoprobe.studies.study_findings import TEXTS, Section, StudyFindings, View
 
 SCRIPT = "<script>alert(1)</script>"
 LONG = "a label whose name goes on " * 8
@@ -101,7 +100,7 @@ def gathered(
     labels: Sequence[str] = ("noun", "verb", "adverb", "adposition", "numeral"),
     layers: Sequence[int] = (0, 2),
     steps: Sequence[int] = (2, 200),
-) -> Gathered:
+) -> StudyFindings:
     """A finished study of two tasks, tuned on the first, with all nine sections."""
     tasks = {"pos": labels, "dep": [f"{label}:x" for label in labels[:4]]}
     found = [
@@ -154,7 +153,7 @@ def gathered(
         section("similarity", by_family(similarity_to_original)),
         section("differences", by_layer(difference_vectors)),
     )  # fmt: skip
-    return Gathered("made-up", about(tasks), sections, (), True)
+    return StudyFindings("made-up", about(tasks), sections, (), True)
 
 
 def about(tasks: dict[str, Sequence[str]]) -> dict[str, Any]:

@@ -293,7 +293,7 @@ def test_torch_can_switch_the_operator_off(monkeypatch: pytest.MonkeyPatch) -> N
 def test_rows_are_written_once_sorted_and_in_bounded_pieces(room: int) -> None:
     rng = np.random.default_rng(room)
     points = {layer: rng.normal(size=(50, 2)).astype(np.float32) for layer in (0, 4)}
-    found, write = models.gather(50)
+    found, write = models.compute_findings(50)
     sizes = []
 
     def counted(layer: int, rows: np.ndarray, some: np.ndarray) -> None:

@@ -77,7 +77,7 @@ def one_by_one(encoder: Encoder, units: Split, join: str) -> np.ndarray:
 
 
 def extracted(encoder: Encoder, units: Split, join: Any, **options: Any) -> dict[int, np.ndarray]:
-    points, write = models.gather(units.n_units)
+    points, write = models.compute_findings(units.n_units)
     extract(encoder, align(encoder, units), join=join, write=write, **options)
     return points
 
@@ -179,7 +179,7 @@ def test_long_sentences_in_windows(encoder: Encoder) -> None:
     with pytest.raises(InputError, match="at t:2 has 114 pieces, but tiny takes 40 at most"):
         align(encoder, units)
     aligned = align(encoder, units, overlong="split")
-    points, write = models.gather(3)
+    points, write = models.compute_findings(3)
     extract(encoder, aligned, join="concat", write=write)
     for row in range(3):
         for k, place in ((0, 0), (1, models.N_DIMS)):

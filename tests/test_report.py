@@ -21,7 +21,7 @@ from geoprobe.findings import Linearity, Performance
 from geoprobe.progress import Progress
 from geoprobe.report import headlines, write_report
 from geoprobe.report import sections as page_sections
-from geoprobe.studies.gathering import Gathered, Section, View
+from geoprobe.studies.study_findings import Section, StudyFindings, View
 
 for package in ("matplotlib", "jinja2", "pandas"):
     pytest.importorskip(package, reason="the report needs the extra report")
@@ -29,7 +29,7 @@ for package in ("matplotlib", "jinja2", "pandas"):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    gathered: Gathered
+    gathered: StudyFindings
     page: Path
     figures: Path
     told: list[Progress]
@@ -226,7 +226,7 @@ def test_headlines_are_the_findings(report: Report) -> None:
     assert {row[-1] for row in clusters.rows} == {"1.000", "1.000 \u00b1 0.000"}
 
 
-def small(report: Report, **changes: Any) -> Gathered:
+def small(report: Report, **changes: Any) -> StudyFindings:
     """The study cut down to two sections that draw quickly."""
     kept = tuple(
         one for one in report.gathered.sections if one.analysis in ("linearity", "movement")
@@ -253,7 +253,7 @@ def test_an_unfinished_study_says_what_is_missing(report: Report, tmp_path: Path
 
 
 def test_a_study_without_anything_has_a_page(tmp_path: Path) -> None:
-    gathered = Gathered("", {}, (), (), False)
+    gathered = StudyFindings("", {}, (), (), False)
     assert headlines(gathered) == []
     page = write_report(gathered, tmp_path / "deep" / "r.html", figures=tmp_path / "figures")
     assert "This study is not finished." in page.read_text(encoding="utf8")
@@ -367,7 +367,7 @@ def test_a_failure_leaves_the_older_report(
 
 def test_a_place_that_cannot_be_written_is_named(report: Report, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    gathered = Gathered("", {}, (), (), True)
+    gathered = StudyFindings("", {}, (), (), True)
     with pytest.raises(OutputError, match="file"):
         write_report(gathered, tmp_path / "file" / "r.html")
 
@@ -381,4 +381,4 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(sys, "path_importer_cache", {})
     with pytest.raises(GeoprobeError, match=rf"{package}, .*pip install \"geoprobe\[report\]\""):
-        write_report(Gathered("", {}, (), (), True), tmp_path / "r.html")
+        write_report(StudyFindings("", {}, (), (), True), tmp_path / "r.html")

@@ -36,17 +36,17 @@ SORTED = """(() => {
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page with all views as they are, one with packed views, and an unfinished study."""
     from geoprobe.report import sections, write_report
-    from geoprobe.studies.gathering import Gathered
+    from geoprobe.studies.study_findings import StudyFindings
 
     folder = tmp_path_factory.mktemp("pages")
     gathered = report_cases.gathered(ODD)
     pages = {"plain": write_report(gathered, folder / "plain.html")}
     some = tuple(one for one in gathered.sections if one.analysis == "min-distances")
-    packed = Gathered("packed", gathered.about, some, (), True)
+    packed = StudyFindings("packed", gathered.about, some, (), True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sections, "MOST_PLAIN", 10)
         pages["packed"] = write_report(packed, folder / "packed.html")
-    unfinished = Gathered("unfinished", {}, (), (SCRIPT,), False)
+    unfinished = StudyFindings("unfinished", {}, (), (SCRIPT,), False)
     pages["unfinished"] = write_report(unfinished, folder / "unfinished.html")
     return pages
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,18 @@ from geoprobe.cli import app
 from geoprobe.errors import FormatError, InputError
 from geoprobe.studies import (
     ANALYSES,
-    Gathered,
     Plan,
+    StudyFindings,
     StudyFolder,
-    gather,
+    compute_findings,
     read_plan,
     run_study,
     study_status,
+    verify_study,
     write_tables,
 )
-from geoprobe.studies.estimate import estimate
-from geoprobe.studies.material import load_material
+from geoprobe.studies.status import estimate
+from geoprobe.studies.study_data import load_study_data
 
 NOUNS, VERBS = ("cat", "house", "dog", "tree"), ("sleeps", "walks", "sings", "runs")
 TEXT = """
@@ -106,7 +106,7 @@ def done(place: Path, plan: Plan) -> Iterator[StudyFolder]:
 pytestmark = pytest.mark.filterwarnings("ignore:.*also occur in train")
 
 
-def tables(gathered: Gathered) -> dict[str, list[Any]]:
+def tables(gathered: StudyFindings) -> dict[str, list[Any]]:
     return {
         f"{section.analysis} {sorted(view.choices.items())}": view.finding.to_frame()
         .replace({np.nan: None})
@@ -117,7 +117,7 @@ def tables(gathered: Gathered) -> dict[str, list[Any]]:
 
 
 def test_a_study_has_all_its_sections(done: StudyFolder, plan: Plan) -> None:
-    gathered = gather(done)
+    gathered = compute_findings(done)
     assert gathered.complete
     assert gathered.missing == ()
     assert [section.analysis for section in gathered.sections] == list(plan.analyses)
@@ -139,10 +139,10 @@ def test_nothing_is_done_twice(done: StudyFolder, plan: Plan) -> None:
 
 
 def test_workers_change_nothing(done: StudyFolder, plan: Plan, tmp_path: Path) -> None:
-    few = replace(plan, classifier=None, layers=(0, 3))
+    few = plan.replaced(classifier=None, layers=(0, 3))
     outcome = run_study(few, tmp_path / "other", n_workers=2)
     assert outcome.failed == {}
-    found, known = tables(gather(outcome.folder)), tables(gather(done))
+    found, known = tables(compute_findings(outcome.folder)), tables(compute_findings(done))
     name = "movement [('model', 'tiny'), ('task', 'animals'), ('tuned on', 'animals')]"
     assert found[name] == [row for row in known[name] if row["layer"] in (0, 3)]
 
@@ -158,8 +158,7 @@ def test_models_are_loaded_and_texts_aligned_once(
         encoding="utf8",
     )
     write_task(tmp_path)
-    small = replace(
-        read_plan(tmp_path / "plan.toml"),
+    small = read_plan(tmp_path / "plan.toml").replaced(
         tasks=("animals", "animals2"),
         models=(str(place / "tiny"), str(tmp_path / "twin")),
         seeds=(0, 1),
@@ -218,11 +217,11 @@ def test_status_and_estimate(done: StudyFolder, plan: Plan, tmp_path: Path) -> N
 def test_an_unfinished_study_says_what_is_missing(
     done: StudyFolder, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = replace(plan, seeds=(0, 1))
+    more = plan.replaced(seeds=(0, 1))
     folder = StudyFolder(tmp_path / "copy")
     subprocess.run(["cp", "-R", done.root, folder.root], check=True)
     folder.adopt(more, {more.models[0]: "tiny"})
-    gathered = gather(folder)
+    gathered = compute_findings(folder)
     assert not gathered.complete
     assert gathered.missing == ("fine-tune: tiny on animals, seed 1",)
     with pytest.raises(SystemExit):
@@ -234,8 +233,8 @@ def test_an_unfinished_study_says_what_is_missing(
     )
 
 
-def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: Path) -> None:
-    """The embedding of [CLS] is one point for all sentences: nothing to measure, and said."""
+def test_a_space_of_one_point_is_measured(place: Path, plan: Plan, tmp_path: Path) -> None:
+    """The embedding of [CLS] is one point for all sentences: it is measured, and not linear."""
     for name in ("train", "test"):
         lines = [
             {"text": f"the {noun} {verb} {place_}", "label": "thing" if k > 1 else "animal"}
@@ -248,16 +247,17 @@ def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: 
     path = tmp_path / "plan.toml"
     text = TEXT.replace('units = "words"', 'units = "sentence"').format(model=place / "tiny")
     path.write_text(text, encoding="utf8")
-    own = replace(read_plan(path), classifier=None, resamples=0)
+    own = read_plan(path).replaced(classifier=None, resamples=0)
     outcome = run_study(own, tmp_path / "out", n_workers=1)
     assert outcome.failed == {}
     assert study_status(own, outcome.folder).complete
     assert all(total == finished for _, total, finished, _ in estimate(own, tmp_path / "out").rows)
-    gathered = gather(outcome.folder)
-    layers = {row.layer for s in gathered.sections for v in s.views for row in v.finding.rows
-              if hasattr(row, "layer")}  # fmt: skip
-    assert layers == {1, 2, 3}
-    assert "layer 0 is not measured" in gathered.about["Tasks"]["animals"]
+    gathered = compute_findings(outcome.folder)
+    rows = [row for s in gathered.sections for v in s.views for row in v.finding.rows]
+    assert {row.layer for row in rows if hasattr(row, "layer")} == {0, 1, 2, 3}
+    first = [g for g in load_study_data(outcome.folder).geometries if g.cell.layer == 0]
+    assert [(g.scale, g.is_linear, g.n_clusters) for g in first] == [(0.0, False, 2)] * len(first)
+    assert verify_study(outcome.folder, n_workers=1).holds
 
 
 def test_tables_hold_all_spaces_and_all_distances(done: StudyFolder) -> None:
@@ -269,7 +269,7 @@ def test_tables_hold_all_spaces_and_all_distances(done: StudyFolder) -> None:
     assert spaces.seed.isna().tolist() == spaces.tuned_on.isna().tolist()
     pairs = spaces.labels * (spaces.labels - 1) // 2
     assert len(distances) == pairs.sum()
-    shown = tables(gather(done))
+    shown = tables(compute_findings(done))
     least = {
         (row["step"], row["layer"]): row["distance"]
         for name, rows in shown.items()
@@ -294,7 +294,7 @@ def test_tables_hold_all_spaces_and_all_distances(done: StudyFolder) -> None:
 
 
 def test_intervals_are_in_the_findings(done: StudyFolder) -> None:
-    shown = tables(gather(done))
+    shown = tables(compute_findings(done))
     movement = next(rows for name, rows in shown.items() if name.startswith("movement"))
     assert all(row["low"] <= row["movement"] for row in movement)
     linear = {cell for cell in measured(done) if cell[2]}
@@ -305,7 +305,7 @@ def test_intervals_are_in_the_findings(done: StudyFolder) -> None:
 
 
 def measured(folder: StudyFolder) -> set[tuple[int, int, bool]]:
-    return {(g.cell.step, g.cell.layer, g.is_linear) for g in load_material(folder).geometries}
+    return {(g.cell.step, g.cell.layer, g.is_linear) for g in load_study_data(folder).geometries}
 
 
 def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,7 +321,7 @@ def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixtu
     code, out, _ = run("min-distances", "--where", "layer=2", "--json")
     (section,) = json.loads(out)
     assert code == 0 and [view["choices"]["layer"] for view in section["views"]] == ["2"]
-    frame = tables(gather(done))
+    frame = tables(compute_findings(done))
     name = next(name for name in frame if name.startswith("min-distances") and "'2'" in name)
     assert section["views"][0]["columns"]["distance"] == [row["distance"] for row in frame[name]]
     for analysis in ANALYSES:
@@ -349,28 +349,29 @@ def test_what_fails_late_is_refused_before_anything_is_done(
     long = {"tokens": ["cat", "sleeps"] * 40, "labels": ["NOUN", "VERB"] * 40}
     short = (tmp_path / "train.jsonl").read_text(encoding="utf8")
     (tmp_path / "long.jsonl").write_text(f"{short}\n{json.dumps(long)}", encoding="utf8")
-    own = replace(read_plan(tmp_path / "plan.toml"), classifier=None, resamples=0, layers=(1,))
+    own = read_plan(tmp_path / "plan.toml")
+    own = own.replaced(classifier=None, resamples=0, layers=(1,))
     with pytest.raises(InputError, match="at most"):
         run_study(own, tmp_path / "out", n_workers=1)
     assert not (tmp_path / "out").exists()
-    outcome = run_study(replace(own, overlong="split"), tmp_path / "out", n_workers=1)
+    outcome = run_study(own.replaced(overlong="split"), tmp_path / "out", n_workers=1)
     assert outcome.failed == {} and outcome.done["fine-tune"] == 2
     with pytest.raises(InputError, match="overlong"):
-        replace(own, overlong="cut")
+        own.replaced(overlong="cut")
 
 
 def test_another_plan_is_refused(done: StudyFolder, plan: Plan) -> None:
-    other = replace(plan, finetune=plan.finetune.replaced(learning_rate=1e-2))
+    other = plan.replaced(finetune=plan.finetune.replaced(learning_rate=1e-2))
     with pytest.raises(InputError, match="finetune"):
         run_study(other, done.root)
     with pytest.raises(InputError, match=r"some of the layers .*\(9\)"):
-        run_study(replace(plan, layers=(9,)), done.root)
+        run_study(plan.replaced(layers=(9,)), done.root)
     with pytest.raises(InputError, match="layer 9"):
-        run_study(replace(plan, layers=(9,)), done.root.parent / "none")
+        run_study(plan.replaced(layers=(9,)), done.root.parent / "none")
     with pytest.raises(InputError, match="layer 9"):
-        estimate(replace(plan, layers=(9,)), done.root)
+        estimate(plan.replaced(layers=(9,)), done.root)
     with pytest.raises(FormatError, match="no study"):
-        gather(StudyFolder(done.root.parent))
+        compute_findings(StudyFolder(done.root.parent))
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
@@ -401,7 +402,7 @@ def test_killed_and_gone_on_with(
     assert killed
     outcome = run_study(read_plan(place / "plan.toml"), tmp_path / "out", n_workers=1)
     assert outcome.failed == {}
-    assert tables(gather(outcome.folder)) == tables(gather(done))
+    assert tables(compute_findings(outcome.folder)) == tables(compute_findings(done))
     for one, other in zip(write_tables(outcome.folder), write_tables(done), strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -465,4 +466,4 @@ def test_an_invented_accuracy_of_the_head_is_noticed(done: StudyFolder, tmp_path
     noted["checkpoints"][-1]["test_accuracy"] = 1.0
     path.write_text(json.dumps(noted))
     with pytest.raises(FormatError, match="was changed"):
-        gather(StudyFolder(root))
+        compute_findings(StudyFolder(root))

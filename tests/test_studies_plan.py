@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.studies.demo import demo_plan
-from geoprobe.studies.plan import ANALYSES, Plan, plan_from_table, read_plan
+from geoprobe.studies.plan import ANALYSES, Plan, demo_plan, plan_from_table, read_plan
 
 TEXT = """
 tasks = ["builtin-pos", "mine"]
@@ -53,7 +52,7 @@ def test_a_plan_is_read(plan: Plan, tmp_path: Path) -> None:
     assert plan.finetune.epochs == 2
     assert plan.limit.train == 100
     assert plan.limit.test is None
-    assert plan.own["mine"].train == tmp_path / "mine.jsonl"
+    assert plan.task["mine"].train == tmp_path / "mine.jsonl"
     assert plan.extracted("mine") == ("mine", "builtin-pos")
     assert plan.all_tasks == ("builtin-pos", "mine")
     assert plan.classifier is not None
@@ -75,17 +74,17 @@ def test_defaults() -> None:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
     ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
-    ({"tasks": []}, "tasks is an empty list"),
-    ({"models": 3}, "models should be a list, but it is 3"),
-    ({"seeds": [0, 0]}, "seeds names something twice"),
-    ({"seeds": [-1]}, "seeds holds -1"),
-    ({"seeds": [True]}, "seeds holds True"),
-    ({"layers": ["last"]}, "layers holds 'last'"),
+    ({"tasks": []}, "tasks is []: the list is empty"),
+    ({"models": 3}, "models is 3: a list is expected"),
+    ({"seeds": [0, 0]}, "seeds is [0, 0]: it names something twice"),
+    ({"seeds": [-1]}, "seeds.0 is -1"),
+    ({"seeds": [True]}, "seeds.0 is True"),
+    ({"layers": ["last"]}, "layers.0 is 'last'"),
     ({"checkpoints": "sometimes"}, "'sometimes' came"),
     ({"analyses": ["movment"]}, "'movment'; the nearest known one is 'movement'"),
-    ({"finetune": {"epoch": 3}}, "'epoch'; the nearest known one is 'epochs'"),
+    ({"finetune": {"epoch": 3}}, "no key 'epoch' in finetune; the nearest known one is 'epochs'"),
     ({"finetune": {"seed": 3}}, "no seed of its own"),
-    ({"finetune": 3}, "finetune should be a table"),
+    ({"finetune": 3}, "finetune is 3: a table is expected"),
     ({"limit": {"trian": 3}}, "the nearest known one is 'train'"),
     ({"classifier": {"fold": 3}}, "the nearest known one is 'folds'"),
     ({"classifier": {"folds": 1}}, "folds"),
@@ -93,13 +92,24 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"classifier": {"search": "slow"}}, "'full' or 'quick'"),
     ({"classifier": {"initialisations": 0}}, "classifier.initialisations"),
     ({"limit": {"train": "all"}}, "limit.train"),
-    ({"classifier": 3}, "classifier should be true, false or a table"),
+    ({"classifier": 3}, "classifier is 3: a table is expected"),
     ({"cross": {"dep": ["pos"]}}, "cross names 'dep'"),
     ({"cross": {"pos": ["dpe"]}}, "'dpe'; the nearest known one is 'dep'"),
     ({"task": {"mine": {"train": "a.csv", "fromat": "csv"}}}, "the nearest known one is 'format'"),
     ({"tau": 3.0}, "tau"),
     ({"reduce": "max"}, "'mean' or 'minimum'"),
     ({"min_cluster_size": 0}, "min_cluster_size"),
+    ({"data": 5}, "data is 5: the name of a file is expected"),
+    ({"analyses": [1]}, "analyses.0 is 1: text is expected"),
+    ({"analyses": []}, "analyses is []: the list is empty"),
+    ({"cross": {"pos": [1]}}, "cross.pos.0 is 1: text is expected"),
+    ({"cross": 1}, "cross is 1: a table is expected"),
+    ({"name": 5}, "name is 5: text is expected"),
+    ({"task": 5}, "task is 5: a table is expected"),
+    ({"task": {"mine": 5}}, "task.mine should be a table"),
+    ({"own": {}}, "no key 'own'"),
+    ({"resamples": 1}, "two at least"),
+    ({"device": []}, "device is []"),
 ]
 
 
@@ -127,7 +137,7 @@ def test_files_that_are_no_plans(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"bad\.toml: this is no TOML"):
         read_plan(path)
     path.write_text('tasks = ["pos"]\nmodels = ["minilm"]\nfoo = 1\n', encoding="utf8")
-    with pytest.raises(FormatError, match=r"bad\.toml: a plan has no key 'foo'"):
+    with pytest.raises(FormatError, match=r"bad\.toml: there is no key 'foo'"):
         read_plan(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(FormatError, match="UTF-8"):

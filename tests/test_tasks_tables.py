@@ -11,7 +11,7 @@ import pytest
 
 from geoprobe.errors import FormatError
 from geoprobe.tasks.jsonl import read_pairs, read_texts, read_words
-from geoprobe.tasks.making import Gathered
+from geoprobe.tasks.making import StudyFindings
 from geoprobe.tasks.tables import read_texts_table
 from geoprobe.tasks.trec import read_trec
 
@@ -30,7 +30,7 @@ def write(tmp_path: Path) -> Write:
     return put
 
 
-def rows(gathered: Gathered) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
+def rows(gathered: StudyFindings) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
     return [
         (gathered.sentences[unit.sentence].words, unit.words, unit.label) for unit in gathered.units
     ]

@@ -45,7 +45,7 @@ def study_run(
     planned = read_plan(plan)
     folder = _folder(plan, out)
     if dry_run:
-        from geoprobe.studies.estimate import estimate
+        from geoprobe.studies.status import estimate
 
         expected = estimate(planned, folder)
         say_table(f"Study {planned.name}", ("work", "pieces ", "done ", "time "), expected.rows)
@@ -98,10 +98,10 @@ def findings(
     as_json: Json = False,
 ) -> None:
     """Print the numbers of one analysis, or which analyses and views a study has."""
-    from geoprobe.studies import StudyFolder, gather
+    from geoprobe.studies import StudyFolder, compute_findings
 
     wanted = None if analysis is None else (analysis,)
-    gathered = gather(StudyFolder(folder), wanted)
+    gathered = compute_findings(StudyFolder(folder), wanted)
     sections = [(section, select_views(section, where or [])) for section in gathered.sections]
     if not gathered.complete:
         say_warning(
@@ -129,7 +129,7 @@ def demo(
 
     Run again, it goes on where it was interrupted.
     """
-    from geoprobe.studies.demo import demo_plan
+    from geoprobe.studies.plan import demo_plan
 
     _run(demo_plan(), out, workers)
 
@@ -163,11 +163,11 @@ def _say_outcome(outcome: Outcome) -> None:
 def _report(folder: Path) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.report import headlines, write_report
-    from geoprobe.studies import StudyFolder, gather, load_material, write_tables
+    from geoprobe.studies import StudyFolder, compute_findings, load_study_data, write_tables
 
     study_folder = StudyFolder(folder)
-    material = load_material(study_folder)
-    gathered = gather(study_folder, material=material)
+    material = load_study_data(study_folder)
+    gathered = compute_findings(study_folder, material=material)
     write_tables(study_folder, material=material)
     with show_progress() as progress:
         path = write_report(

@@ -77,8 +77,8 @@ class Movement(Finding):
     ----------
     rows : tuple of MovementRow
         ``movement`` is the Euclidean distance in the units of the points; ``relative`` divides it
-        by R of the original space, since layers differ in scale; ``low`` and ``high`` bound
-        ``movement`` and are NaN unless intervals were given.
+        by R of the original space, since layers differ in scale, and is NaN where R is 0; ``low``
+        and ``high`` bound ``movement`` and are NaN unless intervals were given.
     notes : tuple of str
     """
 
@@ -167,7 +167,7 @@ def measure_movement(
             rows.append(
                 MovementRow(
                     task, model, tuned_on, run.seed, run.layer, end.cell.step, label, length,
-                    length / start.scale, low, high,
+                    length / start.scale if start.scale else NAN, low, high,
                 )
             )  # fmt: skip
     return Movement(tuple(rows), tuple(notes))

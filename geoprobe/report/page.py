@@ -53,7 +53,7 @@ class Pages:
         Parameters
         ----------
         name, about, missing, complete
-            As in :class:`geoprobe.studies.gathering.Gathered`.
+            As in :class:`geoprobe.studies.study_findings.StudyFindings`.
         sections : sequence
             As :mod:`geoprobe.report.sections` makes them.
         summary : sequence of Table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geoprobe.report.packing import pack
 
 if TYPE_CHECKING:
-    from geoprobe.studies.gathering import Section, View
+    from geoprobe.studies.study_findings import Section, View
 
 MOST_PLAIN = 250_000
 """Where all views of a section but the first are longer together, they are compressed."""

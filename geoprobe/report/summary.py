@@ -10,7 +10,7 @@ from geoprobe.findings import Finding, Linearity, Performance
 from geoprobe.report.tables import NONE
 
 if TYPE_CHECKING:
-    from geoprobe.studies.gathering import Gathered
+    from geoprobe.studies.study_findings import StudyFindings
 
 _MEASURES = {
     "directprobe": "DirectProbe",
@@ -30,12 +30,12 @@ class Headline(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def headlines(gathered: Gathered) -> list[Headline]:
+def headlines(gathered: StudyFindings) -> list[Headline]:
     """Tell the main numbers of a study in a few short tables.
 
     Parameters
     ----------
-    gathered : Gathered
+    gathered : StudyFindings
 
     Returns
     -------
@@ -72,7 +72,7 @@ def headlines(gathered: Gathered) -> list[Headline]:
     return [one for one in told if one.rows]
 
 
-def _columns(gathered: Gathered, kind: type[Finding]) -> Columns | None:
+def _columns(gathered: StudyFindings, kind: type[Finding]) -> Columns | None:
     """Join the findings of one kind, summarised over their seeds."""
     joined: Columns = {}
     for section in gathered.sections:

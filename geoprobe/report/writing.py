@@ -23,11 +23,11 @@ from geoprobe.report.summary import Headline, headlines
 from geoprobe.report.tables import Column, Table, make_table, rows_shown
 
 if TYPE_CHECKING:
-    from geoprobe.studies.gathering import Gathered, Section, View
+    from geoprobe.studies.study_findings import Section, StudyFindings, View
 
 
 def write_report(
-    gathered: Gathered,
+    gathered: StudyFindings,
     path: str | os.PathLike[str],
     *,
     figures: str | os.PathLike[str] | None = None,
@@ -37,7 +37,7 @@ def write_report(
 
     Parameters
     ----------
-    gathered : Gathered
+    gathered : StudyFindings
         The study, finished or not; what is missing is said at the top.
     path : path-like
         The file; an older one is replaced when the new one is complete.

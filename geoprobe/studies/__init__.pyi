@@ -1,13 +1,19 @@
 from .folder import StudyFolder as StudyFolder
-from .gathering import Gathered as Gathered, Section as Section, View as View, gather as gather
-from .material import Material as Material, load_material as load_material
 from .plan import (
     ANALYSES as ANALYSES,
     Plan as Plan,
+    demo_plan as demo_plan,
     plan_from_table as plan_from_table,
     read_plan as read_plan,
 )
 from .running import Outcome as Outcome, run_study as run_study
-from .status import StudyStatus as StudyStatus, study_status as study_status
-from .tables import Tables as Tables, write_tables as write_tables
+from .status import StudyStatus as StudyStatus, estimate as estimate, study_status as study_status
+from .study_data import StudyData as StudyData, load_study_data as load_study_data
+from .study_findings import (
+    Section as Section,
+    StudyFindings as StudyFindings,
+    View as View,
+    compute_findings as compute_findings,
+)
+from .study_tables import Tables as Tables, write_tables as write_tables
 from .verify import verify_study as verify_study

@@ -1,21 +1,28 @@
-"""The plan of a study: one readable file that says what to do, and nothing of how it went."""
+"""Plans of studies: one readable file that says what to do, and nothing of how it went."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SkipValidation,
+    field_validator,
+    model_validator,
+)
 
 from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
-from geoprobe.probes.classifier.checks import checked_grid
-from geoprobe.probes.classifier.recipe import whole
-from geoprobe.schema import parse
+from geoprobe.schema import Number, Positive, Record, Text, Whole, parse
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
@@ -33,9 +40,28 @@ ANALYSES = (
 )
 """The nine analyses of Zhou & Srikumar (2022), in the order of the report."""
 
+Value = TypeVar("Value")
 
-@dataclass(frozen=True, kw_only=True)
-class ClassifierPlan:
+
+def _listed(value: Any) -> Any:
+    """Let a single text stand for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _different(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Refuse an empty list, and values that occur twice."""
+    if not values:
+        raise ValueError("the list is empty")
+    if len(set(values)) < len(values):
+        raise ValueError("it names something twice")
+    return values
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_different)]
+Numbers = Annotated[tuple[Whole, ...], AfterValidator(_different)]
+
+
+class ClassifierPlan(Record):
     """Which part of the grid of classifiers a study searches.
 
     Attributes
@@ -48,40 +74,25 @@ class ClassifierPlan:
         ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
     """
 
-    hidden_sizes: tuple[int, ...] = (32, 64, 128, 256)
-    weight_decays: tuple[float, ...] = tuple(10.0**k for k in range(-7, 1))
-    folds: int = 5
-    initialisations: int = 5
-    max_epochs: int = 1000
-    search: str = "full"
-
-    def __post_init__(self) -> None:
-        """Refuse here what would otherwise be refused after hours of fine-tuning."""
-        checked_grid(self.hidden_sizes, self.weight_decays, self.folds)
-        whole(self.initialisations, "classifier.initialisations", 1)
-        whole(self.max_epochs, "classifier.max_epochs", 1)
-        if self.search not in ("full", "quick"):
-            raise InputError(f"classifier.search is 'full' or 'quick', not {self.search!r}.")
+    hidden_sizes: Annotated[tuple[Positive, ...], AfterValidator(_different)] = (32, 64, 128, 256)
+    weight_decays: Annotated[
+        tuple[Annotated[Number, Field(ge=0)], ...], AfterValidator(_different)
+    ] = tuple(10.0**k for k in range(-7, 1))
+    folds: Annotated[Whole, Field(ge=2)] = 5
+    initialisations: Positive = 5
+    max_epochs: Positive = 1000
+    search: Literal["full", "quick"] = "full"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LimitPlan:
+class LimitPlan(Record):
     """How many units of each split a study keeps, and which; None keeps all."""
 
-    train: int | None = None
-    test: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what is no number of units."""
-        for name in ("train", "test"):
-            if getattr(self, name) is not None:
-                whole(getattr(self, name), f"limit.{name}", 1)
-        whole(self.seed, "limit.seed", 0)
+    train: Positive | None = None
+    test: Positive | None = None
+    seed: Whole = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Record):
     """A study: every task with every model and seed, before, during and after fine-tuning.
 
     Attributes
@@ -105,8 +116,8 @@ class Plan:
     finetune : TuningOptions
         Without a seed of its own.
     limit : LimitPlan
-    own : mapping of str to TaskSpec
-        The user's own tasks.
+    task : dict of str to TaskSpec
+        The user's own tasks, tables ``[task.NAME]`` of the file.
     data : pathlib.Path or None
         Where the corpora of the named tasks are.
     device : str
@@ -123,34 +134,71 @@ class Plan:
         them measures all distances again. 0 leaves these intervals out.
     """
 
-    name: str
-    tasks: tuple[str, ...]
-    models: tuple[str, ...]
-    seeds: tuple[int, ...] = (0,)
-    layers: tuple[int, ...] | None = None
-    checkpoints: Schedule = field(default_factory=Schedule)
-    cross: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    analyses: tuple[str, ...] = ANALYSES
-    classifier: ClassifierPlan | None = field(default_factory=ClassifierPlan)
-    finetune: TuningOptions = field(default_factory=TuningOptions)
-    limit: LimitPlan = field(default_factory=LimitPlan)
-    own: Mapping[str, TaskSpec] = field(default_factory=dict)
+    name: Text = "study"
+    tasks: Names
+    models: Names
+    seeds: Numbers = (0,)
+    layers: Numbers | None = None
+    checkpoints: Schedule = Schedule()
+    cross: dict[str, Names] = Field(default_factory=dict)
+    analyses: Names = ANALYSES
+    classifier: ClassifierPlan | None = ClassifierPlan()
+    finetune: TuningOptions = TuningOptions()
+    limit: LimitPlan = LimitPlan()
+    task: dict[str, SkipValidation[TaskSpec]] = Field(default_factory=dict)
     data: Path | None = None
-    device: str = "auto"
+    device: Text = "auto"
     overlong: Literal["error", "split"] = "error"
     tau: float = TAU
-    min_cluster_size: int = 1
-    reduce: str = "mean"
-    resamples: int = 0
+    min_cluster_size: Positive = 1
+    reduce: Literal["mean", "minimum"] = "mean"
+    resamples: Whole = 0
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done, before anything is."""
-        _check_list("tasks", self.tasks)
-        _check_list("models", self.models)
-        _check_list("seeds", self.seeds, of=int)
-        if self.layers is not None:
-            _check_list("layers", self.layers, of=int)
-        known = [*self.own, *task_names()]
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _all_layers(cls, value: Any) -> Any:
+        return None if value == "all" else value
+
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _schedule(cls, value: Any) -> Any:
+        return value if isinstance(value, Schedule) else Schedule(value)
+
+    @field_validator("classifier", mode="before")
+    @classmethod
+    def _whether(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return ClassifierPlan() if value else None
+        return value
+
+    @field_validator("finetune", mode="before")
+    @classmethod
+    def _no_seed(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "seed" in value:
+            raise InputError("finetune has no seed of its own; a plan has a list of seeds.")
+        return value
+
+    @field_validator("tau", mode="before")
+    @classmethod
+    def _tolerance(cls, value: Any) -> float:
+        return checked_tau(value)
+
+    @field_validator("analyses")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == ("all",):
+            return ANALYSES
+        for analysis in value:
+            if analysis not in ANALYSES:
+                raise InputError(
+                    f"there is no analysis {analysis!r}; {suggestion(analysis, ANALYSES)}."
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _check_tasks(self) -> Plan:
+        """Refuse tasks that nobody knows, before anything is done."""
+        known = [*self.task, *task_names()]
         for task in (*self.tasks, *self.cross, *(t for ts in self.cross.values() for t in ts)):
             if task not in known:
                 raise InputError(f"there is no task {task!r}; {suggestion(task, known)}.")
@@ -159,19 +207,9 @@ class Plan:
                 raise InputError(
                     f"cross names {task!r}, but fine-tuning is done on {', '.join(self.tasks)}."
                 )
-        for analysis in self.analyses:
-            if analysis not in ANALYSES:
-                raise InputError(
-                    f"there is no analysis {analysis!r}; {suggestion(analysis, ANALYSES)}."
-                )
-        if self.reduce not in ("mean", "minimum"):
-            raise InputError(f"reduce is 'mean' or 'minimum', not {self.reduce!r}.")
-        if self.overlong not in ("error", "split"):
-            raise InputError(f"overlong is 'error' or 'split', not {self.overlong!r}.")
-        whole(self.min_cluster_size, "min_cluster_size", 1)
-        if self.resamples != 0:
-            whole(self.resamples, "resamples", 2)
-        checked_tau(self.tau)
+        if self.resamples == 1:
+            raise InputError("resamples is 1, but intervals need two at least, or 0 for none.")
+        return self
 
     def extracted(self, tuned_on: str) -> tuple[str, ...]:
         """Return the tasks whose units are extracted when fine-tuning on one."""
@@ -184,17 +222,13 @@ class Plan:
 
     def as_table(self) -> dict[str, Any]:
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
-        table = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        finetune = dict(self.finetune)
-        del finetune["seed"]
-        own = {name: dataclasses.asdict(spec) for name, spec in table.pop("own").items()}
-        classifier = self.classifier
+        table = self.model_dump(mode="json", exclude={"task", "data", "layers", "checkpoints"})
+        del table["finetune"]["seed"]
+        own = {name: dataclasses.asdict(spec) for name, spec in self.task.items()}
         table |= {
-            "layers": "all" if self.layers is None else self.layers,
+            "layers": "all" if self.layers is None else list(self.layers),
             "checkpoints": self.checkpoints.text,
-            "finetune": finetune,
-            "limit": dataclasses.asdict(self.limit),
-            "classifier": False if classifier is None else dataclasses.asdict(classifier),
+            "classifier": table["classifier"] or False,
             "task": own,
             "data": None if self.data is None else str(self.data.resolve()),
         }
@@ -211,103 +245,56 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
         Naming the file, and the key with the nearest known one where a key is not known.
     """
     path = Path(path)
-    table = read_toml(path)
-    try:
-        return plan_from_table(table, folder=path.parent, name=path.stem)
-    except FormatError:
-        raise
-    except GeoprobeError as error:
-        raise FormatError(str(error), path) from error
+    return plan_from_table(read_toml(path), folder=path.parent, name=path.stem, path=path)
+
+
+def demo_plan() -> Plan:
+    """Return the plan of ``geoprobe demo``."""
+    with resources.as_file(resources.files("geoprobe.studies") / "plans" / "demo.toml") as path:
+        return read_plan(path)
 
 
 def plan_from_table(
-    table: Mapping[str, Any], *, folder: str | os.PathLike[str] = ".", name: str = "study"
+    table: Mapping[str, Any],
+    *,
+    folder: str | os.PathLike[str] = ".",
+    name: str = "study",
+    path: Path | None = None,
 ) -> Plan:
     """Make a plan from a table as a TOML file gives it.
+
+    Parameters
+    ----------
+    table : mapping
+    folder : path
+        Where files are that are not named from the root of the file system.
+    name : str
+        Of the plan, if the table has none.
+    path : Path, optional
+        The file, for messages.
 
     Raises
     ------
     InputError
-        For unknown keys, naming the nearest known one, and values of a wrong type.
+        For unknown keys, naming the nearest known one, and values of a wrong type; a FormatError
+        that names the file if there is one.
     """
-    known = [each.name for each in dataclasses.fields(Plan) if each.name != "own"] + ["task"]
-    _check_keys("a plan", table, known)
-    for key in ("tasks", "models"):
-        if key not in table:
-            raise InputError(f"a plan needs the key {key!r}, a list of names.")
     values: dict[str, Any] = {"name": name, **table}
-    for key in ("task", "cross", "finetune", "limit"):
-        if not isinstance(values.get(key, {}), Mapping):
-            raise InputError(f"{key} should be a table, but it is {values[key]!r}.")
-    own = values.pop("task", {})
-    for key, spec in own.items():
-        if not isinstance(spec, Mapping):
-            raise InputError(f"task.{key} should be a table, but it is {spec!r}.")
-    values["own"] = {key: TaskSpec.from_table(spec, folder=folder) for key, spec in own.items()}
-    for key in ("tasks", "models", "seeds", "analyses"):
-        if key in values:
-            values[key] = _tuple(key, values[key])
-    values["layers"] = None if values.get("layers", "all") == "all" else values["layers"]
-    if values["layers"] is not None:
-        values["layers"] = _tuple("layers", values["layers"])
-    if values.get("analyses") == ("all",):
-        values["analyses"] = ANALYSES
-    values["cross"] = {k: _tuple(f"cross.{k}", v) for k, v in values.get("cross", {}).items()}
-    values["checkpoints"] = Schedule(values.get("checkpoints", "epochs"))
-    values["finetune"] = _finetune(values.get("finetune", {}))
-    values["limit"] = _section("limit", LimitPlan, values.get("limit", {}))
-    values["classifier"] = _classifier(values.get("classifier", True))
-    if values.get("data") is not None:
+    if isinstance(values.get("data"), str):
         values["data"] = Path(folder) / Path(values["data"]).expanduser()
-    return Plan(**values)
+    try:
+        tasks = values.get("task", {})
+        if isinstance(tasks, Mapping):
+            values["task"] = {key: _own_task(str(key), spec, folder) for key, spec in tasks.items()}
+    except GeoprobeError as error:
+        raise error if path is None else FormatError(str(error), path) from error
+    return parse(Plan, values, path)
 
 
-def _finetune(table: Mapping[str, Any]) -> TuningOptions:
-    if "seed" in table:
-        raise InputError("finetune has no seed of its own; a plan has a list of seeds.")
-    _check_keys("finetune", table, list(TuningOptions.model_fields))
-    return parse(TuningOptions, table)
-
-
-def _classifier(value: Any) -> ClassifierPlan | None:
-    if isinstance(value, bool):
-        return ClassifierPlan() if value else None
-    if not isinstance(value, Mapping):
-        raise InputError(f"classifier should be true, false or a table, but it is {value!r}.")
-    table = {
-        key: _tuple(f"classifier.{key}", each) if isinstance(each, list) else each
-        for key, each in value.items()
-    }
-    plan: ClassifierPlan = _section("classifier", ClassifierPlan, table)
-    return plan
-
-
-def _section(name: str, kind: Any, table: Mapping[str, Any]) -> Any:
-    _check_keys(name, table, [each.name for each in dataclasses.fields(kind)])
-    return kind(**table)
-
-
-def _check_keys(what: str, table: Mapping[str, Any], known: list[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise InputError(f"{what} has no key {key!r}; {suggestion(key, known)}.")
-
-
-def _tuple(key: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, (list, tuple)):
-        raise InputError(f"{key} should be a list, but it is {value!r}.")
-    return tuple(value)
-
-
-def _check_list(key: str, values: Iterable[Any], of: type = str) -> None:
-    values = list(values)
-    if not values:
-        raise InputError(f"{key} is an empty list.")
-    for value in values:
-        if type(value) is not of or value == "" or (isinstance(value, int) and value < 0):
-            kind = "a name" if of is str else "a whole number from 0 on"
-            raise InputError(f"{key} holds {value!r}, where {kind} is expected.")
-    if len(set(values)) < len(values):
-        raise InputError(f"{key} names something twice: {', '.join(map(str, values))}.")
+def _own_task(key: str, spec: Any, folder: str | os.PathLike[str]) -> TaskSpec:
+    if not isinstance(spec, Mapping):
+        raise InputError(f"task.{key} should be a table, but it is {spec!r:.200}.")
+    try:
+        return TaskSpec.from_table(spec, folder=folder)
+    except InputError as error:
+        raise InputError(f"task.{key}: {error}") from error

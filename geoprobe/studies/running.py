@@ -1,4 +1,4 @@
-"""Run a study: extract, fine-tune, measure, classify; whatever is done already is left alone."""
+"""Running of a study: extract, fine-tune, measure, classify; what is done is left alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from geoprobe.encoders.alignment import Alignments
@@ -15,11 +15,10 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.cells import cells, layers_of, runs
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, pieces
+from geoprobe.studies.jobs import load_kernels
+from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, cells, layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.working import load_kernels
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
 
@@ -104,8 +103,8 @@ def load_tasks(plan: Plan) -> dict[str, Task]:
     size = plan.limit
     tasks = {}
     for name in plan.all_tasks:
-        if name in plan.own:
-            task = read_task(plan.own[name], name)
+        if name in plan.task:
+            task = read_task(plan.task[name], name)
         else:
             task = load_task(name, data=plan.data)
         tasks[name] = limit(task, n_train=size.train, n_test=size.test, seed=size.seed)
@@ -129,7 +128,7 @@ def _load_models(
     for model in plan.models:
         encoder = encoders[model] = load_encoder(model, device="cpu")
         layers_of(plan, encoder.n_layers, model)
-        of_model = runs(replace(plan, models=(model,)), names)
+        of_model = runs(plan, names, model)
         if all(folder.is_tuned(run.tuned_on, run.model, run.seed) for run in of_model):
             continue
         for task in tasks.values():
@@ -168,7 +167,7 @@ def _extract_and_tune(
                     alignments=alignments,
                     progress=progress,
                 )
-        for run in runs(replace(plan, models=(model,)), names):
+        for run in runs(plan, names, model):
             found = folder.is_tuned(run.tuned_on, run.model, run.seed)
             with _timed(outcome, "fine-tune", str(run), found=found):
                 finetune(

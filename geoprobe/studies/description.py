@@ -1,4 +1,4 @@
-"""What a study was run with and from what: the head of its report."""
+"""Description of a study: what it was run with and from what, the head of its report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from geoprobe.geometry import Geometry
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.cells import is_constant
 from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
 from geoprobe.versions import installed_versions
@@ -78,13 +77,10 @@ def _task(
         keys = [SpaceKey(task, model, split) for split in ("train", "test")]
         if all(key in folder.store for key in keys):
             train, test = (folder.store.open(key) for key in keys)
-            told = (
+            return (
                 f"{train.n_units:,} units to train and {test.n_units:,} to test, "
                 f"{len(train.label_names)} labels"
             )
-            if is_constant(0, train.provenance.get("n_words_per_unit")) and 0 in train.layers:
-                told += "; layer 0 is not measured: there [CLS] is the same for all sentences"
-            return told
     return "not extracted yet"
 
 

@@ -1,10 +1,10 @@
-"""The work on single cells: each function reads spaces, and writes one file that is whole."""
+"""Jobs on single cells: each reads spaces, and writes one file that is whole."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def classify_cell(
         "format": CLASSIFIER_FORMAT,
         "format_version": VERSION,
         "cell": cell.as_dict(),
-        "plan": asdict(plan),
+        "plan": plan.model_dump(mode="json"),
         "each": [float(value) for value in accuracies.each],
         "best": {
             "hidden_sizes": list(best["hidden_sizes"]),

@@ -18,7 +18,7 @@ from geoprobe.findings import label_distances, spatial_similarity
 from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.material import Material, load_material
+from geoprobe.studies.study_data import StudyData, load_study_data
 
 Row = tuple[object, ...]
 _CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
@@ -33,7 +33,7 @@ class Tables(NamedTuple):
     """A row for each pair of labels of each measured space."""
 
 
-def write_tables(folder: StudyFolder, *, material: Material | None = None) -> Tables:
+def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> Tables:
     """Write what a study has measured so far as two csv files, the long one compressed.
 
     Numbers have all their digits; what is not defined or was not measured is an empty field.
@@ -41,8 +41,8 @@ def write_tables(folder: StudyFolder, *, material: Material | None = None) -> Ta
     Parameters
     ----------
     folder : StudyFolder
-    material : Material, optional
-        What :func:`load_material` has read of the folder; read here without it.
+    material : StudyData, optional
+        What :func:`load_study_data` has read of the folder; read here without it.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def write_tables(folder: StudyFolder, *, material: Material | None = None) -> Ta
     StoreError
         If the system refuses to write.
     """
-    material = load_material(folder) if material is None else material
+    material = load_study_data(folder) if material is None else material
     found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
     _write(found.spaces, (*_CELL, *_SPACE), _spaces(material))
     _write(found.distances, (*_CELL, *_PAIR), _distances(material))
@@ -66,7 +66,7 @@ _SPACE = (
 )  # fmt: skip
 
 
-def _spaces(m: Material) -> Iterator[Row]:
+def _spaces(m: StudyData) -> Iterator[Row]:
     originals = {g.cell: g for g in m.geometries if g.cell == g.cell.original}
     for g in m.geometries:
         distances = label_distances(g, **m.reduction)
@@ -103,7 +103,7 @@ _PAIR = (
 )  # fmt: skip
 
 
-def _distances(m: Material) -> Iterator[Row]:
+def _distances(m: StudyData) -> Iterator[Row]:
     for g in m.geometries:
         matrix = label_distances(g, **m.reduction).matrix
         hulls = g.hulls

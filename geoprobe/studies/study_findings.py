@@ -1,11 +1,11 @@
-"""From the files of a study to its findings, section by section, in the order of the paper."""
+"""Findings of a study, section by section, in the order of the paper."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
@@ -23,13 +23,85 @@ from geoprobe.findings import (
     standing_between,
 )
 from geoprobe.geometry import Cell
-from geoprobe.studies.about import describe_study
-from geoprobe.studies.cells import ends
+from geoprobe.studies.description import describe_study
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.material import Material, load_material
-from geoprobe.studies.sections import TEXTS
+from geoprobe.studies.pieces import ends
 from geoprobe.studies.status import study_status
+from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.suggestions import suggestion
+
+
+class Text(NamedTuple):
+    """The words above the figures of one analysis."""
+
+    title: str
+    question: str
+    reading: str
+
+
+TEXTS = {
+    "performance": Text(
+        "Performance before and after fine-tuning",
+        "Does fine-tuning help, and do train and test stay alike?",
+        "One row for each task and model, as published and after the last update. The accuracies "
+        "on the test split are those of DirectProbe (the label of the nearest cluster), of the "
+        "classifier probe (mean and standard deviation over initialisations) and of the "
+        "fine-tuned head. The similarity is the Pearson correlation of the distances between "
+        "labels in the train and in the test space: 1 means that both are laid out alike.",
+    ),
+    "memorisation": Text(
+        "Memorisation",
+        "Does fine-tuning remember the training units?",
+        "The training units are split 80 to 20 into subtrain and subtest; fine-tuning saw both. A "
+        "classifier is trained on subtrain. Where its curve on subtest runs far above that on "
+        "test, the representation knows the training units better than new ones.",
+    ),
+    "linearity": Text(
+        "Linearity",
+        "Can hyperplanes tell the labels apart?",
+        "With as many clusters as labels a hyperplane separates every two labels. Further "
+        "clusters count how often a label had to be split. Where a label is split, the other "
+        "view names the cluster of another label that stands in between.",
+    ),
+    "min-distances": Text(
+        "Minimum distance of each label during fine-tuning",
+        "Which labels does fine-tuning push away from the others, and when?",
+        "A line is the distance from a label to the nearest other one, in the units of the space, "
+        "by update. The three labels that gain most and the three that gain least are named.",
+    ),
+    "centroid-paths": Text(
+        "Paths of the centroids of the closest labels",
+        "Where do labels go that lie close together?",
+        "Each path is the mean of the points of a label, update by update, in the plane of the two "
+        "principal components of the path's own points; the first layer beside the last.",
+    ),
+    "cross-task": Text(
+        "Fine-tuning on another task",
+        "What does fine-tuning on one task do to the space of another?",
+        "For each task that was looked at and each that was fine-tuned on: how many labels came "
+        "further from, or closer to, their nearest neighbour, the mean change of that distance, "
+        "and the accuracy before and after.",
+    ),
+    "movement": Text(
+        "Movement of the labels by layer",
+        "Which layers does fine-tuning change?",
+        "The distance between the mean of a label's points before and after, for each layer. "
+        "Higher layers usually move further.",
+    ),
+    "similarity": Text(
+        "Similarity of each layer to its original",
+        "How much of the original layout is left?",
+        "The Pearson correlation of the distances between labels with those of the same layer "
+        "before fine-tuning: 1 is the original layout, whatever its size.",
+    ),
+    "differences": Text(
+        "Directions in which the labels move",
+        "Do labels move apart, or all the same way?",
+        "Arrows are the vectors from each label's mean before fine-tuning to that after it, in the "
+        "plane of their two principal components. Arrows in different directions mean that labels "
+        "move away from each other.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +143,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class StudyFindings:
     """A study as far as it has been computed.
 
     Attributes
@@ -92,9 +164,9 @@ class Gathered:
     complete: bool
 
 
-def gather(
-    folder: StudyFolder, analyses: Sequence[str] | None = None, *, material: Material | None = None
-) -> Gathered:
+def compute_findings(
+    folder: StudyFolder, analyses: Sequence[str] | None = None, *, material: StudyData | None = None
+) -> StudyFindings:
     """Compute the findings of a study from what is there, finished or not.
 
     Parameters
@@ -102,8 +174,8 @@ def gather(
     folder : StudyFolder
     analyses : sequence of str, optional
         Some of those of the plan, instead of all.
-    material : Material, optional
-        What :func:`load_material` has read of the folder; read here without it.
+    material : StudyData, optional
+        What :func:`load_study_data` has read of the folder; read here without it.
 
     Raises
     ------
@@ -112,7 +184,7 @@ def gather(
     FormatError
         If this is no folder of a study, or a file in it is damaged.
     """
-    material = load_material(folder) if material is None else material
+    material = load_study_data(folder) if material is None else material
     plan = material.plan
     status = study_status(plan, folder)
     wanted = plan.analyses if analyses is None else tuple(analyses)
@@ -122,7 +194,7 @@ def gather(
                 f"the plan of this study has no analysis {analysis!r}; "
                 f"{suggestion(analysis, plan.analyses)}."
             )
-    return Gathered(
+    return StudyFindings(
         plan.name,
         describe_study(plan, folder, material.names, material.geometries),
         tuple(_section(analysis, material) for analysis in wanted),
@@ -131,7 +203,7 @@ def gather(
     )
 
 
-def _section(analysis: str, material: Material) -> Section:
+def _section(analysis: str, material: StudyData) -> Section:
     missing: list[str] = []
     views: list[View] = []
     for choices, make in _MAKERS[analysis](material):
@@ -148,7 +220,7 @@ def _section(analysis: str, material: Material) -> Section:
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
 
 
-def _performance(m: Material) -> Made:
+def _performance(m: StudyData) -> Made:
     own = [g for g in m.geometries if g.cell.tuned_on in (None, g.cell.task)]
     if own:
         yield (
@@ -157,13 +229,13 @@ def _performance(m: Material) -> Made:
         )
 
 
-def _memorisation(m: Material) -> Made:
+def _memorisation(m: StudyData) -> Made:
     for (task, model), some in _grouped(m.curves, lambda cell: (cell.task, cell.model)).items():
         curves = {cell: m.curves[cell] for cell in some}
         yield {"task": task, "model": model}, partial(compare_memorisation, curves)
 
 
-def _linearity(m: Material) -> Made:
+def _linearity(m: StudyData) -> Made:
     by = _grouped(m.geometries, lambda g: (g.cell.task, g.cell.model))
     for (task, model), some in by.items():
         choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
@@ -192,8 +264,8 @@ def _moment(cell: Cell) -> str:
 
 def _by_layer(
     analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
-) -> Callable[[Material], Made]:
-    def make(m: Material) -> Made:
+) -> Callable[[StudyData], Made]:
+    def make(m: StudyData) -> Made:
         options = m.options(reduces, intervals)
         for run in m.runs:
             # Seeds of one layer belong to one view: the first seed stands for all.
@@ -209,8 +281,8 @@ def _by_layer(
 
 def _by_family(
     analysis: Callable[..., Finding], *, reduces: bool = True, intervals: str = ""
-) -> Callable[[Material], Made]:
-    def make(m: Material) -> Made:
+) -> Callable[[StudyData], Made]:
+    def make(m: StudyData) -> Made:
         options = m.options(reduces, intervals)
         for some in _grouped(m.runs, lambda run: run.family).values():
             yield _choices(some[0]), partial(analysis, some, **options)
@@ -218,7 +290,7 @@ def _by_family(
     return make
 
 
-def _cross_task(m: Material) -> Made:
+def _cross_task(m: StudyData) -> Made:
     for (model,), some in _grouped(m.runs, lambda run: (run.model,)).items():
         yield (
             {"model": model},
@@ -237,7 +309,7 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], tuple[str, ...]]) -> dic
     return groups
 
 
-_MAKERS: dict[str, Callable[[Material], Made]] = {
+_MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "performance": _performance,
     "memorisation": _memorisation,
     "linearity": _linearity,

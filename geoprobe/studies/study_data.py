@@ -1,4 +1,4 @@
-"""What has been computed of a study, read from its files."""
+"""Data of a study: all that has been computed, read from its files."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from geoprobe.findings import (
     similarity_interval,
 )
 from geoprobe.geometry import Cell, Geometry, read_geometry
-from geoprobe.studies.cells import cells, runs
 from geoprobe.studies.folder import StudyFolder
-from geoprobe.studies.plan import Plan
-from geoprobe.studies.working import (
+from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
     MEMORISATION_FORMAT,
     MOVEMENT_FORMAT,
     VERSION,
 )
+from geoprobe.studies.pieces import cells, runs
+from geoprobe.studies.plan import Plan
 
 
 @dataclass(frozen=True)
-class Material:
+class StudyData:
     """All that has been computed of a study.
 
     Attributes
@@ -74,7 +74,7 @@ class Material:
         return options | ({"intervals": self.intervals[intervals]} if intervals else {})
 
 
-def load_material(folder: StudyFolder) -> Material:
+def load_study_data(folder: StudyFolder) -> StudyData:
     """Read what a study has computed so far.
 
     Raises
@@ -87,7 +87,7 @@ def load_material(folder: StudyFolder) -> Material:
     geometries = tuple(
         geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
     )
-    return Material(
+    return StudyData(
         plan,
         names,
         geometries,
