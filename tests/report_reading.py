@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from geoprobe.report.packing import unpack
-
 _VIEW = re.compile(
     r'<details class="view" data-view="(\d+)"[^>]*>(.*?)(?=<details class="view"|\Z)', re.S
 )
+
+
+def unpack(text: str) -> list[str]:
+    """Return what the page's script makes of packed views."""
+    parts: list[str] = json.loads(gzip.decompress(base64.b64decode(text)))
+    return parts
 
 
 @dataclass

@@ -21,7 +21,6 @@ from geoprobe.progress import Progress
 torch = pytest.importorskip("torch", reason="training needs torch, which the extra bert installs")
 
 NOT_MEANT = {
-    "check_dtype_object": "arrays of Python objects are refused: they hide strings and None",
     "check_supervised_y_2d": "labels of shape (n_points, 1) are refused, not flattened",
 }
 """Checks of scikit-learn that geoprobe declines, each with its reason."""

@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 
 from geoprobe.errors import GeoprobeError
-from geoprobe.probes.classifier.recipe import Recipe
-from geoprobe.probes.classifier.splits import folds, holdout
+from geoprobe.probes.classifier.recipe import Recipe, folds, holdout
 
 torch = pytest.importorskip("torch", reason="training needs torch, which the extra bert installs")
 
-from geoprobe.probes.classifier.arithmetic import training_arithmetic  # noqa: E402
 from geoprobe.probes.classifier.networks import (  # noqa: E402
     Shape,
     blocks,
@@ -27,6 +25,7 @@ from geoprobe.probes.classifier.networks import (  # noqa: E402
     logits,
     scratch,
     stacked,
+    training_arithmetic,
 )
 from geoprobe.probes.classifier.training import (  # noqa: E402
     Labelled,

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
+from geoprobe.cli.app import say_error, say_table
 from geoprobe.cli.console import Pace, PlainProgress, duration, show_progress
-from geoprobe.cli.terminal import say_error, say_table
 from geoprobe.progress import Progress
 
 

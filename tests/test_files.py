@@ -58,7 +58,7 @@ def test_cells_of_text_are_one_to_one() -> None:
 
 
 def test_tables_of_a_report_are_no_formulas() -> None:
-    from geoprobe.report.files import to_csv
+    from geoprobe.report.figure_files import to_csv
 
     table = to_csv({"label": ["-", "NOUN"], "x": [-1.5, 2.0], "n": [-3, 4]})
     assert table == b"label,x,n\n'-,-1.5,-3\nNOUN,2.0,4\n"

@@ -29,7 +29,7 @@ from geoprobe.findings import (
     similarity_to_original,
 )
 from geoprobe.findings.differences import mean_cosine
-from geoprobe.findings.seeds import bands
+from geoprobe.findings.finding import bands
 from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
 from geoprobe.spaces import Space

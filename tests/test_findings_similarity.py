@@ -22,7 +22,7 @@ from geoprobe.findings import (
     similarity_to_original,
     spatial_similarity,
 )
-from geoprobe.findings.pearson import pearson
+from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
 from geoprobe.spaces import Space

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import LONG, ODD
+from report_reading import unpack
 
 from geoprobe.errors import FormatError
-from geoprobe.findings.style import COLOURS, INK, describe, legend, one_axes
-from geoprobe.report.files import INDEX, FigureFolder
-from geoprobe.report.names import file_name
-from geoprobe.report.packing import pack, unpack
-from geoprobe.report.tables import cell, make_table, number, rows_shown
+from geoprobe.findings.plot_style import COLOURS, INK, describe, legend, one_axes
+from geoprobe.report.figure_files import INDEX, FigureFolder, file_name
+from geoprobe.report.page import pack
+from geoprobe.report.report_tables import cell, make_table, number, rows_shown
 
 pytest.importorskip("matplotlib", reason="figures need the extra report")
 figures = pytest.importorskip("geoprobe.report.figures")
-fitting = pytest.importorskip("geoprobe.report.fitting")
+fitting = pytest.importorskip("geoprobe.report.figures")
 
 
 def test_names_of_files_are_safe_distinct_and_stable() -> None:

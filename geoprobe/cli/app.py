@@ -1,13 +1,28 @@
-"""The program itself: its name, its version, and its commands in the order of the help."""
+"""The program, and what people see when work is done or fails.
+
+Exit codes: 0 done, 1 a verification failed, 2 bad input, 130 interrupted, 141 nobody reads.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import json
+import os
+import shlex
+import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from geoprobe.cli.terminal import BAD_INPUT, clean, say_warning
+from geoprobe.errors import GeoprobeError, VerificationError
+
+if TYPE_CHECKING:
+    from geoprobe.cli.geometry_summary import Summary
+
 
 app = typer.Typer(
     name="geoprobe",
@@ -43,3 +58,125 @@ def common(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(BAD_INPUT)
+
+
+Parameters = ParamSpec("Parameters")
+
+FAILED, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+def clean(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Turn what a command raises into one sentence and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Parameters.args, **options: Parameters.kwargs) -> None:
+        code = 0
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except VerificationError as error:
+            say_error(f"The results do not hold: {error}")
+            code = FAILED
+        except GeoprobeError as error:
+            say_error(str(error))
+            code = BAD_INPUT
+        except BrokenPipeError:
+            # Whoever read the output has left; Python must not try to flush it once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = PIPE_CLOSED
+        except MemoryError:
+            say_error("There is not enough memory for this.")
+            code = BAD_INPUT
+        except OSError as error:
+            say_error(f"The system refused: {error}.")
+            code = BAD_INPUT
+        except KeyboardInterrupt:
+            say_error("Interrupted.")
+            code = INTERRUPTED
+        if code:
+            sys.exit(code)
+
+    return wrapped
+
+
+def say(parts: Iterable[Summary]) -> None:
+    """Print sentences and tables to standard output, with an empty line between the parts."""
+    spoken = False
+    for part in parts:
+        if spoken and (part.lines or part.rows):
+            print()
+        for line in part.lines:
+            print(line)
+        if part.rows:
+            if part.lines:
+                print()
+            say_table(part.title, part.header, part.rows)
+        spoken = spoken or bool(part.lines or part.rows)
+
+
+def say_where(folder: Path, leftovers: Iterable[Path]) -> None:
+    """Print where results lie, how to check them, and what else lies there."""
+    near = os.path.relpath(folder)
+    shown = str(folder) if near.startswith("..") else near
+    print(f"\nResults: {shown}\nCheck them: geoprobe verify {shlex.quote(shown)}")
+    for left in leftovers:
+        print(f"Left by a run that did not end, unless it still runs: {left}")
+
+
+def say_json(value: Any) -> None:
+    """Print JSON to standard output."""
+    print(json.dumps(value, indent=1, default=str))
+
+
+def say_error(message: str) -> None:
+    """Print an error to standard error, in red on a terminal."""
+    line = " ".join(message.split())
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        line = f"\x1b[31m{line}\x1b[0m"
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning to standard error, without the line of code that it comes from."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"Note: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
+def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to standard output; columns whose name ends in a blank are set to the right.
+
+    Parameters
+    ----------
+    title : str
+    header : sequence of str, shape (n_columns,)
+    rows : sequence of sequences of str, shapes (n_columns,)
+    """
+    right = [name.endswith(" ") for name in header]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table()
+        for name, flush in zip(header, right, strict=True):
+            table.add_column(Text(name.strip()), justify="right" if flush else "left")
+        for row in rows:
+            table.add_row(*(Text(_one_line(cell)) for cell in row))
+        # As a title of the table it would be broken to the table's width.
+        Console().print(Text(title, style="bold"), table, sep="\n")
+        return
+    print(title)
+    cells = [[name.strip() for name in header], *([_one_line(c) for c in row] for row in rows)]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
+    for row in cells:
+        placed = (
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        )
+        print("  " + "  ".join(placed).rstrip())
+
+
+def _one_line(cell: str) -> str:
+    """Return a cell without line breaks."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from geoprobe.cli.terminal import say_table
+from geoprobe.cli.app import say_table
 from geoprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from geoprobe.report.tables import Table
+    from geoprobe.report.report_tables import Table
     from geoprobe.studies import Section, View
 
 
@@ -66,9 +66,8 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
 
 def say_section(section: Section, views: Sequence[View]) -> None:
     """Print all tables of some views, the short ones that sum a view up first."""
-    from geoprobe.report.extras import extras
-    from geoprobe.report.sections import view_name
-    from geoprobe.report.tables import make_table
+    from geoprobe.report.page import view_name
+    from geoprobe.report.report_tables import extras, make_table
 
     print(f"{section.title}: {section.question}")
     for view in views:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoprobe.cli.app import app
-from geoprobe.cli.terminal import FAILED, clean, say, say_json, say_where
+from geoprobe.cli.app import FAILED, app, clean, say, say_json, say_where
 
 if TYPE_CHECKING:
     from geoprobe.spaces.source import Source

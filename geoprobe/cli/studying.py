@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoprobe.cli.app import app
+from geoprobe.cli.app import FAILED, app, clean, say_json, say_table, say_warning
 from geoprobe.cli.findings import as_plain, say_section, select_views
-from geoprobe.cli.terminal import FAILED, clean, say_json, say_table, say_warning
 
 if TYPE_CHECKING:
     from geoprobe.studies import Outcome, Plan
@@ -136,7 +135,7 @@ def demo(
 
 def _run(plan: Plan, folder: Path, workers: int | None) -> None:
     from geoprobe.cli.console import show_progress
-    from geoprobe.findings.optional import need
+    from geoprobe.findings.finding import need
     from geoprobe.studies import run_study
 
     # The report comes last: what it lacks must not come to light after hours of work.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from geoprobe.cli.app import app
-from geoprobe.cli.terminal import clean, say_json, say_table
+from geoprobe.cli.app import app, clean, say_json, say_table
 
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Overlong

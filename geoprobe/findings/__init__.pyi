@@ -1,5 +1,5 @@
-from .between import InBetween as InBetween, standing_between as standing_between
-from .bootstrap import (
+from .linearity import InBetween as InBetween, standing_between as standing_between
+from .intervals import (
     accuracy_change_interval as accuracy_change_interval,
     accuracy_interval as accuracy_interval,
     movement_intervals as movement_intervals,
@@ -36,7 +36,7 @@ from .resampling import (
     save_resamples as save_resamples,
     similarity_interval as similarity_interval,
 )
-from .seeds import over_seeds as over_seeds
+from .finding import over_seeds as over_seeds
 from .similarity import (
     Similarity as Similarity,
     SimilarityDuringTuning as SimilarityDuringTuning,

@@ -11,8 +11,15 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.findings.planes import axis_names, draw_planes, plane
-from geoprobe.findings.style import describe, legend, line_style, note
+from geoprobe.findings.plot_style import (
+    axis_names,
+    describe,
+    draw_planes,
+    legend,
+    line_style,
+    note,
+    plane,
+)
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import Geometry
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.bootstrap import accuracy_change_interval, same_units
 from geoprobe.findings.finding import Finding
+from geoprobe.findings.intervals import accuracy_change_interval, same_units
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
-from geoprobe.findings.style import INK, describe, new_axes
+from geoprobe.findings.plot_style import INK, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.movement import displacements
-from geoprobe.findings.planes import axis_names, draw_planes, plane
-from geoprobe.findings.style import BEFORE, INK, describe, note
+from geoprobe.findings.plot_style import BEFORE, INK, axis_names, describe, draw_planes, note, plane
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import FloatArray
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.style import AFTER, BEFORE, describe, legend, new_axes
+from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, new_axes
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.spaces import Space

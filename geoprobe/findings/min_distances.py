@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.findings.seeds import bands
-from geoprobe.findings.style import describe, legend, line_style, one_axes, step_axis
+from geoprobe.findings.plot_style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 

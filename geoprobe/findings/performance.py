@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.bootstrap import accuracy_interval
 from geoprobe.findings.finding import Columns, Finding
+from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce
+from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.similarity import spatial_similarity
-from geoprobe.findings.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
 

@@ -21,7 +21,7 @@ from geoprobe.arrays import as_labels
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.npz_files import read_npz, write_npz
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
-from geoprobe.findings.pearson import pearson
+from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.hulls.pairwise import pairwise_hull_distances

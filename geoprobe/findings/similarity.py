@@ -1,4 +1,4 @@
-"""Spatial similarity: how alike two spaces arrange their labels."""
+"""Spatial similarity: the correlation of the distances of labels in two spaces."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from geoprobe.findings.finding import Finding
+import numpy as np
+from scipy.stats import pearsonr
+
+from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
-from geoprobe.findings.pearson import pearson
-from geoprobe.findings.seeds import bands
-from geoprobe.findings.style import (
+from geoprobe.findings.plot_style import (
     describe,
     legend,
     one_axes,
@@ -20,7 +21,38 @@ from geoprobe.findings.style import (
 )
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
-from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.measured import FloatArray, Geometry
+
+# Distances are exact to about 1e-9: below that, differences are noise.
+_CONSTANT = 1e-9
+
+
+def pearson(first: FloatArray, second: FloatArray) -> tuple[float, str]:
+    """Correlate two vectors.
+
+    Parameters
+    ----------
+    first, second : ndarray of float64, shape (n,)
+
+    Returns
+    -------
+    value : float
+        NaN where it is not defined.
+    undefined : str
+        Why it is not; empty where it is.
+    """
+    if len(first) < 3:
+        return float(
+            "nan"
+        ), f"a correlation needs at least 3 pairs of labels, there are {len(first)}"
+    for which, vector in (("first", first), ("second", second)):
+        if float(np.ptp(vector)) <= _CONSTANT * float(np.max(np.abs(vector))):
+            return float("nan"), (
+                f"all {len(vector)} distances of the {which} space are equal "
+                f"({float(vector[0]):.6g}): the distance vector is constant"
+            )
+    return float(pearsonr(first, second).statistic), ""
+
 
 NAN = float("nan")
 

@@ -1,2 +1,2 @@
-from .summary import headlines as headlines
+from .headlines import headlines as headlines
 from .writing import write_report as write_report

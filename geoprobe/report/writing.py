@@ -10,17 +10,13 @@ from urllib.parse import quote
 
 from geoprobe.errors import GeoprobeError
 from geoprobe.files.atomic import write_file
-from geoprobe.findings.optional import need
+from geoprobe.findings.finding import need
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.report.drawings import drawings
-from geoprobe.report.extras import extras
-from geoprobe.report.figures import draw
-from geoprobe.report.files import FigureFolder, to_csv
-from geoprobe.report.names import file_name
-from geoprobe.report.page import Pages
-from geoprobe.report.sections import make_section, view_name, views_on_page
-from geoprobe.report.summary import Headline, headlines
-from geoprobe.report.tables import Column, Table, make_table, rows_shown
+from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
+from geoprobe.report.figures import draw, drawings
+from geoprobe.report.headlines import Headline, headlines
+from geoprobe.report.page import Pages, make_section, view_name, views_on_page
+from geoprobe.report.report_tables import Column, Table, extras, make_table, rows_shown
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import Section, StudyFindings, View

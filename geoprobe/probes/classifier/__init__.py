@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from geoprobe.probes.classifier.curves import LearningCurves, learning_curves
 from geoprobe.probes.classifier.estimator import ClassifierProbe
-from geoprobe.probes.classifier.scores import Accuracies
+from geoprobe.probes.classifier.recipe import Accuracies
 
 __all__ = ["Accuracies", "ClassifierProbe", "LearningCurves", "learning_curves"]

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
-from geoprobe.probes.classifier.checks import as_single, check_torch, checked_grid
-from geoprobe.probes.classifier.recipe import Recipe, whole
+from geoprobe.probes.classifier.recipe import Recipe, as_single, check_torch, checked_grid, whole
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 
@@ -88,7 +87,7 @@ def learning_curves(
         Without torch.
     """
     check_torch()
-    from geoprobe.probes.classifier.curves_training import Curves
+    from geoprobe.probes.classifier.search import Curves
 
     recipe = Recipe(learning_rate, batch_size, whole(n_epochs, "n_epochs", 1))
     n_networks = whole(n_initialisations, "n_initialisations", 1)

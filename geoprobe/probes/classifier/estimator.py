@@ -17,9 +17,16 @@ from sklearn.utils.validation import (
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
-from geoprobe.probes.classifier.checks import as_single, check_torch, checked_grid
-from geoprobe.probes.classifier.recipe import HIDDEN_SIZES, WEIGHT_DECAYS, Recipe, whole
-from geoprobe.probes.classifier.scores import Accuracies
+from geoprobe.probes.classifier.recipe import (
+    HIDDEN_SIZES,
+    WEIGHT_DECAYS,
+    Accuracies,
+    Recipe,
+    as_single,
+    check_torch,
+    checked_grid,
+    whole,
+)
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 
@@ -171,7 +178,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Without torch.
         """
         check_torch()
-        from geoprobe.probes.classifier.grid import Workplace, cross_validate, train_best
+        from geoprobe.probes.classifier.search import Workplace, cross_validate, train_best
 
         if self.search not in ("full", "quick"):
             raise InputError(f"search must be 'full' or 'quick', but it is {self.search!r}.")

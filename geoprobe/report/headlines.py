@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from geoprobe.findings import Finding, Linearity, Performance
-from geoprobe.report.tables import NONE
+from geoprobe.report.report_tables import NONE
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import StudyFindings
