@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from geoprobe.errors import InputError
+
 # The limit of a container or of a job on a cluster; what it uses already holds reclaimable pages
 # of files, so that it says little of what is left.
 _LIMITS = (
@@ -43,3 +45,31 @@ def _limit(path: Path) -> int | None:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+BYTES_PER_PAIR = 300
+"""What a pair of hulls takes with its bounds, its certificate and what is made of them on the way;
+measured with two or three rows on either side."""
+
+
+def check_room(n_pairs: int, what: str) -> None:
+    """Refuse pairs of hulls that the free memory would not hold, before the machine swaps.
+
+    Parameters
+    ----------
+    n_pairs : int
+    what : str
+        Such as "the distances of 499,500 pairs of 1,000 groups".
+
+    Raises
+    ------
+    InputError
+        Naming what is needed and what is free.
+    """
+    free = free_memory()
+    if free is not None and n_pairs * BYTES_PER_PAIR > free:
+        raise InputError(
+            f"{what} need about {n_pairs * BYTES_PER_PAIR / 1e9:,.1f} GB of memory, but "
+            f"{free / 1e9:,.1f} GB are free; there is a distance for every two groups of different "
+            f"labels, so that fewer labels, or fewer points of labels that overlap, need less."
+        )

@@ -8,8 +8,10 @@ from certificates import check_probe
 from named_spaces import SPACES, NamedSpace
 from reference import exact_decision, highs_overlap, textbook_clustering
 
-from geoprobe.errors import UnprovedError
+from geoprobe.errors import InputError, UnprovedError
 from geoprobe.geometry import Status
+from geoprobe.hulls import pairwise_hull_distances
+from geoprobe.memory import BYTES_PER_PAIR
 from geoprobe.probes import DirectProbe, measure
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
@@ -196,3 +198,21 @@ def test_a_fit_that_fails_leaves_the_probe_as_it_was(
         probe.fit([[0.0], [1.0]], ["x", "y"])
     assert vars(probe) == before
     assert probe.predict([[0.4, 0]]).tolist() == ["a"]
+
+
+def test_more_labels_than_memory_holds_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points, labels = np.arange(40.0)[:, None], np.arange(40)
+    monkeypatch.setattr("geoprobe.memory.free_memory", lambda: 780 * BYTES_PER_PAIR - 1)
+    for measured in (lambda: DirectProbe().fit(points, labels),
+                     lambda: pairwise_hull_distances(points, labels)):  # fmt: skip
+        with pytest.raises(InputError, match=r"780 pairs of 40 labels need about .* are free"):
+            measured()
+    monkeypatch.setattr("geoprobe.memory.free_memory", lambda: 780 * BYTES_PER_PAIR)
+    assert DirectProbe().fit(points, labels).n_clusters_ == 40
+    # Two labels are one pair, but many clusters are many.
+    mixed = np.arange(40) % 2
+    monkeypatch.setattr("geoprobe.memory.free_memory", lambda: 399 * BYTES_PER_PAIR)
+    with pytest.raises(InputError, match="400 pairs of 40 clusters"):
+        DirectProbe().fit(points, mixed)

@@ -102,10 +102,10 @@ def test_bounds_are_never_above_the_distances_given(kind: str, seed: int) -> Non
     X, y, queries = space(kind, seed)
     probe = DirectProbe().fit(X, y)
     distances, clusters = probe.rank_clusters(queries)
-    placed = probe._frame.place(queries)
+    placed = probe._scaled.apply(queries)
     near = np.linalg.norm(placed, axis=1) < 2.0
     groups = group_rows(probe.labels_, probe.n_clusters_)
-    bounds = lower_bounds(probe._frame.points, groups, placed[near], probe.tau)
+    bounds = lower_bounds(probe._scaled.points, groups, placed[near], probe.tau)
     given = distances[near] / probe.scale_
     assert np.all(np.take_along_axis(bounds, clusters[near], axis=1) <= given * (1 + 1e-15))
     assert np.all((bounds == 0.0) | (bounds > probe.tau))
@@ -118,9 +118,9 @@ def test_the_law_beyond_the_length_of_a_buffer() -> None:
     queries = rng.normal(size=(40, 9000))
     probe = DirectProbe().fit(X, np.arange(12) % 3)
     # Lengths on either side of a power of two: the unit of a query hangs on their last bits.
-    placed = probe._frame.place(queries)
+    placed = probe._scaled.apply(queries)
     lengths = np.linalg.norm(placed, axis=1)
-    queries = placed / lengths[:, None] * 2.0 * probe.scale_ + probe._frame.centre
+    queries = placed / lengths[:, None] * 2.0 * probe.scale_ + probe._scaled.centre
     assert_law(probe, queries)
 
 

@@ -297,7 +297,7 @@ def test_threads_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     go(n_threads=1)
     for at, pairs in enumerate([1, 10]):
         RESULTS.rename(f"results/before{at}")
-        monkeypatch.setattr("geoprobe.reference.engine._PAIRS_AT_ONCE", pairs)
+        monkeypatch.setattr("geoprobe.probes.ranking.DISTANCES_AT_ONCE", pairs)
         done = go(n_threads=2)
         for name in done.files[1:]:
             assert Path(f"results/before{at}", name).read_bytes() == (RESULTS / name).read_bytes()

@@ -141,6 +141,18 @@ class Supports:
             weight_b=weight_b,
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Supports]) -> Supports:
+        """Return the certificates of some parts after each other."""
+        columns: dict[str, NDArray[Any]] = {}
+        for side in "ab":
+            sizes = [np.diff(getattr(part, f"start_{side}")) for part in parts]
+            columns[f"start_{side}"] = np.concatenate([[0], *sizes]).cumsum()
+            for name, none in (("index", np.empty(0, np.int64)), ("weight", np.empty(0))):
+                entries = [getattr(part, f"{name}_{side}") for part in parts]
+                columns[f"{name}_{side}"] = np.concatenate([none, *entries])
+        return cls(**columns)
+
     def __len__(self) -> int:
         """Return the number of certificates."""
         return len(self.start_a) - 1
@@ -197,25 +209,6 @@ class PairwiseDistances:
     def __len__(self) -> int:
         """Return the number of pairs."""
         return len(self.first)
-
-    @classmethod
-    def joined(cls, parts: Sequence[PairwiseDistances]) -> PairwiseDistances:
-        """Return the rows of one part or more after each other."""
-        sides = [part.supports for part in parts]
-        starts = [
-            np.concatenate([[0], *(np.diff(getattr(each, name)) for each in sides)]).cumsum()
-            for name in ("start_a", "start_b")
-        ]
-        entries = {
-            name: np.concatenate([getattr(each, name) for each in sides])
-            for name in ("index_a", "weight_a", "index_b", "weight_b")
-        }
-        columns: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("first", "second", "lower", "upper", "status", "stage")
-        }
-        supports = Supports(start_a=starts[0], start_b=starts[1], **entries)
-        return replace(parts[0], **columns, supports=supports)
 
     def in_units(self, scale: float, tau: float, names: NDArray[Any]) -> PairwiseDistances:
         """Return answers about points in units of R as answers about the points as given."""

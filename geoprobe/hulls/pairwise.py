@@ -10,7 +10,7 @@ from geoprobe.arrays import as_labels, as_points
 from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
-from geoprobe.hulls.solving import group_rows, solve_pairs
+from geoprobe.hulls.solving import group_rows, pairs_to_measure, solve_pairs
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
@@ -58,7 +58,7 @@ def pairwise_hull_distances(
     threads = checked_threads(n_threads)
     scaled = normalise(points)
     groups = group_rows(codes, len(names))
-    first, second = (side.astype(np.int64) for side in np.triu_indices(len(names), 1))
+    first, second = pairs_to_measure(np.arange(len(names)), "labels")
     solved = solve_pairs(
         scaled.points,
         groups,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.geometry.measured import all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Sides, Stage, Status, Supports
 from geoprobe.hulls.active_set import WIDE_GAP, face_bound
 from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.solver import Solver
 from geoprobe.kernels import activeset, pairs
+from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order
 
@@ -21,6 +24,27 @@ IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
 CHUNK_WORK = 200_000
+
+
+def pairs_to_measure(labels: IntArray, what: str) -> tuple[IntArray, IntArray]:
+    """List the pairs of groups of different labels, if the memory holds their distances.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n_groups,)
+        Label of each group.
+    what : str
+        What the groups are, such as "labels".
+
+    Raises
+    ------
+    InputError
+        If it does not, naming what is needed and what is free.
+    """
+    of_label = np.bincount(labels)
+    n_pairs = int(len(labels) ** 2 - np.sum(of_label**2)) // 2
+    check_room(n_pairs, f"the distances of {n_pairs:,} pairs of {len(labels):,} {what}")
+    return all_pairs(labels)
 
 
 @dataclass(frozen=True)
@@ -102,23 +126,48 @@ def solve_pairs(
     PairwiseDistances
         In units of R: ``scale`` is 1 and ``tau`` the threshold; ``names`` number the groups.
     """
-    tasks = _tasks(groups, first, second, points.shape[1]) or [slice(0, 0)]
-    done = 0
-    parts: list[PairwiseDistances] = []
+    n_pairs = len(first)
+    points32 = points.astype(np.float32)
+    status, stage = np.empty(n_pairs, np.uint8), np.empty(n_pairs, np.uint8)
+    lower, upper = np.empty(n_pairs), np.empty(n_pairs)
 
-    rough = points.astype(np.float32)
-
-    def work(task: slice) -> PairwiseDistances:
+    def work(task: slice) -> Answers:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
-        return _solve(points, rough, groups, first[task], second[task], threshold)
+        return _solve(points, points32, groups, first[task], second[task], threshold)
 
-    for part in in_order(work, tasks, n_threads):
-        parts.append(part)
-        done += len(part)
+    supports: list[Supports] = []
+    done = 0
+    for answers in in_order(work, _tasks(groups, first, second, points.shape[1]), n_threads):
+        part = slice(done, done + len(answers.status))
+        status[part], stage[part] = answers.status, answers.stage
+        lower[part], upper[part] = answers.lower, answers.upper
+        supports.append(answers.supports)
+        done = part.stop
         if progress is not None:
-            progress(Progress(phase, done, len(first)))
-    return PairwiseDistances.joined(parts)
+            progress(Progress(phase, done, n_pairs))
+    return PairwiseDistances(
+        names=np.arange(len(groups)),
+        first=first,
+        second=second,
+        lower=lower,
+        upper=upper,
+        status=status,
+        stage=stage,
+        supports=Supports.joined(supports),
+        scale=1.0,
+        tau=threshold,
+    )
+
+
+class Answers(NamedTuple):
+    """Answers about a run of pairs; every column has shape (n_pairs,)."""
+
+    status: NDArray[np.uint8]
+    stage: NDArray[np.uint8]
+    lower: FloatArray
+    upper: FloatArray
+    supports: Supports
 
 
 def _tasks(groups: Groups, first: IntArray, second: IntArray, n_dims: int) -> list[slice]:
@@ -133,12 +182,12 @@ def _tasks(groups: Groups, first: IntArray, second: IntArray, n_dims: int) -> li
 
 def _solve(
     points: FloatArray,
-    rough: NDArray[np.float32],
+    points32: NDArray[np.float32],
     groups: Groups,
     first: IntArray,
     second: IntArray,
     threshold: float,
-) -> PairwiseDistances:
+) -> Answers:
     """Solve a run of pairs, and look closer at what is left open."""
     work = activeset.allocate(points.shape[1])
     w = np.empty(points.shape[1])
@@ -153,7 +202,7 @@ def _solve(
         asked = slice(begin, begin + len(out.status))
         done = int(
             pairs.solve_pairs(
-                points, rough, groups.rows, groups.start, first[asked], second[asked],
+                points, points32, groups.rows, groups.start, first[asked], second[asked],
                 threshold, work, w, out,
             )
         )  # fmt: skip
@@ -185,18 +234,7 @@ def _solve(
         rows_a, weights_a, rows_b, weights_b = supports[k]
         w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
         lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
-    return PairwiseDistances(
-        names=np.arange(len(groups)),
-        first=first,
-        second=second,
-        lower=lower,
-        upper=upper,
-        status=status,
-        stage=stage,
-        supports=Supports.of(supports),
-        scale=1.0,
-        tau=threshold,
-    )
+    return Answers(status, stage, lower, upper, Supports.of(supports))
 
 
 def _ask(
@@ -206,21 +244,16 @@ def _ask(
     first: IntArray,
     second: IntArray,
     threshold: float,
-) -> PairwiseDistances:
+) -> Answers:
     """Solve a run of pairs by a solver, one after the other."""
     answers = [
         solver.solve(points, groups[int(a)], groups[int(b)], threshold)
         for a, b in zip(first, second, strict=True)
     ]
-    return PairwiseDistances(
-        names=np.arange(len(groups)),
-        first=first,
-        second=second,
-        lower=np.array([each.lower for each in answers], np.float64),
-        upper=np.array([each.upper for each in answers], np.float64),
+    return Answers(
         status=np.array([each.status for each in answers], np.uint8),
         stage=np.array([each.stage for each in answers], np.uint8),
+        lower=np.array([each.lower for each in answers], np.float64),
+        upper=np.array([each.upper for each in answers], np.float64),
         supports=Supports.of([each.sides for each in answers]),
-        scale=1.0,
-        tau=threshold,
     )

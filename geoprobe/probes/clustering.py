@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.clusters import Blocks, Clusters, Counts
-from geoprobe.geometry.measured import all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Status, Supports
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver
-from geoprobe.hulls.solving import Groups, group_rows, solve_pairs
+from geoprobe.hulls.solving import Groups, group_rows, pairs_to_measure, solve_pairs
 from geoprobe.probes.merging import Ban, Merged, merge_clusters
 from geoprobe.probes.sorting import Contradictions, SortedRows, find_contradictions, sort_rows
 from geoprobe.probes.textbook import merge_literally
@@ -150,7 +149,7 @@ def cluster_space(
     clock.lap("sorting")
 
     labels = Groups(np.arange(len(rows.points)), rows.first)
-    a, b = all_pairs(np.arange(n_labels))
+    a, b = pairs_to_measure(np.arange(n_labels), "labels")
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
     partner = _partners(by_label, a, b, n_labels)
     clock.lap("labels")
@@ -163,7 +162,7 @@ def cluster_space(
     cluster_codes = rows.labels[slots]
     clock.lap("merging")
 
-    first, second = all_pairs(cluster_codes)
+    first, second = pairs_to_measure(cluster_codes, "clusters")
     solved = by_label
     if len(slots) > n_labels:
         groups = group_rows(cluster_of, len(slots))
@@ -173,14 +172,16 @@ def cluster_space(
     blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, scaled.unit)
     clock.lap("blocks")
     answers = [by_label] if solved is by_label else [by_label, solved]
+    hulls = by_label.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(n_labels))
+    distances = hulls
+    if solved is not by_label:
+        distances = solved.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(len(slots)))
     return ClusteredSpace(
-        hulls=by_label.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(n_labels)),
+        hulls=hulls,
         clusters=Clusters(
             assignment=cluster_of[rows.row_of].astype(np.int64),
             label=cluster_codes,
-            distances=solved.of_rows(rows.original).in_units(
-                scaled.scale, tau, np.arange(len(slots))
-            ),
+            distances=distances,
             blocks=blocks,
         ),
         counters=Counts(

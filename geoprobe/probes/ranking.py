@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.solving import Groups, solve_pairs
 from geoprobe.kernels.nearest import rounding
-from geoprobe.progress import ProgressCallback
+from geoprobe.progress import Progress, ProgressCallback
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# Distances of queries to clusters in memory at a time; no answer depends on it.
+DISTANCES_AT_ONCE = 1 << 17
 
 
 def rank(
@@ -61,13 +64,21 @@ def rank(
     # not.
     length = np.linalg.norm(queries, axis=1)
     exponent = np.maximum(np.frexp(length)[1] - 1, 0)
+    at_once = max(1, DISTANCES_AT_ONCE // len(clusters))
+    done = 0
     for power in np.unique(exponent).tolist():
-        some = exponent == power
         unit = 2.0**power
-        near, ids[some] = _rank_near(
-            points / unit, clusters, queries[some] / unit, k, tau / unit, n_threads, progress
-        )
-        distances[some] = near * unit
+        smaller = points / unit
+        rows = np.flatnonzero(exponent == power)
+        for begin in range(0, len(rows), at_once):
+            part = rows[begin : begin + at_once]
+            near, ids[part] = _rank_near(
+                smaller, clusters, queries[part] / unit, k, tau / unit, n_threads
+            )
+            distances[part] = near * unit
+            done += len(part)
+            if progress is not None:
+                progress(Progress("ranking", done, len(queries)))
     return distances, ids
 
 
@@ -78,7 +89,6 @@ def _rank_near(
     k: int,
     tau: float,
     n_threads: int,
-    progress: ProgressCallback | None,
 ) -> tuple[FloatArray, IntArray]:
     """Rank the clusters for queries that are at most twice as far out as the points."""
     n_queries, n_clusters = len(queries), len(clusters)
@@ -107,8 +117,6 @@ def _rank_near(
             n_clusters + query.astype(np.int64),
             tau,
             n_threads,
-            progress,
-            "ranking",
         )
         known[query, cluster] = np.where(solved.status == Status.OVERLAP, 0.0, solved.upper)
         position += width

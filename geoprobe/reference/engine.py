@@ -13,12 +13,10 @@ from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
 from geoprobe.probes.ranking import rank
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.progress import ProgressCallback
 from geoprobe.reference.inputs import LabelledPoints, majority_labels
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU
-
-_PAIRS_AT_ONCE = 50_000
 
 Ranking = tuple[NDArray[np.float64], NDArray[np.int64]]
 Rank = Callable[[NDArray[Any]], Ranking]
@@ -42,12 +40,10 @@ def cluster(
     """Cluster the points: the mode ``probing``."""
     probe = DirectProbe(n_threads=n_threads, progress=progress)
     probe.fit(train.points, train.labels)
-    # Batches report their own progress.
-    probe.set_params(progress=None)
     return Partition(
         clusters=probe.geometry_.need_clusters(),
         names=probe.cluster_labels_,
-        rank=_in_batches(probe.rank_clusters, probe.n_clusters_, progress),
+        rank=probe.rank_clusters,
     )
 
 
@@ -77,7 +73,7 @@ def measure_partition(
 
     def rank_points(points: NDArray[Any]) -> Ranking:
         queries = scaled.apply(points)
-        far, ids = rank(scaled.points, groups, queries, len(own), TAU, threads)
+        far, ids = rank(scaled.points, groups, queries, len(own), TAU, threads, progress)
         return far * scaled.unit, ids
 
     return Partition(
@@ -88,22 +84,5 @@ def measure_partition(
             blocks=NO_BLOCKS,
         ),
         names=own,
-        rank=_in_batches(rank_points, len(own), progress),
+        rank=rank_points,
     )
-
-
-def _in_batches(rank_some: Rank, n_clusters: int, progress: ProgressCallback | None) -> Rank:
-    """Rank a batch at a time: the certificates of all points at once would not fit in memory."""
-    batch = max(1, _PAIRS_AT_ONCE // n_clusters)
-
-    def rank_all(points: NDArray[Any]) -> Ranking:
-        distance = np.empty((len(points), n_clusters))
-        ids = np.empty((len(points), n_clusters), dtype=np.int64)
-        for start in range(0, len(points), batch):
-            part = slice(start, min(start + batch, len(points)))
-            distance[part], ids[part] = rank_some(points[part])
-            if progress is not None:
-                progress(Progress("ranking", part.stop, len(points)))
-        return distance, ids
-
-    return rank_all
