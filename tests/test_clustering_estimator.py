@@ -129,8 +129,3 @@ def test_bad_tau(tau: object) -> None:
 def test_bad_threads(n_threads: object) -> None:
     with pytest.raises(GeoprobeError, match="n_threads"):
         DirectProbe(n_threads=n_threads).fit(np.eye(3), [0, 1, 2])
-
-
-def test_all_points_equal() -> None:
-    with pytest.raises(GeoprobeError, match="equal"):
-        DirectProbe().fit(np.ones((3, 2)), [0, 1, 1])
