@@ -8,11 +8,11 @@ from importlib import metadata
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the version of each package, of those that are installed."""
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             # geoprobe itself may run from a clone.
             continue
-    return found
+    return versions

@@ -18,7 +18,7 @@ from geoprobe.errors import FormatError, VerificationError
 from geoprobe.files.csv_files import write_table
 from geoprobe.geometry import Geometry, read_results, write_results
 from geoprobe.geometry.label_table import label_table
-from geoprobe.geometry.tables import tables
+from geoprobe.geometry.result_tables import tables
 from geoprobe.probes import measure, measure_labels
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_results

@@ -16,8 +16,8 @@ from geometry_by_hand import LABELS, POINTS, geometry_by_hand
 from geoprobe.errors import FormatError, OutputError, VerificationError
 from geoprobe.files.atomic import check_output, is_unfinished, new_folder, unfinished_of
 from geoprobe.geometry import read_results, write_results
-from geoprobe.geometry.folder import GEOMETRY, SUMMARY
-from geoprobe.geometry.tables import tables
+from geoprobe.geometry.result_tables import tables
+from geoprobe.geometry.results_folder import GEOMETRY, SUMMARY
 from geoprobe.verify import verify_results
 
 TABLES = tuple(tables(geometry_by_hand()))
@@ -27,7 +27,7 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {root!r}]
 from geometry_by_hand import geometry_by_hand
-from geoprobe.geometry import folder, write_results
+from geoprobe.geometry import results_folder as folder, write_results
 {hook}
 write_results(geometry_by_hand(), sys.argv[1])
 """

@@ -15,7 +15,7 @@ from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
-from geoprobe.verify.nearest import Hull
+from geoprobe.verify.point_to_hull import Hull
 
 
 def verify(g: Geometry, **options: Any) -> dict[str, int]:

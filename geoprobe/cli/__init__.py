@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoprobe.cli import geometry, studying, text
+from geoprobe.cli import probing, studying, text
 from geoprobe.cli.app import app, main
 
-__all__ = ["app", "geometry", "main", "studying", "text"]
+__all__ = ["app", "main", "probing", "studying", "text"]

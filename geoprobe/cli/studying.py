@@ -172,9 +172,9 @@ def _report(folder: Path) -> None:
         path = write_report(
             gathered, study_folder.report, figures=study_folder.figures, progress=progress
         )
-    for told in headlines(gathered):
+    for headline in headlines(gathered):
         print()
-        say_table(*told)
+        say_table(*headline)
     print(f"\nReport: {path}\nFigures and their numbers: {study_folder.figures}")
     print(f"All spaces and all distances: {study_folder.tables}")
 

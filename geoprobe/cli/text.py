@@ -317,10 +317,10 @@ def _counted(task: Task) -> dict[str, Any]:
     }
 
 
-def _where(corpus: str | None, found: bool) -> str:
+def _where(corpus: str | None, there: bool) -> str:
     if corpus is None:
         return "built in"
-    return "found" if found else f"geoprobe data get {corpus}"
+    return "found" if there else f"geoprobe data get {corpus}"
 
 
 def _short(layers: tuple[int, ...]) -> str:

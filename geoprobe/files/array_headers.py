@@ -53,11 +53,11 @@ def check_npy(path: Path) -> None:
     """
     with path.open("rb") as file:
         header = read_npy_header(file)
-    found = path.stat().st_size - header.length
-    if header.n_bytes > found and not header.dtype.hasobject:
+    there = path.stat().st_size - header.length
+    if header.n_bytes > there and not header.dtype.hasobject:
         raise FormatError(
             f"the header declares an array of shape {header.shape}, {readable(header.n_bytes)}, "
-            f"but {readable(found)} follow: the file is damaged or cut off.",
+            f"but {readable(there)} follow: the file is damaged or cut off.",
             path,
         )
 
@@ -96,11 +96,11 @@ def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> Non
     for member in members:
         with archive.open(member) as file:
             header = read_npy_header(file)
-        found = member.file_size - header.length
-        if header.n_bytes != found and not header.dtype.hasobject:
+        there = member.file_size - header.length
+        if header.n_bytes != there and not header.dtype.hasobject:
             raise FormatError(
                 f"the array {_name(member)} declares the shape {header.shape}, "
-                f"{readable(header.n_bytes)}, but {readable(found)} are packed.",
+                f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
                 path,
             )
 

@@ -124,7 +124,7 @@ def unfinished_of(target: Path) -> list[Path]:
     return sorted(
         path
         for path in target.parent.iterdir()
-        if (found := _NAME.fullmatch(path.name)) and found["target"] == target.name
+        if (match := _NAME.fullmatch(path.name)) and match["target"] == target.name
     )
 
 
@@ -135,8 +135,8 @@ def remove_stale(target: Path) -> None:
     process lives; likewise all of them on Windows.
     """
     for path in unfinished_of(target):
-        found = _NAME.fullmatch(path.name)
-        if found and found["host"] == _host() and not _alive(int(found["pid"]), found["token"]):
+        match = _NAME.fullmatch(path.name)
+        if match and match["host"] == _host() and not _alive(int(match["pid"]), match["token"]):
             discard(path)
 
 

@@ -194,8 +194,8 @@ def closest_labels(
     """
     if n_labels < 2:
         raise InputError(f"n_labels is at least 2, but it is {n_labels!r}.")
-    found = label_distances(geometry, reduce=reduce, min_cluster_size=min_cluster_size)
-    matrix = np.where(np.isnan(found.matrix), np.inf, found.matrix)
+    distances = label_distances(geometry, reduce=reduce, min_cluster_size=min_cluster_size)
+    matrix = np.where(np.isnan(distances.matrix), np.inf, distances.matrix)
     if not np.isfinite(matrix).any():
         raise InputError(f"{geometry.cell}: no two labels have a distance.")
     chosen = [int(k) for k in np.unravel_index(np.argmin(matrix), matrix.shape)]

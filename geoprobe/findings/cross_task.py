@@ -178,7 +178,11 @@ def compare_tasks(
     rows: list[CrossTaskRow] = []
     changes: list[LabelChange] = []
     notes: list[str] = []
-    scores = {cell: float(np.mean(some)) for cell, some in (classifier or {}).items() if len(some)}
+    scores = {
+        cell: float(np.mean(accuracies))
+        for cell, accuracies in (classifier or {}).items()
+        if len(accuracies)
+    }
     for run in at_layer(runs, layer):
         need_steps(run)
         of_run = _label_changes(run, reduce, min_cluster_size, notes)
@@ -213,8 +217,8 @@ def _label_changes(
     """Compare the smallest distances of the labels that have one before and after."""
     ends: list[dict[str, float]] = []
     for g in (run.original, run.last):
-        found = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
-        distance = dict(zip(g.labels, found.minimum()[0].tolist(), strict=True))
+        distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
+        distance = dict(zip(g.labels, distances.minimum()[0].tolist(), strict=True))
         ends.append({name: value for name, value in distance.items() if not np.isnan(value)})
     match = match_labels(tuple(ends[0]), tuple(ends[1]))
     for when, names in (("before", match.only_in_first), ("after", match.only_in_second)):
@@ -234,13 +238,13 @@ def _accuracies(
 ) -> dict[str, float]:
     """Return DirectProbe's accuracies, and the interval of their change where it is paired."""
     before, after = run.original.predictions, run.last.predictions
-    found = {
+    accuracies = {
         "accuracy_before": NAN if before is None else before.accuracy,
         "accuracy_after": NAN if after is None else after.accuracy,
         "change_low": NAN,
         "change_high": NAN,
     }
-    found["accuracy_change"] = found["accuracy_after"] - found["accuracy_before"]
+    accuracies["accuracy_change"] = accuracies["accuracy_after"] - accuracies["accuracy_before"]
     if before is None or after is None:
         notes.append(f"{run}: no test units were predicted at one end.")
     elif not same_units(before, after):
@@ -249,5 +253,5 @@ def _accuracies(
         interval = accuracy_change_interval(
             before, after, n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
         )
-        found["change_low"], found["change_high"] = interval.low, interval.high
-    return found
+        accuracies["change_low"], accuracies["change_high"] = interval.low, interval.high
+    return accuracies

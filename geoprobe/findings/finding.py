@@ -65,9 +65,10 @@ def over_seeds(
     for name in values:
         numbers = np.array(columns[name], dtype=np.float64)
         of_group = [numbers[rows] for rows in groups.values()]
-        out[f"{name}_mean"] = [float(np.mean(some)) for some in of_group]
+        out[f"{name}_mean"] = [float(np.mean(values)) for values in of_group]
         out[f"{name}_std"] = [
-            float(np.std(some, ddof=1)) if len(some) > 1 else float("nan") for some in of_group
+            float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+            for values in of_group
         ]
     return out
 

@@ -67,9 +67,9 @@ def fitting(
     Intervals are of the hulls of whole labels. In a space that is not linear the distances of
     labels in several clusters are others, and a note says that they have no interval.
     """
-    found = intervals.get(geometry.cell)
-    if found is None or reduce == "hull" or geometry.is_linear:
-        return found
+    intervals_of_cell = intervals.get(geometry.cell)
+    if intervals_of_cell is None or reduce == "hull" or geometry.is_linear:
+        return intervals_of_cell
     notes[
         f"{geometry.cell}: not linear; intervals of the hulls of whole labels do not fit distances "
         f"of clusters and are left out."
@@ -199,7 +199,7 @@ def movement_intervals(
         )
     rng = np.random.default_rng(seed)
     tail = 50.0 * (1.0 - confidence)
-    found = {}
+    intervals = {}
     for label in np.unique(before.labels):
         rows = np.flatnonzero(before.labels == label)
         moved = after.points[rows].astype(np.float64) - before.points[rows]
@@ -209,8 +209,8 @@ def movement_intervals(
         else:
             ends = np.percentile(_resampled_squares(moved, n_bootstrap, rng), [100.0 - tail, tail])
             low, high = np.sqrt(np.maximum(2.0 * square - ends, 0.0)).tolist()
-        found[str(label)] = Interval(square**0.5, low, high, confidence, n_bootstrap)
-    return found
+        intervals[str(label)] = Interval(square**0.5, low, high, confidence, n_bootstrap)
+    return intervals
 
 
 def _resampled_squares(

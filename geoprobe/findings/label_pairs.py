@@ -94,12 +94,12 @@ class LabelDistances:
         reachable = np.where(np.isnan(self.matrix), np.inf, self.matrix)
         nearest = reachable.argmin(axis=1)
         distance = reachable[np.arange(len(nearest)), nearest]
-        found = np.isfinite(distance)
+        known = np.isfinite(distance)
         names = tuple(
             self.labels[k] if here else ""
-            for k, here in zip(nearest.tolist(), found.tolist(), strict=True)
+            for k, here in zip(nearest.tolist(), known.tolist(), strict=True)
         )
-        return np.where(found, distance, np.nan), names
+        return np.where(known, distance, np.nan), names
 
 
 def label_distances(

@@ -113,19 +113,21 @@ def subtrain_curves(
         TEST: (test.points, test.labels),
     }
     answer = train(space.points[first], space.labels[first], evaluate)
-    found = getattr(answer, "accuracies", answer)
-    return {part: _curves(found, part, space.name) for part in evaluate}
+    accuracies = getattr(answer, "accuracies", answer)
+    return {part: _curves(accuracies, part, space.name) for part in evaluate}
 
 
-def _curves(found: Mapping[str, Any], part: str, where: object) -> FloatArray:
+def _curves(accuracies: Mapping[str, Any], part: str, where: object) -> FloatArray:
     """Return the accuracies of one part as (n_initialisations, n_epochs)."""
-    if part not in found:
-        raise InputError(f"{where}: the curve of {part!r} is missing; there are {sorted(found)}.")
-    curves = np.atleast_2d(np.asarray(found[part], dtype=np.float64))
+    if part not in accuracies:
+        raise InputError(
+            f"{where}: the curve of {part!r} is missing; there are {sorted(accuracies)}."
+        )
+    curves = np.atleast_2d(np.asarray(accuracies[part], dtype=np.float64))
     if curves.ndim != 2 or curves.size == 0:
         raise InputError(
-            f"{where}: the curves of {part!r} have the shape {np.shape(found[part])}; expected "
-            f"(n_initialisations, n_epochs), neither of them 0."
+            f"{where}: the curves of {part!r} have the shape {np.shape(accuracies[part])}; "
+            f"expected (n_initialisations, n_epochs), neither of them 0."
         )
     return curves
 

@@ -166,8 +166,8 @@ def minimum_distances(
         need_steps(run)
         ends: list[dict[str, float]] = []
         for g in run.geometries:
-            found = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
-            distance, nearest = found.minimum()
+            distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
+            distance, nearest = distances.minimum()
             ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
             of_cell = fitting(intervals or {}, g, reduce, notes) or {}
             for label, value, other in zip(g.labels, distance.tolist(), nearest, strict=True):
@@ -178,8 +178,10 @@ def minimum_distances(
                         other, low, high,
                     )
                 )  # fmt: skip
-            if found.left_out:
-                notes[f"{g.cell}: left out for small clusters: {', '.join(found.left_out)}."] = None
+            if distances.left_out:
+                notes[
+                    f"{g.cell}: left out for small clusters: {', '.join(distances.left_out)}."
+                ] = None
         for label in {**ends[0], **ends[-1]}:
             change = ends[-1].get(label, NAN) - ends[0].get(label, NAN)
             gains.setdefault(run.layer, {}).setdefault(label, []).append(change)

@@ -107,11 +107,11 @@ class Movement(Finding):
             for layer in layers
         ]
         x = np.concatenate(
-            [np.full(len(some), n) for n, some in zip(layers, of_layer, strict=True)]
+            [np.full(len(values), n) for n, values in zip(layers, of_layer, strict=True)]
         )
         y = np.concatenate(of_layer)
         ax.plot(x, y, "o", color=BEFORE, alpha=0.45, markersize=4, label="one label")
-        medians = [float(np.median(some)) for some in of_layer]
+        medians = [float(np.median(values)) for values in of_layer]
         ax.plot(layers, medians, "s-", color=AFTER, label="median of the labels")
         ax.set_xticks(layers)
         ax.set_ylim(bottom=0)

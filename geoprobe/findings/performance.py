@@ -222,6 +222,6 @@ def _alike(
     """Return the similarity of training and test space, its pairs, and why it is undefined."""
     if g.test is None:
         return NAN, 0, "there is no test space of two labels or more"
-    found = spatial_similarity(g, g.test, reduce=reduce, min_cluster_size=min_cluster_size)
-    notes.extend(f"{g.cell}, training and test: {text}" for text in found.differences())
-    return found.value, found.n_pairs, found.undefined
+    similarity = spatial_similarity(g, g.test, reduce=reduce, min_cluster_size=min_cluster_size)
+    notes.extend(f"{g.cell}, training and test: {text}" for text in similarity.differences())
+    return similarity.value, similarity.n_pairs, similarity.undefined

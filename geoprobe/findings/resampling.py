@@ -131,8 +131,8 @@ def resample_distances(
         draws[k] = distances(rows)
         if progress is not None:
             progress(Progress("resampling", k + 1, n_bootstrap))
-    told = repr((labels, seed)).encode() + codes.astype("<i8").tobytes()
-    return ResampledDistances(labels, whole, draws, hashlib.sha256(told).hexdigest())
+    identity = repr((labels, seed)).encode() + codes.astype("<i8").tobytes()
+    return ResampledDistances(labels, whole, draws, hashlib.sha256(identity).hexdigest())
 
 
 def similarity_interval(

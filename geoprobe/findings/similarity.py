@@ -226,10 +226,10 @@ def similarity_to_original(
     for run in runs:
         need_steps(run)
         for g in run.geometries:
-            found = spatial_similarity(
+            similarity = spatial_similarity(
                 run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
             )
-            notes |= dict.fromkeys(f"{g.cell}: {text}" for text in found.differences())
+            notes |= dict.fromkeys(f"{g.cell}: {text}" for text in similarity.differences())
             interval = fitting(intervals or {}, g, reduce, notes)
             rows.append(
                 SimilarityRow(
@@ -239,11 +239,11 @@ def similarity_to_original(
                     seed=run.seed,
                     layer=run.layer,
                     step=g.cell.step,
-                    similarity=found.value,
+                    similarity=similarity.value,
                     low=NAN if interval is None else interval.low,
                     high=NAN if interval is None else interval.high,
-                    n_pairs=found.n_pairs,
-                    undefined=found.undefined,
+                    n_pairs=similarity.n_pairs,
+                    undefined=similarity.undefined,
                 )
             )
     return SimilarityDuringTuning(tuple(rows), tuple(notes))

@@ -131,7 +131,7 @@ def solve_pairs(
     status, stage = np.empty(n_pairs, np.uint8), np.empty(n_pairs, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
 
-    def work(task: slice) -> Answers:
+    def work(task: slice) -> PairAnswers:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
         return _solve(points, points32, groups, first[task], second[task], threshold)
@@ -160,8 +160,8 @@ def solve_pairs(
     )
 
 
-class Answers(NamedTuple):
-    """Answers about a run of pairs; every column has shape (n_pairs,)."""
+class PairAnswers(NamedTuple):
+    """PairAnswers about a run of pairs; every column has shape (n_pairs,)."""
 
     status: NDArray[np.uint8]
     stage: NDArray[np.uint8]
@@ -187,7 +187,7 @@ def _solve(
     first: IntArray,
     second: IntArray,
     threshold: float,
-) -> Answers:
+) -> PairAnswers:
     """Solve a run of pairs, and look closer at what is left open."""
     work = activeset.allocate(points.shape[1])
     w = np.empty(points.shape[1])
@@ -234,7 +234,7 @@ def _solve(
         rows_a, weights_a, rows_b, weights_b = supports[k]
         w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
         lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
-    return Answers(status, stage, lower, upper, Supports.of(supports))
+    return PairAnswers(status, stage, lower, upper, Supports.of(supports))
 
 
 def _ask(
@@ -244,13 +244,13 @@ def _ask(
     first: IntArray,
     second: IntArray,
     threshold: float,
-) -> Answers:
+) -> PairAnswers:
     """Solve a run of pairs by a solver, one after the other."""
     answers = [
         solver.solve(points, groups[int(a)], groups[int(b)], threshold)
         for a, b in zip(first, second, strict=True)
     ]
-    return Answers(
+    return PairAnswers(
         status=np.array([each.status for each in answers], np.uint8),
         stage=np.array([each.stage for each in answers], np.uint8),
         lower=np.array([each.lower for each in answers], np.float64),

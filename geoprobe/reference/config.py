@@ -122,12 +122,12 @@ def _parse(path: Path) -> dict[str, str]:
         line = getattr(error, "lineno", None)
         what = " ".join(str(error).split())
         raise FormatError(f"this is no valid config: {what}.", path, line) from error
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, items in sections.items():
         for key, value in items.items():
-            if found.setdefault(key, value) != value and key not in parser.defaults():
+            if values.setdefault(key, value) != value and key not in parser.defaults():
                 raise FormatError(f"the key {key!r} is there again in section [{name}].", path)
-    return found
+    return values
 
 
 class _Values:

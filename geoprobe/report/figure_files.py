@@ -40,8 +40,8 @@ def file_name(analysis: str, choices: Mapping[str, str]) -> str:
     safe = "_".join(_safe(part) for part in parts)
     if safe == exact and len(safe) <= _LONGEST and "_" not in "".join(parts):
         return safe
-    told = json.dumps([analysis, list(choices.items())]).encode("ascii")
-    return f"{safe[:_LONGEST].rstrip('-._')}_{hashlib.sha256(told).hexdigest()[:8]}"
+    identity = json.dumps([analysis, list(choices.items())]).encode("ascii")
+    return f"{safe[:_LONGEST].rstrip('-._')}_{hashlib.sha256(identity).hexdigest()[:8]}"
 
 
 def _part(name: str, value: str) -> str:

@@ -43,33 +43,33 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
         Accuracies and similarity by task and model, then their linearity, where they have been
         computed. Numbers are means over seeds, with the sample standard deviation.
     """
-    told = []
-    found = _columns(gathered, Performance)
-    if found is not None:
-        measures = [m for m in _MEASURES if not all(map(math.isnan, found[f"{m}_mean"]))]
-        told.append(
+    headlines_ = []
+    columns = _columns(gathered, Performance)
+    if columns is not None:
+        measures = [m for m in _MEASURES if not all(map(math.isnan, columns[f"{m}_mean"]))]
+        headlines_.append(
             Headline(
                 "On the test units: accuracy, and similarity of training and test space",
                 ("task", "model", "fine-tuned", *(f"{_MEASURES[m]} " for m in measures)),
                 [
-                    (*about, *(_spread(found, m, k) for m in measures))
-                    for k, about in _before_and_after(found)
+                    (*about, *(_spread(columns, m, k) for m in measures))
+                    for k, about in _before_and_after(columns)
                 ],
             )
         )
-    found = _columns(gathered, Linearity)
-    if found is not None:
-        told.append(
+    columns = _columns(gathered, Linearity)
+    if columns is not None:
+        headlines_.append(
             Headline(
                 "Clusters for each label in the last layer; 1 is a linear space",
                 ("task", "model", "fine-tuned", "clusters per label "),
                 [
-                    (*about, _spread(found, "clusters_per_label", k))
-                    for k, about in _before_and_after(_ends(found))
+                    (*about, _spread(columns, "clusters_per_label", k))
+                    for k, about in _before_and_after(_ends(columns))
                 ],
             )
         )
-    return [one for one in told if one.rows]
+    return [one for one in headlines_ if one.rows]
 
 
 def _columns(gathered: StudyFindings, kind: type[Finding]) -> Columns | None:
@@ -83,36 +83,36 @@ def _columns(gathered: StudyFindings, kind: type[Finding]) -> Columns | None:
     return joined or None
 
 
-def _before_and_after(found: Columns) -> Iterator[tuple[int, tuple[str, str, str]]]:
+def _before_and_after(columns: Columns) -> Iterator[tuple[int, tuple[str, str, str]]]:
     """Yield the rows on a task as published and tuned on itself, task by task."""
     order: dict[Key, list[int]] = {}
-    for k, key in enumerate(zip(found["task"], found["model"], strict=True)):
-        if found["tuned_on"][k] in ("", found["task"][k]):
+    for k, key in enumerate(zip(columns["task"], columns["model"], strict=True)):
+        if columns["tuned_on"][k] in ("", columns["task"][k]):
             order.setdefault(key, []).append(k)
     for key, rows in order.items():
-        for k in sorted(rows, key=lambda k: bool(found["tuned_on"][k])):
-            if not found.get("skip", [False] * (k + 1))[k]:
-                tuned = f"{found['step'][k]:,} updates" if found["tuned_on"][k] else "no"
+        for k in sorted(rows, key=lambda k: bool(columns["tuned_on"][k])):
+            if not columns.get("skip", [False] * (k + 1))[k]:
+                tuned = f"{columns['step'][k]:,} updates" if columns["tuned_on"][k] else "no"
                 yield k, (*key, tuned)
 
 
-def _ends(found: Columns) -> Columns:
+def _ends(columns: Columns) -> Columns:
     """Mark what is neither the last layer nor the last step."""
     layer: dict[Key, int] = {}
     step: dict[tuple[str, str, str], int] = {}
-    keys = list(zip(found["task"], found["model"], found["tuned_on"], strict=True))
+    keys = list(zip(columns["task"], columns["model"], columns["tuned_on"], strict=True))
     for k, key in enumerate(keys):
-        layer[key[:2]] = max(found["layer"][k], layer.get(key[:2], 0))
-        step[key] = max(found["step"][k], step.get(key, 0))
+        layer[key[:2]] = max(columns["layer"][k], layer.get(key[:2], 0))
+        step[key] = max(columns["step"][k], step.get(key, 0))
     skip = [
-        found["layer"][k] != layer[key[:2]] or found["step"][k] != step[key]
+        columns["layer"][k] != layer[key[:2]] or columns["step"][k] != step[key]
         for k, key in enumerate(keys)
     ]
-    return {**found, "skip": skip}
+    return {**columns, "skip": skip}
 
 
-def _spread(found: Columns, measure: str, k: int) -> str:
-    mean, spread = found[f"{measure}_mean"][k], found[f"{measure}_std"][k]
+def _spread(columns: Columns, measure: str, k: int) -> str:
+    mean, spread = columns[f"{measure}_mean"][k], columns[f"{measure}_std"][k]
     if math.isnan(mean):
         return NONE
     return f"{mean:.3f}" if math.isnan(spread) else f"{mean:.3f} \N{PLUS-MINUS SIGN} {spread:.3f}"

@@ -167,8 +167,10 @@ def opening_view(views: Sequence[View]) -> int:
 
 def _siblings(views: Sequence[View], first: int) -> list[int]:
     """Return the views that differ from one in their layer at most."""
-    told = [{key: value for key, value in view.choices.items() if key != "layer"} for view in views]
-    return [k for k, some in enumerate(told) if some == told[first]]
+    others = [
+        {key: value for key, value in view.choices.items() if key != "layer"} for view in views
+    ]
+    return [k for k, choices in enumerate(others) if choices == others[first]]
 
 
 def _layer(view: View) -> str:

@@ -120,10 +120,10 @@ def _view(
 ) -> str:
     """Draw one view, write its files and return its HTML."""
     name = file_name(section.analysis, view.choices)
-    told = {"analysis": section.analysis, "view": view_name(view.choices)}
+    names = {"analysis": section.analysis, "view": view_name(view.choices)}
     figures, undrawn = [], []
     for number, drawing in enumerate(drawings(view.finding)):
-        about = ", ".join(filter(None, (section.title, told["view"], drawing.caption)))
+        about = ", ".join(filter(None, (section.title, names["view"], drawing.caption)))
         try:
             drawn = draw(
                 drawing.plot(), f"{prefix}{number}-", f"{about}.", files=folder is not None
@@ -136,35 +136,35 @@ def _view(
             stem = f"{name}_{drawing.name}" if drawing.name else name
             content = f"figure: {drawing.caption}" if drawing.caption else "figure"
             for suffix, data in (("pdf", drawn.pdf), ("svg", drawn.svg)):
-                link = folder.put(f"{stem}.{suffix}", data, **told, content=content)
+                link = folder.put(f"{stem}.{suffix}", data, **names, content=content)
                 links.append((suffix.upper(), link))
         inline = pages.safe(drawn.inline)
         figures.append(_Figure(inline, about, drawing.caption, links, drawn.unknown))
     return pages.view(
         figures=figures,
         undrawn=undrawn,
-        tables=_tables(view, name, told, folder, rows_shown(len(section.views))),
+        tables=_tables(view, name, names, folder, rows_shown(len(section.views))),
         notes=view.finding.notes,
     )
 
 
 def _tables(
-    view: View, name: str, told: dict[str, str], folder: FigureFolder | None, at_most: int
+    view: View, name: str, names: dict[str, str], folder: FigureFolder | None, at_most: int
 ) -> list[tuple[Table, str]]:
     """Return the tables of a view, the short ones that sum it up first, with links to their csv."""
-    found: list[tuple[Table, str]] = []
+    tables: list[tuple[Table, str]] = []
     for extra in extras(view.finding):
         link = ""
         if folder is not None:
             data = to_csv(extra.columns)
-            link = folder.put(f"{name}_{extra.name}.csv", data, **told, content=extra.title)
-        found.append((make_table(extra.title, extra.columns, at_most), link))
+            link = folder.put(f"{name}_{extra.name}.csv", data, **names, content=extra.title)
+        tables.append((make_table(extra.title, extra.columns, at_most), link))
     link = ""
     if folder is not None:
         data = to_csv(view.finding.to_frame())
-        link = folder.put(f"{name}.csv", data, **told, content="numbers")
-    found.append((make_table("All numbers", view.finding.columns(), at_most), link))
-    return found
+        link = folder.put(f"{name}.csv", data, **names, content="numbers")
+    tables.append((make_table("All numbers", view.finding.columns(), at_most), link))
+    return tables
 
 
 def _summary_table(one: Headline) -> Table:

@@ -225,10 +225,10 @@ def _check_header(path: Path) -> None:
     """Refuse a safetensors file that declares a header longer than itself or than any can be."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-    found = path.stat().st_size
-    if length > min(found, _LONGEST_HEADER):
+    n_bytes = path.stat().st_size
+    if length > min(n_bytes, _LONGEST_HEADER):
         raise FormatError(
             f"this is no safetensors file, or it is damaged or cut off: its header would be "
-            f"{readable(length)} long, the file is {readable(found)}.",
+            f"{readable(length)} long, the file is {readable(n_bytes)}.",
             path,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from geoprobe.errors import FormatError, InputError
 
 if TYPE_CHECKING:
-    from geoprobe.geometry.folder import Origin
+    from geoprobe.geometry.results_folder import Origin
     from geoprobe.spaces import Space
 
 DEFAULT_PARENT = "geoprobe-results"
@@ -152,11 +152,11 @@ class Source:
                 f"the test points in {path} have {test.n_dims} dimensions, but the points have "
                 f"{space.n_dims}."
             )
-        found, known = _LABEL_KINDS[test.labels.dtype.kind], _LABEL_KINDS[space.labels.dtype.kind]
-        if found != known:
+        given, known = _LABEL_KINDS[test.labels.dtype.kind], _LABEL_KINDS[space.labels.dtype.kind]
+        if given != known:
             # Never equal, they would all count as wrong.
             raise InputError(
-                f"the labels of the test points in {path} are {found} such as "
+                f"the labels of the test points in {path} are {given} such as "
                 f"{test.labels[0].item()!r}, but those of the points are {known} such as "
                 f"{space.labels[0].item()!r}."
             )

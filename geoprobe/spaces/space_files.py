@@ -102,27 +102,27 @@ def read_space(
     title = path.stem
     if suffix == ".safetensors" and (stored := SafetensorsArrays(path)).key is not None:
         at = stored.last_layer_name if points is None else _array_name(points)
-        found, y = _named(stored, at, LABELS if labels is None else labels, column)
+        X, y = _named(stored, at, LABELS if labels is None else labels, column)
         title = _stored_title(stored.key, at)
         test = _test_beside(stored, at) if labels in (None, LABELS) else None
     elif suffix in (".npz", ".safetensors"):
         arrays: NamedArrays = NpzArrays(path) if suffix == ".npz" else stored
         at = _array_name(points)
-        found, y = _named(arrays, at, "y" if labels is None else labels, column)
+        X, y = _named(arrays, at, "y" if labels is None else labels, column)
         test = _test_part(arrays, at, labels, title if name is None else name)
     elif suffix in (".csv", ".tsv"):
         columns = [points] if isinstance(points, str) else points
-        found, y = read_table(path, label=_text(labels, column), points=columns)
+        X, y = read_table(path, label=_text(labels, column), points=columns)
     else:
         if points is not None:
             raise InputError(
                 f"points={points!r} has no meaning for {path}: the file is the points."
             )
-        found = read_npy(path) if suffix == ".npy" else read_embeddings(path)
+        X = read_npy(path) if suffix == ".npy" else read_embeddings(path)
         y = _label_file(path, labels, column)
     if label_set is not None:
         _check_labels(y, label_set, path)
-    space = _space(found, y, title if name is None else name, path, test)
+    space = _space(X, y, title if name is None else name, path, test)
     warn_of_dominating_row(space.points, f"{path}, {space.name}")
     return space
 
@@ -185,10 +185,10 @@ def _test_part(
     at_points, at_labels = f"{points}_test", f"{_text(labels, 'y')}_test"
     if at_points not in arrays.names or at_labels not in arrays.names:
         return None
-    found = arrays.read(at_points)
-    if len(np.atleast_1d(found)) == 0:
+    X = arrays.read(at_points)
+    if len(np.atleast_1d(X)) == 0:
         return None
-    return _space(found, arrays.read(at_labels), f"{name}_test", arrays.path, None)
+    return _space(X, arrays.read(at_labels), f"{name}_test", arrays.path, None)
 
 
 def _test_beside(arrays: SafetensorsArrays, points: str) -> Space | None:
@@ -199,8 +199,8 @@ def _test_beside(arrays: SafetensorsArrays, points: str) -> Space | None:
     test = SafetensorsArrays(beside)
     if test.key != replace(arrays.key, split="test") or points not in test.names:
         return None
-    found, y = _named(test, points, LABELS, "")
-    return _space(found, y, _stored_title(test.key, points), beside, None)
+    X, y = _named(test, points, LABELS, "")
+    return _space(X, y, _stored_title(test.key, points), beside, None)
 
 
 def _stored_title(key: SpaceKey, points: str) -> str:

@@ -162,15 +162,15 @@ class SpaceStore:
                 f"them again.",
                 data,
             )
-        found = read_sidecar(sidecar)
+        note = read_sidecar(sidecar)
         try:
-            layout = found.layout()
+            layout = note.layout()
         except InputError as error:
             raise FormatError(str(error), sidecar) from error
         if layout.key != key:
             raise FormatError(f"this belongs to {layout.key}, not to {key}.", sidecar)
         check_data(data, layout)
-        return found
+        return note
 
 
 @dataclass(frozen=True)

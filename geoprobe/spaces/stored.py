@@ -120,12 +120,12 @@ class StoredSpaces:
             If they differ.
         """
         try:
-            found = hash_file(self.path)
+            digest = hash_file(self.path)
         except OSError as error:
             raise FormatError(f"the file cannot be read: {error.strerror}.", self.path) from error
-        if found != self.sha256:
+        if digest != self.sha256:
             raise FormatError(
-                f"the file is damaged: its SHA-256 is {found}, but {self.sha256} is expected.",
+                f"the file is damaged: its SHA-256 is {digest}, but {self.sha256} is expected.",
                 self.path,
             )
 
@@ -147,15 +147,15 @@ def check_data(data: Path, layout: StoreLayout) -> None:
         If they differ.
     """
     try:
-        found = data.stat().st_size
+        n_bytes = data.stat().st_size
         with data.open("rb") as file:
             header = file.read(len(layout.header))
     except OSError as error:
         raise FormatError(f"the file cannot be read: {error.strerror}.", data) from error
-    if found != layout.n_bytes:
+    if n_bytes != layout.n_bytes:
         raise FormatError(
-            f"the file has {found} bytes, but its sidecar says {layout.n_bytes}: it is cut off or "
-            f"was replaced.",
+            f"the file has {n_bytes} bytes, but its sidecar says {layout.n_bytes}: it is cut off "
+            f"or was replaced.",
             data,
         )
     if header != layout.header:

@@ -1,4 +1,4 @@
-from .folder import StudyFolder as StudyFolder
+from .study_folder import StudyFolder as StudyFolder
 from .plan import (
     ANALYSES as ANALYSES,
     Plan as Plan,

@@ -7,8 +7,8 @@ from typing import Any
 
 from geoprobe.geometry import Geometry
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.versions import installed_versions
 
 _PACKAGES = (

@@ -17,8 +17,8 @@ from geoprobe.geometry import Cell, write_geometry
 from geoprobe.probes import measure
 from geoprobe.spaces import Space
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.plan import ClassifierPlan
+from geoprobe.studies.study_folder import StudyFolder
 
 CLASSIFIER_FORMAT = "geoprobe-classifier"
 MEMORISATION_FORMAT = "geoprobe-memorisation"
@@ -63,12 +63,12 @@ def move_cell(root: Path, cell: Cell, n_threads: int) -> float:
     folder = StudyFolder(root)
     before, _ = spaces_of(folder, cell.original)
     after, _ = spaces_of(folder, cell)
-    found = movement_intervals(before, after)
+    intervals = movement_intervals(before, after)
     content = {
         "format": MOVEMENT_FORMAT,
         "format_version": VERSION,
         "cell": cell.as_dict(),
-        "intervals": {label: _plain(interval) for label, interval in found.items()},
+        "intervals": {label: _plain(interval) for label, interval in intervals.items()},
     }
     write_json(folder.movement(cell), content)
     return time.perf_counter() - began
@@ -87,8 +87,8 @@ def resample_cell(root: Path, cell: Cell, tau: float, n_bootstrap: int, n_thread
     began = time.perf_counter()
     folder = StudyFolder(root)
     train, _ = spaces_of(folder, cell)
-    found = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
-    save_resamples(replace(found, cell=cell), folder.resamples(cell, n_bootstrap))
+    resampled = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
+    save_resamples(replace(resampled, cell=cell), folder.resamples(cell, n_bootstrap))
     return time.perf_counter() - began
 
 

@@ -12,7 +12,6 @@ from geoprobe.errors import InputError
 from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.jobs import (
     classify_cell,
     measure_cell,
@@ -21,6 +20,7 @@ from geoprobe.studies.jobs import (
     resample_cell,
 )
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.study_folder import StudyFolder
 
 
 @dataclass(frozen=True, order=True)
@@ -74,14 +74,14 @@ def layers_of(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
 
 def cells(plan: Plan, store: SpaceStore, models: set[str]) -> list[Cell]:
     """List the cells whose spaces are in the store, in the order of :attr:`Cell.order`."""
-    found = [
+    listed = [
         Cell.of(key, layer)
         for key in store.keys()
         if key.split == "train" and _belongs(key, plan, models)
         for layer in store.open(key).layers
         if plan.layers is None or layer in plan.layers
     ]
-    return sorted(found, key=lambda cell: cell.order)
+    return sorted(listed, key=lambda cell: cell.order)
 
 
 def ends(cells_: list[Cell]) -> list[Cell]:
@@ -144,20 +144,20 @@ def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list
     """
     root, wanted = folder.root, set(plan.analyses)
     last = ends(cells)
-    found = {
+    work = {
         "measure": [
             Piece(cell, folder.geometry(cell), partial(measure_cell, root, cell, plan.tau))
             for cell in cells
         ]
     }
     if "movement" in wanted:
-        found["move"] = [
+        work["move"] = [
             Piece(cell, folder.movement(cell), partial(move_cell, root, cell))
             for cell in last_steps(cells)
             if cell.tuned_on is not None
         ]
     if plan.resamples and wanted & {"min-distances", "similarity"}:
-        found["resample"] = [
+        work["resample"] = [
             Piece(
                 cell,
                 folder.resamples(cell, plan.resamples),
@@ -167,7 +167,7 @@ def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list
         ]
     grid = plan.classifier
     if grid is not None and wanted & {"performance", "cross-task"}:
-        found["classify"] = [
+        work["classify"] = [
             Piece(
                 cell,
                 folder.classifier(cell),
@@ -176,7 +176,7 @@ def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list
             for cell in last
         ]
     if grid is not None and "memorisation" in wanted:
-        found["memorise"] = [
+        work["memorise"] = [
             Piece(
                 cell,
                 folder.memorisation(cell),
@@ -185,4 +185,4 @@ def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list
             for cell in last
             if cell.tuned_on in (None, cell.task)
         ]
-    return found
+    return work

@@ -15,10 +15,10 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, cells, layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.tasks import Task, limit, load_task, read_task
 from geoprobe.threads import available_threads, checked_threads
 
@@ -93,8 +93,8 @@ def run_study(
         load_kernels()
         if progress is not None:
             progress(Progress(phase, 1, 1))
-    for kind, some in work.items():
-        _do_all(outcome, kind, some, workers, progress)
+    for kind, pieces_of_kind in work.items():
+        _do_all(outcome, kind, pieces_of_kind, workers, progress)
     return outcome
 
 
@@ -156,8 +156,8 @@ def _extract_and_tune(
         layers = layers_of(plan, encoder.n_layers, model)
         for name, task in tasks.items():
             keys = [SpaceKey(name, encoder.name, split) for split in task.splits]
-            found = all(key in folder.store for key in keys)
-            with _timed(outcome, "extract", f"{name} {encoder.name}", found=found):
+            there = all(key in folder.store for key in keys)
+            with _timed(outcome, "extract", f"{name} {encoder.name}", there=there):
                 extract_to_store(
                     encoder,
                     task,
@@ -168,8 +168,8 @@ def _extract_and_tune(
                     progress=progress,
                 )
         for run in runs(plan, names, model):
-            found = folder.is_tuned(run.tuned_on, run.model, run.seed)
-            with _timed(outcome, "fine-tune", str(run), found=found):
+            there = folder.is_tuned(run.tuned_on, run.model, run.seed)
+            with _timed(outcome, "fine-tune", str(run), there=there):
                 finetune(
                     encoder,
                     tasks[run.tuned_on],
@@ -186,13 +186,13 @@ def _extract_and_tune(
 
 
 @contextmanager
-def _timed(outcome: Outcome, kind: str, name: str, *, found: bool) -> Iterator[None]:
+def _timed(outcome: Outcome, kind: str, name: str, *, there: bool) -> Iterator[None]:
     """Count a piece of work, and note how long it took unless it had been done before."""
     began = time.perf_counter()
     yield
-    counts = outcome.found if found else outcome.done
+    counts = outcome.found if there else outcome.done
     counts[kind] = counts.get(kind, 0) + 1
-    if not found:
+    if not there:
         outcome.folder.note_seconds(kind, name, time.perf_counter() - began)
 
 

@@ -11,10 +11,10 @@ from geoprobe.encoders.options import updates_per_epoch
 from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store_layout import estimate_bytes
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.pieces import cells, layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.running import load_tasks
+from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.tasks import Task
 
 
@@ -75,8 +75,8 @@ def study_status(plan: Plan, folder: StudyFolder) -> StudyStatus:
         ],
     )
     listed = cells(plan, folder.store, set(names.values()))
-    for kind, some in pieces(plan, folder, listed).items():
-        count(kind, [(str(piece.cell), piece.done) for piece in some])
+    for kind, pieces_of_kind in pieces(plan, folder, listed).items():
+        count(kind, [(str(piece.cell), piece.done) for piece in pieces_of_kind])
     return StudyStatus(tuple(rows), tuple(missing))
 
 
@@ -148,7 +148,9 @@ def estimate(plan: Plan, root: Path) -> Estimate:
         counts["fine-tune"] += len(plan.tasks) * len(plan.seeds)
         expected += [replace(moment, layer=layer) for moment in moments for layer in layers]
         n_bytes += sum(_bytes(tasks[one.task], encoder.n_dims, len(layers)) for one in moments)
-    counts |= {kind: len(some) for kind, some in pieces(plan, folder, expected).items()}
+    counts |= {
+        kind: len(pieces_of_kind) for kind, pieces_of_kind in pieces(plan, folder, expected).items()
+    }
     done = {kind: number for kind, number, _ in study_status(plan, folder).rows}
     seconds = folder.seconds()
     rows = tuple(

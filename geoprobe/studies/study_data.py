@@ -21,7 +21,6 @@ from geoprobe.findings import (
     similarity_interval,
 )
 from geoprobe.geometry import Cell, Geometry, read_geometry
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
     MEMORISATION_FORMAT,
@@ -30,6 +29,7 @@ from geoprobe.studies.jobs import (
 )
 from geoprobe.studies.pieces import cells, runs
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.study_folder import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -135,24 +135,24 @@ def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[flo
 
 def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str, dict[Cell, Any]]:
     """Return the intervals of movements, smallest distances and similarities."""
-    found: dict[str, dict[Cell, Any]] = {"movement": {}, "distance": {}, "similarity": {}}
+    intervals: dict[str, dict[Cell, Any]] = {"movement": {}, "distance": {}, "similarity": {}}
     originals: dict[Cell, ResampledDistances] = {}
     for cell in listed:
         path = folder.movement(cell)
         if path.is_file():
             noted = _of_cell(path, MOVEMENT_FORMAT, cell)["intervals"]
-            found["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
+            intervals["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
         path = folder.resamples(cell, plan.resamples)
         if plan.resamples and path.is_file():
             drawn = load_resamples(path)
             _check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
-            found["distance"][cell] = drawn.minimum()
+            intervals["distance"][cell] = drawn.minimum()
             # Of a model as published before the cells tuned from it: the cells are in that order.
             if cell == cell.original:
                 originals[cell] = drawn
             if cell.original in originals:
-                found["similarity"][cell] = similarity_interval(originals[cell.original], drawn)
-    return found
+                intervals["similarity"][cell] = similarity_interval(originals[cell.original], drawn)
+    return intervals
 
 
 def _interval(noted: Mapping[str, Any]) -> Interval:
@@ -177,7 +177,7 @@ def _heads(
     plan: Plan, folder: StudyFolder, names: dict[str, str], listed: list[Cell]
 ) -> dict[Cell, float]:
     """Return the test accuracy of the heads, for every layer of their last update."""
-    found: dict[Cell, float] = {}
+    accuracies: dict[Cell, float] = {}
     for run in runs(plan, names):
         place = folder.run(run.tuned_on, run.model, run.seed)
         if not folder.is_tuned(run.tuned_on, run.model, run.seed):
@@ -190,5 +190,5 @@ def _heads(
                 run.tuned_on,
                 run.seed,
             ):
-                found[cell] = of[cell.step]
-    return found
+                accuracies[cell] = of[cell.step]
+    return accuracies

@@ -24,10 +24,10 @@ from geoprobe.findings import (
 )
 from geoprobe.geometry import Cell
 from geoprobe.studies.description import describe_study
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.pieces import ends
 from geoprobe.studies.status import study_status
 from geoprobe.studies.study_data import StudyData, load_study_data
+from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.suggestions import suggestion
 
 
@@ -230,16 +230,16 @@ def _performance(m: StudyData) -> Made:
 
 
 def _memorisation(m: StudyData) -> Made:
-    for (task, model), some in _grouped(m.curves, lambda cell: (cell.task, cell.model)).items():
-        curves = {cell: m.curves[cell] for cell in some}
+    for (task, model), cells in _grouped(m.curves, lambda cell: (cell.task, cell.model)).items():
+        curves = {cell: m.curves[cell] for cell in cells}
         yield {"task": task, "model": model}, partial(compare_memorisation, curves)
 
 
 def _linearity(m: StudyData) -> Made:
     by = _grouped(m.geometries, lambda g: (g.cell.task, g.cell.model))
-    for (task, model), some in by.items():
+    for (task, model), geometries in by.items():
         choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
-        yield choices, partial(compare_linearity, some)
+        yield choices, partial(compare_linearity, geometries)
     # What stands between is asked of the models as published, and of the last layer where a
     # fine-tuning ends; every step and layer would be a flood.
     last = set(ends([g.cell for g in m.geometries]))
@@ -284,17 +284,17 @@ def _by_family(
 ) -> Callable[[StudyData], Made]:
     def make(m: StudyData) -> Made:
         options = m.options(reduces, intervals)
-        for some in _grouped(m.runs, lambda run: run.family).values():
-            yield _choices(some[0]), partial(analysis, some, **options)
+        for runs in _grouped(m.runs, lambda run: run.family).values():
+            yield _choices(runs[0]), partial(analysis, runs, **options)
 
     return make
 
 
 def _cross_task(m: StudyData) -> Made:
-    for (model,), some in _grouped(m.runs, lambda run: (run.model,)).items():
+    for (model,), runs in _grouped(m.runs, lambda run: (run.model,)).items():
         yield (
             {"model": model},
-            partial(compare_tasks, some, classifier=m.classifier, **m.reduction),
+            partial(compare_tasks, runs, classifier=m.classifier, **m.reduction),
         )
 
 

@@ -17,8 +17,8 @@ from geoprobe.files.csv_files import as_cell
 from geoprobe.findings import label_distances, spatial_similarity
 from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.study_data import StudyData, load_study_data
+from geoprobe.studies.study_folder import StudyFolder
 
 Row = tuple[object, ...]
 _CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
@@ -52,10 +52,10 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
         If the system refuses to write.
     """
     material = load_study_data(folder) if material is None else material
-    found = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
-    _write(found.spaces, (*_CELL, *_SPACE), _spaces(material))
-    _write(found.distances, (*_CELL, *_PAIR), _distances(material))
-    return found
+    tables = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
+    _write(tables.spaces, (*_CELL, *_SPACE), _spaces(material))
+    _write(tables.distances, (*_CELL, *_PAIR), _distances(material))
+    return tables
 
 
 _SPACE = (

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from geoprobe.errors import GeoprobeError, VerificationError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.studies.folder import StudyFolder
 from geoprobe.studies.jobs import spaces_of
 from geoprobe.studies.pieces import cells
 from geoprobe.studies.study_data import geometry_of
+from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.threads import checked_threads
 from geoprobe.verify import VerificationReport, verify_geometry
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoprobe.verify.folder import verify_results
-from geoprobe.verify.geometry import VerificationReport, verify_geometry
+from geoprobe.verify.claims import VerificationReport, verify_geometry
+from geoprobe.verify.results import verify_results
 
 __all__ = ["VerificationReport", "verify_geometry", "verify_results"]

@@ -122,10 +122,10 @@ class CentredPoints:
         -------
         ndarray of float64, shape (n_pairs,)
         """
-        found = np.empty(len(clusters))
+        lowest = np.empty(len(clusters))
         alone = np.flatnonzero(self.sizes[clusters] == 1)
         single = self.members[self.begins[clusters[alone]]]
-        found[alone] = np.einsum("ij,ij->i", normals[alone], self.centred[single])
+        lowest[alone] = np.einsum("ij,ij->i", normals[alone], self.centred[single])
         many = np.flatnonzero(self.sizes[clusters] > 1)
         many = many[np.argsort(clusters[many], kind="stable")]
         cuts = np.flatnonzero(np.diff(clusters[many])) + 1
@@ -135,8 +135,8 @@ class CentredPoints:
             step = max(1, ELEMENTS_AT_ONCE // len(rows))
             for begin in range(0, len(group), step):
                 part = group[begin : begin + step]
-                found[part] = (normals[part] @ block.T).min(axis=1)
-        return found
+                lowest[part] = (normals[part] @ block.T).min(axis=1)
+        return lowest
 
 
 def batches(supports: Supports, n_dims: int) -> Iterator[slice]:

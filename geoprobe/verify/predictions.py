@@ -11,7 +11,7 @@ from geoprobe.errors import VerificationError
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
 from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.verify.nearest import Hull
+from geoprobe.verify.point_to_hull import Hull
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

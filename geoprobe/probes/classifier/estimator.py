@@ -206,9 +206,9 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(grid.sizes) * len(grid.decays) > 1:
             self._check_counts(counts, grid.n_folds)
             how = recipe.quick() if self.search == "quick" else recipe
-            found = cross_validate(place, grid, how)
-            sizes, decay = found.best
-            self.cv_results_ = found.table()
+            validation = cross_validate(place, grid, how)
+            sizes, decay = validation.best
+            self.cv_results_ = validation.table()
             self.best_score_ = float(self.cv_results_["mean_test_score"].max())
         self.best_params_ = {"hidden_sizes": sizes, "weight_decay": decay}
         self.networks_, self.epochs_, self.converged_ = train_best(

@@ -119,7 +119,7 @@ class Shape:
         return sum((before + 1) * after for before, after in itertools.pairwise(self.widths))
 
 
-class Blocks(NamedTuple):
+class Layers(NamedTuple):
     """Weights ``w`` (n, out, in) and biases ``b`` (n, out, 1) of n networks, layer by layer."""
 
     w1: Tensor
@@ -145,7 +145,7 @@ class Scratch(NamedTuple):
     d3: Tensor
 
 
-def blocks(flat: Tensor, n: int, shape: Shape) -> Blocks:
+def layers_of(flat: Tensor, n: int, shape: Shape) -> Layers:
     """View a flat buffer as the parameters of n networks.
 
     Each block holds all networks one after the other, so that the first layers of all of them
@@ -161,7 +161,7 @@ def blocks(flat: Tensor, n: int, shape: Shape) -> Blocks:
     pairs = list(itertools.pairwise(widths))
     sizes = [n * out * into for into, out in pairs] + [n * out for _, out in pairs]
     w1, w2, w3, b1, b2, b3 = torch.split(flat, sizes)
-    return Blocks(
+    return Layers(
         w1.view(n, shape.h1, shape.n_dims),
         w2.view(n, shape.h2, shape.h1),
         w3.view(n, shape.n_labels, shape.h2),
@@ -173,7 +173,7 @@ def blocks(flat: Tensor, n: int, shape: Shape) -> Blocks:
 
 def keep_networks(flat: Tensor, n: int, shape: Shape, keep: Tensor) -> Tensor:
     """Return a flat buffer of the networks ``keep`` (int64, their positions) alone."""
-    return torch.cat([part.index_select(0, keep).view(-1) for part in blocks(flat, n, shape)])
+    return torch.cat([part.index_select(0, keep).view(-1) for part in layers_of(flat, n, shape)])
 
 
 def initial(shape: Shape, generator: torch.Generator) -> Tensor:
@@ -191,7 +191,7 @@ def initial(shape: Shape, generator: torch.Generator) -> Tensor:
         Weights and biases are uniform within ``sqrt(6 / (in + out))`` of 0, as in scikit-learn.
     """
     flat = torch.empty(shape.n_parameters)
-    parts = blocks(flat, 1, shape)
+    parts = layers_of(flat, 1, shape)
     for weight, bias in zip(parts.weights, (parts.b1, parts.b2, parts.b3), strict=True):
         bound = math.sqrt(6.0 / (weight.shape[1] + weight.shape[2]))
         weight.uniform_(-bound, bound, generator=generator)
@@ -212,7 +212,7 @@ def scratch(n: int, batch: int, shape: Shape, device: torch.device) -> Scratch:
     return Scratch(*(torch.empty(size, device=device) for size in sizes))
 
 
-def logits(parts: Blocks, points: Tensor) -> Tensor:
+def logits(parts: Layers, points: Tensor) -> Tensor:
     """Return the outputs (n, n_labels, n_points) for points (n_points, n_dims) shared by all."""
     n, h1, n_dims = parts.w1.shape
     a1 = torch.addmm(parts.b1.view(n * h1, 1), parts.w1.view(n * h1, n_dims), points.t()).relu_()
@@ -221,7 +221,7 @@ def logits(parts: Blocks, points: Tensor) -> Tensor:
 
 
 def gradients(
-    parts: Blocks, grads: Blocks, points: Tensor, targets: Tensor, decay: Tensor, room: Scratch
+    parts: Layers, grads: Layers, points: Tensor, targets: Tensor, decay: Tensor, room: Scratch
 ) -> None:
     """Write the derivatives of every network's loss on one minibatch into ``grads``.
 
@@ -229,7 +229,7 @@ def gradients(
 
     Parameters
     ----------
-    parts, grads : Blocks
+    parts, grads : Layers
         Parameters of n networks, and where their derivatives go.
     points : Tensor, shape (batch, n_dims)
     targets : Tensor, shape (n_labels, batch)

@@ -12,7 +12,7 @@ import torch  # noqa: TID253  (only what trains networks imports this module)
 from numpy.typing import NDArray
 
 from geoprobe.probes.classifier.networks import (
-    Blocks,
+    Layers,
     Shape,
     blocks,
     chosen_device,
@@ -210,18 +210,18 @@ class Weights:
 
         In float32 the last digits would depend on which points are asked about together.
         """
-        found = np.empty((len(points), len(self.intercepts[-1])))
+        outputs = np.empty((len(points), len(self.intercepts[-1])))
         layers = [
             (coef.astype(np.float64), intercept.astype(np.float64))
             for coef, intercept in zip(self.coefs, self.intercepts, strict=True)
         ]
         for start in range(0, len(points), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            values = points[some].astype(np.float64) @ layers[0][0] + layers[0][1]
+            chunk = slice(start, start + _CHUNK)
+            values = points[chunk].astype(np.float64) @ layers[0][0] + layers[0][1]
             for coef, intercept in layers[1:]:
                 values = np.maximum(values, 0) @ coef + intercept
-            found[some] = values
-        return found
+            outputs[chunk] = values
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -353,25 +353,25 @@ class Curves:
             torch.set_num_threads(1)
             seeds = [(random_state, _CURVES, k) for k in members]
             start = stacked([initial(shape, torch_stream(START, seed)) for seed in seeds], shape)
-            found = {name: np.empty((len(members), recipe.max_epochs)) for name in self.sets}
+            curves = {name: np.empty((len(members), recipe.max_epochs)) for name in self.sets}
 
-            def watch(epoch: int, parts: Blocks) -> None:
+            def watch(epoch: int, parts: Layers) -> None:
                 for name, points in self.sets.items():
-                    found[name][:, epoch - 1] = accuracies(parts, points)
+                    curves[name][:, epoch - 1] = accuracies(parts, points)
 
             order = torch_stream(ORDER, (random_state, _CURVES))
             decays = (decay,) * len(members)
             with torch.no_grad():
                 train(start, shape, decays, (self.train_on, None), recipe, order, watch)
-            return found
+            return curves
 
         # A processor trains networks beside each other, a GPU all as one batch.
         alone = self.device.type == "cpu"
         groups = [[k] for k in range(n)] if alone else [list(range(n))]
         curves: list[dict[str, FloatArray]] = []
         with training_arithmetic():
-            for found in in_order(follow, groups, n_threads if alone else 1):
-                curves.append(found)
+            for of_group in in_order(follow, groups, n_threads if alone else 1):
+                curves.append(of_group)
                 if progress is not None:
                     progress(Progress("learning curves", len(curves), len(groups)))
-        return {name: np.concatenate([found[name] for found in curves]) for name in self.sets}
+        return {name: np.concatenate([of_group[name] for of_group in curves]) for name in self.sets}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
 from geoprobe.probes.classifier.networks import (
-    Blocks,
+    Layers,
     Scratch,
     Shape,
     blocks,
@@ -62,16 +62,16 @@ class Trained:
     converged: NDArray[np.bool_]
 
 
-Watcher = Callable[[int, Blocks], None]
+Watcher = Callable[[int, Layers], None]
 """Called after each epoch with its number, from 1, and the networks still in training."""
 
 
-def accuracies(parts: Blocks, data: Labelled) -> FloatArray:
+def accuracies(parts: Layers, data: Labelled) -> FloatArray:
     """Return the share (n,) of points that each of n networks labels right."""
     right = torch.zeros(len(parts.w1), dtype=torch.int64, device=data.points.device)
     for start in range(0, len(data), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        right += (logits(parts, data.points[some]).argmax(1) == data.codes[some]).sum(1)
+        chunk = slice(start, start + _CHUNK)
+        right += (logits(parts, data.points[chunk]).argmax(1) == data.codes[chunk]).sum(1)
     share: FloatArray = right.cpu().numpy() / len(data)
     return share
 
@@ -102,8 +102,8 @@ class _Batch:
         targets = torch.zeros(self.shape.n_labels, len(order), device=points.device)
         targets.scatter_(0, data.codes.index_select(0, order).unsqueeze(0), 1.0)
         for start in range(0, len(order), self.recipe.batch_size):
-            some = slice(start, start + self.recipe.batch_size)
-            self._step(points[some], targets[:, some])
+            batch = slice(start, start + self.recipe.batch_size)
+            self._step(points[batch], targets[:, batch])
 
     def _step(self, points: Tensor, targets: Tensor) -> None:
         size = len(points)
@@ -123,7 +123,7 @@ class _Batch:
         flat = keep_networks(self.flat, self.n, self.shape, chosen)
         self._adopt(flat, self.decays.index_select(0, chosen), state)
 
-    def copy_to(self, best: Blocks, rows: IntArray, places: IntArray) -> None:
+    def copy_to(self, best: Layers, rows: IntArray, places: IntArray) -> None:
         """Put the networks ``rows`` of this batch at ``places`` of another."""
         if not len(rows):
             return

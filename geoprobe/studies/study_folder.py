@@ -168,17 +168,17 @@ class StudyFolder:
 
     def seconds(self) -> dict[str, list[float]]:
         """Return how long finished pieces of work took, by their kind."""
-        path, found = self.root / _SECONDS, dict[str, list[float]]()
+        path, seconds = self.root / _SECONDS, dict[str, list[float]]()
         if not path.is_file():
-            return found
+            return seconds
         for line in path.read_text(encoding="ascii", errors="replace").splitlines():
             try:
                 noted = json.loads(line)
-                found.setdefault(str(noted["kind"]), []).append(float(noted["seconds"]))
+                seconds.setdefault(str(noted["kind"]), []).append(float(noted["seconds"]))
             except (ValueError, KeyError, TypeError):
                 # The process was killed while it wrote this line; an estimate can do without.
                 continue
-        return found
+        return seconds
 
     def _cell(self, what: str, cell: Cell, suffix: str) -> Path:
         key = SpaceKey(cell.task, cell.model, "train", cell.tuned_on, cell.seed, cell.step)

@@ -12,10 +12,10 @@ from typing import Any
 from geoprobe.errors import FormatError, VerificationError
 from geoprobe.files.atomic import is_unfinished
 from geoprobe.files.csv_files import write_rows
-from geoprobe.geometry.folder import GEOMETRY, SUMMARY, Results, describe, read_results
-from geoprobe.geometry.tables import tables
+from geoprobe.geometry.result_tables import tables
+from geoprobe.geometry.results_folder import GEOMETRY, SUMMARY, Results, describe, read_results
 from geoprobe.progress import ProgressCallback
-from geoprobe.verify.geometry import VerificationReport, verify_geometry
+from geoprobe.verify.claims import VerificationReport, verify_geometry
 
 
 def verify_results(

@@ -19,7 +19,7 @@ from geoprobe.files.csv_files import write_table
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.npz import read_geometry, write_geometry
 from geoprobe.geometry.pairs import Status
-from geoprobe.geometry.tables import tables
+from geoprobe.geometry.result_tables import tables
 from geoprobe.schema import Record, parse
 from geoprobe.versions import installed_versions
 

@@ -191,7 +191,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every claim and proof against the data, in plain NumPy."""
-    from geoprobe.studies.folder import is_study
+    from geoprobe.studies.study_folder import is_study
 
     if is_study(results):
         _verify_study(results, workers, max_gap, as_json)
@@ -201,7 +201,7 @@ def verify(
     from geoprobe.errors import VerificationError
     from geoprobe.spaces.source import Source
     from geoprobe.verify import verify_results
-    from geoprobe.verify.folder import read_claims
+    from geoprobe.verify.results import read_claims
 
     try:
         origin = read_claims(results).origin
