@@ -18,10 +18,10 @@ torch = pytest.importorskip("torch", reason="training needs torch, which the ext
 
 from geoprobe.probes.classifier.networks import (  # noqa: E402
     Shape,
-    blocks,
     gradients,
     initial,
     keep_networks,
+    layers_of,
     logits,
     scratch,
     stacked,
@@ -59,7 +59,7 @@ class Plain(torch.nn.Module):
 
     def __init__(self, flat: torch.Tensor) -> None:
         super().__init__()
-        parts = blocks(flat, 1, SHAPE)
+        parts = layers_of(flat, 1, SHAPE)
         self.layers = torch.nn.ModuleList(
             torch.nn.Linear(into, out) for into, out in pairwise(SHAPE.widths)
         )
@@ -125,7 +125,7 @@ def single(flat: torch.Tensor, n: int, k: int) -> torch.Tensor:
 
 def test_initial_networks_are_in_glorot_bounds() -> None:
     shape = Shape(200, 100, 60, 40)
-    parts = blocks(initial(shape, torch.Generator().manual_seed(0)), 1, shape)
+    parts = layers_of(initial(shape, torch.Generator().manual_seed(0)), 1, shape)
     for weight, bias in zip(parts.weights, (parts.b1, parts.b2, parts.b3), strict=True):
         bound = (6 / (weight.shape[1] + weight.shape[2])) ** 0.5
         assert 0.95 * bound < float(weight.abs().max()) <= bound
@@ -152,10 +152,10 @@ def test_outputs_and_gradients_against_autograd() -> None:
     targets = torch.nn.functional.one_hot(data.codes).t().float()
     column = torch.tensor(DECAYS).view(n, 1, 1) / 37
     room = scratch(n, 37, SHAPE, torch.device("cpu"))
-    parts = blocks(flat, n, SHAPE)
+    parts = layers_of(flat, n, SHAPE)
     with torch.no_grad():
         outputs = logits(parts, data.points)
-        gradients(parts, blocks(found, n, SHAPE), data.points, targets, column, room)
+        gradients(parts, layers_of(found, n, SHAPE), data.points, targets, column, room)
     rows = torch.arange(37)
     for k, (network, decay) in enumerate(zip(networks, DECAYS, strict=True)):
         plain = Plain(network).double()
@@ -204,7 +204,7 @@ def test_best_epoch_is_what_comes_back() -> None:
     recipe = Recipe(learning_rate=1e-2, batch_size=30, max_epochs=60, patience=3)
     found = train_batch(starts(2), (0.0, 0.1), data, recipe, 1)
     with torch.no_grad():
-        again = accuracies(blocks(found.parameters, 2, SHAPE), data[1])
+        again = accuracies(layers_of(found.parameters, 2, SHAPE), data[1])
     assert np.array_equal(again, found.scores)
     assert np.all(found.best_epochs + recipe.patience < found.epochs)
 

@@ -201,7 +201,7 @@ def initial(shape: Shape, generator: torch.Generator) -> Tensor:
 
 def stacked(networks: list[Tensor], shape: Shape) -> Tensor:
     """Put single networks (shape.n_parameters,) into one buffer, block by block."""
-    parts = [blocks(network, 1, shape) for network in networks]
+    parts = [layers_of(network, 1, shape) for network in networks]
     return torch.cat([torch.cat(same).view(-1) for same in zip(*parts, strict=True)])
 
 

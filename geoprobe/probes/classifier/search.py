@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from geoprobe.probes.classifier.networks import (
     Layers,
     Shape,
-    blocks,
     chosen_device,
     initial,
+    layers_of,
     stacked,
     training_arithmetic,
 )
@@ -118,7 +118,7 @@ def run_job(job: Job, bench: Bench) -> Done:
         )
         if not len(job.test_rows):
             return Done(trained, np.full(n, np.nan))
-        parts = blocks(trained.parameters, n, job.shape)
+        parts = layers_of(trained.parameters, n, job.shape)
         scores = accuracies(parts, bench.part(job.test_rows))
     return Done(replace(trained, parameters=torch.empty(0)), scores)
 
@@ -304,7 +304,7 @@ def train_best(
     done = [each.trained for each in place.run(jobs, place.bench((decay,), recipe), "training")]
     networks = []
     for each in done:
-        parts = blocks(each.parameters.cpu(), 1, shape)
+        parts = layers_of(each.parameters.cpu(), 1, shape)
         coefs = tuple(np.ascontiguousarray(w[0].numpy().T) for w in parts.weights)
         biases = tuple(b[0, :, 0].numpy().copy() for b in (parts.b1, parts.b2, parts.b3))
         networks.append(Weights(coefs, biases))

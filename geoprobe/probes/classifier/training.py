@@ -14,9 +14,9 @@ from geoprobe.probes.classifier.networks import (
     Layers,
     Scratch,
     Shape,
-    blocks,
     gradients,
     keep_networks,
+    layers_of,
     logits,
     scratch,
 )
@@ -89,8 +89,8 @@ class _Batch:
         self.decays = decays
         self.flat = flat
         self.flat.grad = torch.zeros_like(flat)
-        self.parts = blocks(flat, self.n, self.shape)
-        self.grads = blocks(self.flat.grad, self.n, self.shape)
+        self.parts = layers_of(flat, self.n, self.shape)
+        self.grads = layers_of(self.flat.grad, self.n, self.shape)
         self.adam = torch.optim.Adam([flat], lr=self.recipe.learning_rate, fused=True)
         if state:
             self.adam.state[flat] = state
@@ -188,7 +188,7 @@ def train(
     column = torch.tensor(decays, dtype=torch.float32, device=device).view(n, 1, 1)
     batch = _Batch(start.to(device, copy=True), shape, column, recipe)
     best = start.to(device, copy=True)
-    best_parts = blocks(best, n, shape)
+    best_parts = layers_of(best, n, shape)
     stopper = _Stopper(n, recipe)
     best_epochs, epochs = np.zeros((2, n), dtype=np.int64)
     for epoch in range(1, recipe.max_epochs + 1):
