@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from geoprobe.errors import FormatError
 from geoprobe.tasks.conllu import TreebankSentence, read_treebank
 from geoprobe.tasks.jsonl import read_texts, read_words
-from geoprobe.tasks.tables import read_texts_table
-from geoprobe.tasks.trec import read_trec
+from geoprobe.tasks.text_tables import read_texts_table, read_trec
 
 quickly = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -11,9 +11,8 @@ import pytest
 
 from geoprobe.errors import FormatError
 from geoprobe.tasks.jsonl import read_pairs, read_texts, read_words
-from geoprobe.tasks.making import StudyFindings
-from geoprobe.tasks.tables import read_texts_table
-from geoprobe.tasks.trec import read_trec
+from geoprobe.tasks.split_builder import SplitBuilder
+from geoprobe.tasks.text_tables import read_texts_table, read_trec
 
 read_csv = partial(read_texts_table, tabs=False)
 read_tsv = partial(read_texts_table, tabs=True)
@@ -30,7 +29,7 @@ def write(tmp_path: Path) -> Write:
     return put
 
 
-def rows(gathered: StudyFindings) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
+def rows(gathered: SplitBuilder) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
     return [
         (gathered.sentences[unit.sentence].words, unit.words, unit.label) for unit in gathered.units
     ]

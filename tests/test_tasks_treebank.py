@@ -8,7 +8,7 @@ import pytest
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.tasks.conllu import read_treebank
-from geoprobe.tasks.treebank import compute_findings, select
+from geoprobe.tasks.treebank import gather, select
 
 TREEBANK = """\
 # newdoc id = d1
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 def found(path: Path, **how) -> list[tuple[str, tuple[str, ...], str]]:
     """Return sentence, words and label of every unit, as text."""
-    gathered = compute_findings(read_treebank(path), **how)
+    gathered = gather(read_treebank(path), **how)
     rows = []
     for unit in gathered.units:
         words = gathered.sentences[unit.sentence].words
@@ -65,7 +65,7 @@ def test_labels_that_some_words_lack(path: Path, label: str, expected: list) -> 
 
 
 def test_sentences_without_units_are_left_out(path: Path) -> None:
-    gathered = compute_findings(read_treebank(path), label="misc.Role")
+    gathered = gather(read_treebank(path), label="misc.Role")
     assert [sentence.words[0] for sentence in gathered.sentences] == ["She", "At"]
     assert [sentence.source for sentence in gathered.sentences] == [f"{path}:3", f"{path}:13"]
     assert [unit.sentence for unit in gathered.units] == [0, 1]
@@ -97,13 +97,13 @@ def test_only_and_leave_out(path: Path) -> None:
 
 
 def test_groups(path: Path) -> None:
-    gathered = compute_findings(read_treebank(path), label="upos", group="newdoc id")
+    gathered = gather(read_treebank(path), label="upos", group="newdoc id")
     assert gathered.groups == ["d1", "d1", "d2"]
-    assert compute_findings(read_treebank(path), label="upos", group="genre").groups[1] == "talk"
-    by_words = compute_findings(read_treebank(path), label="upos").groups
+    assert gather(read_treebank(path), label="upos", group="genre").groups[1] == "talk"
+    by_words = gather(read_treebank(path), label="upos").groups
     assert by_words == [("She", "ran", "to", "town"), ("Go",), ("At", "noon")]
     with pytest.raises(FormatError, match=r"line 3: the sentence has no comment '# sent_id = "):
-        compute_findings(read_treebank(path), label="upos", group="sent_id")
+        gather(read_treebank(path), label="upos", group="sent_id")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import read_treebank
-from geoprobe.tasks.locations import data_folder
-from geoprobe.tasks.trec import read_trec
+from geoprobe.tasks.corpora import data_folder
+from geoprobe.tasks.text_tables import read_trec
 
 RECORD = "fetched.json"
 _CHUNK = 1 << 16

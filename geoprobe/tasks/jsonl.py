@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from geoprobe.errors import FormatError
 from geoprobe.suggestions import suggestion
-from geoprobe.tasks.making import Gathered, Labelled
-from geoprobe.tasks.text_lines import numbered_lines
+from geoprobe.tasks.split_builder import Labelled, SplitBuilder
+from geoprobe.tasks.text_tables import numbered_lines
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_texts(
     label: str = "label",
     group: str | None = None,
     leave_out: Iterable[str] = (),
-) -> Gathered:
+) -> SplitBuilder:
     """Read texts with one label each: ``{"text": "How far is it?", "label": "distance"}``.
 
     Parameters
@@ -81,7 +81,7 @@ def read_texts(
 
     Returns
     -------
-    Gathered
+    SplitBuilder
         One unit a line: the whole text.
 
     Raises
@@ -90,7 +90,7 @@ def read_texts(
         Naming the line and the key.
     """
     dropped = frozenset(leave_out)
-    gathered = Gathered()
+    gathered = SplitBuilder()
     for record in _records(Path(path)):
         words, found = record.words(text), record.label(label, record.value(label))
         units: list[Labelled] = [] if found in dropped else [((), found)]
@@ -105,7 +105,7 @@ def read_words(
     labels: str = "labels",
     group: str | None = None,
     leave_out: Iterable[str] = (),
-) -> Gathered:
+) -> SplitBuilder:
     """Read sentences with a label for each word: ``{"tokens": ["a", "b"], "labels": ["X", null]}``.
 
     Parameters
@@ -117,7 +117,7 @@ def read_words(
 
     Returns
     -------
-    Gathered
+    SplitBuilder
         One unit for each word that has a label.
 
     Raises
@@ -126,7 +126,7 @@ def read_words(
         Naming the line and the key.
     """
     dropped = frozenset(leave_out)
-    gathered = Gathered()
+    gathered = SplitBuilder()
     for record in _records(Path(path)):
         words, given = record.words(tokens), record.value(labels)
         if not isinstance(given, list):
@@ -151,7 +151,7 @@ def read_pairs(
     label: str = "label",
     group: str | None = None,
     leave_out: Iterable[str] = (),
-) -> Gathered:
+) -> SplitBuilder:
     """Read chosen words with one label: ``{"tokens": ["a", "b"], "words": [0, 1], "label": "X"}``.
 
     Parameters
@@ -165,7 +165,7 @@ def read_pairs(
 
     Returns
     -------
-    Gathered
+    SplitBuilder
         One unit a line.
 
     Raises
@@ -174,7 +174,7 @@ def read_pairs(
         Naming the line and the key.
     """
     dropped = frozenset(leave_out)
-    gathered = Gathered(share=True)
+    gathered = SplitBuilder(share=True)
     for record in _records(Path(path)):
         sentence, places = record.words(tokens), record.value(words)
         found = record.label(label, record.value(label))

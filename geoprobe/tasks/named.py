@@ -11,9 +11,8 @@ from pathlib import Path
 from geoprobe.errors import FormatError, InputError
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import TreebankSentence, read_treebank
-from geoprobe.tasks.corpora import PUD, STREUSLE, TREC, Corpus, MissingCorpusError
-from geoprobe.tasks.locations import data_folder
-from geoprobe.tasks.trec import read_trec
+from geoprobe.tasks.corpora import PUD, STREUSLE, TREC, Corpus, MissingCorpusError, data_folder
+from geoprobe.tasks.text_tables import read_trec
 from geoprobe.tasks.treebank import TreebankUnits, gather
 from geoprobe.tasks.units import Join, Split, Task
 

@@ -1,16 +1,22 @@
-"""What a user says about a task of their own."""
+"""Specifications of tasks: where the text is, what its units are, and how it is read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import InputError
 from geoprobe.suggestions import suggestion
-from geoprobe.tasks.units import Join
+from geoprobe.tasks.conllu import read_treebank
+from geoprobe.tasks.jsonl import read_pairs, read_texts, read_words
+from geoprobe.tasks.split_builder import SplitBuilder
+from geoprobe.tasks.subsets import random_split
+from geoprobe.tasks.text_tables import read_texts_table, read_trec
+from geoprobe.tasks.treebank import gather
+from geoprobe.tasks.units import Join, Task, warn_of_shared_units
 
 FORMATS = {
     ".conllu": "conllu",
@@ -215,3 +221,71 @@ class TaskSpec:
 
 def _all_text(values: Iterable[object]) -> bool:
     return all(isinstance(value, str) for value in values)
+
+
+_JSONL: dict[str, Callable[..., SplitBuilder]] = {
+    "sentence": read_texts,
+    "words": read_words,
+    "pairs": read_pairs,
+}
+
+
+def read_task(spec: TaskSpec, name: str) -> Task:
+    """Read a task from files.
+
+    Parameters
+    ----------
+    spec : TaskSpec
+    name : str
+        What to call the task.
+
+    Returns
+    -------
+    Task
+
+    Raises
+    ------
+    FormatError
+        Naming file and line of what cannot be read.
+    InputError
+        For labels that the format does not have, or a random split that cannot be made.
+
+    Warns
+    -----
+    SharedUnitsWarning
+        If test units also occur in train.
+    """
+    gathered = _gathered(spec.train, spec)
+    train = gathered.split("train", spec.train)
+    if spec.test is not None:
+        test = _gathered(spec.test, spec).split("test", spec.test)
+    else:
+        assert spec.test_fraction is not None
+        train, test = random_split(gathered, train, spec.test_fraction, spec.split_seed)
+    assert spec.join is not None
+    task = Task(name, train, test, spec.join)
+    warn_of_shared_units(task)
+    return task
+
+
+def _gathered(path: Path, spec: TaskSpec) -> SplitBuilder:
+    if spec.format == "trec":
+        return read_trec(path)
+    common: dict[str, Any] = {"group": spec.group, "leave_out": spec.leave_out}
+    if spec.format == "conllu":
+        label = spec.label or ("deprel" if spec.units == "pairs" else "upos")
+        return gather(
+            read_treebank(path),
+            label=label,
+            units=spec.units,  # type: ignore[arg-type]
+            join=spec.join or "single",
+            only=spec.only,
+            **common,
+        )
+    named = {"text": spec.text, "tokens": spec.tokens, "words": spec.words}
+    common |= {key: value for key, value in named.items() if value is not None}
+    if spec.label is not None:
+        common["labels" if spec.units == "words" else "label"] = spec.label
+    if spec.format == "jsonl":
+        return _JSONL[str(spec.units)](path, **common)
+    return read_texts_table(path, tabs=spec.format == "tsv", **common)

@@ -9,7 +9,7 @@ from typing import Literal
 from geoprobe.errors import FormatError, InputError
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import COLUMNS, TreebankSentence
-from geoprobe.tasks.making import Gathered, Labelled
+from geoprobe.tasks.split_builder import Labelled, SplitBuilder
 from geoprobe.tasks.units import Join
 
 TreebankUnits = Literal["words", "pairs", "sentence"]
@@ -76,7 +76,7 @@ def gather(
     only: Mapping[str, str] | None = None,
     leave_out: Iterable[str] = (),
     group: str | None = None,
-) -> Gathered:
+) -> SplitBuilder:
     """Collect the units of treebank sentences.
 
     Parameters
@@ -101,7 +101,7 @@ def gather(
 
     Returns
     -------
-    Gathered
+    SplitBuilder
 
     Raises
     ------
@@ -110,7 +110,7 @@ def gather(
     InputError
         For labels or columns that do not exist.
     """
-    gathered = Gathered()
+    gathered = SplitBuilder()
     dropped = frozenset(leave_out)
     if only and units == "sentence":
         raise InputError("only= chooses among words, but the units are whole sentences.")

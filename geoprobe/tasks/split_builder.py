@@ -12,7 +12,7 @@ Labelled = tuple[tuple[int, ...], str]
 """The words of a unit, and its label."""
 
 
-class Gathered:
+class SplitBuilder:
     """Sentences and units as they are read, before they are a split.
 
     Parameters

@@ -1,21 +1,40 @@
-"""Random splits that tear no group apart."""
+"""Subsets of a task: random splits that tear no group apart, and fewer units of each label."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from geoprobe.errors import InputError
-from geoprobe.tasks.making import Gathered, chosen
-from geoprobe.tasks.ranks import rank
+from geoprobe.tasks.split_builder import SplitBuilder, chosen
 from geoprobe.tasks.units import Split, Task
+
+
+def rank(seed: int, *key: Any) -> bytes:
+    """Return the place of a key in the order that belongs to a seed.
+
+    Parameters
+    ----------
+    seed : int
+    *key : str, int or tuple of these
+
+    Returns
+    -------
+    bytes of length 32
+        The SHA-256 of seed and key as a JSON array in ASCII. Generators of random numbers may
+        give other numbers in later versions of their libraries; this may not.
+    """
+    return hashlib.sha256(json.dumps([seed, *key]).encode("ascii")).digest()
 
 
 def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[int]:
     """Choose the units of the test split.
 
-    The groups are passed in an order that the seed decides (:func:`geoprobe.tasks.ranks.rank`),
+    The groups are passed in an order that the seed decides (:func:`geoprobe.tasks.subsets.rank`),
     and each that still fits goes to the test split, until that has ``test_fraction`` of the units,
     rounded to the nearest integer and half up. Groups of one unit therefore meet it exactly, and
     larger ones fall short by less than the smallest group that was left out.
@@ -58,13 +77,13 @@ def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[i
 
 
 def random_split(
-    gathered: Gathered, whole: Split, test_fraction: float, seed: int
+    gathered: SplitBuilder, whole: Split, test_fraction: float, seed: int
 ) -> tuple[Split, Split]:
     """Split what was read from one file.
 
     Parameters
     ----------
-    gathered : Gathered
+    gathered : SplitBuilder
         For its groups.
     whole : Split
         All of its units.
@@ -108,3 +127,54 @@ def subtask(task: Task, *, test_fraction: float = 0.2, seed: int = 0) -> Task:
 def _parts(whole: Split, test: set[int]) -> tuple[Split, Split]:
     train = set(range(whole.n_units)) - test
     return chosen(whole, train, name="train"), chosen(whole, test, name="test")
+
+
+def limit(
+    task: Task, *, n_train: int | None = None, n_test: int | None = None, seed: int = 0
+) -> Task:
+    """Return a task with at most so many units.
+
+    Parameters
+    ----------
+    task : Task
+    n_train, n_test : int or None
+        The largest number of units of each split; None keeps all.
+    seed : int
+        Decides which units are kept.
+
+    Returns
+    -------
+    Task
+        Under the same name. One unit of every label is kept, and where there is no room for all
+        labels, of the most frequent ones; the seed chooses the rest. Units keep their order.
+
+    Raises
+    ------
+    InputError
+        For a number below 1.
+    """
+    return Task(
+        task.name,
+        _limited(task.train, n_train, seed),
+        _limited(task.test, n_test, seed),
+        task.join,
+    )
+
+
+def _limited(split: Split, size: int | None, seed: int) -> Split:
+    if size is None or size >= split.n_units:
+        return split
+    if size < 1:
+        raise InputError(f"the {split.name} split cannot be limited to {size} units.")
+    order = sorted(range(split.n_units), key=lambda row: rank(seed, split.name, row))
+    sizes = Counter(unit.label for unit in split.units)
+    first: dict[str, int] = {}
+    for row in order:
+        first.setdefault(split.units[row].label, row)
+    by_frequency = sorted(first, key=lambda label: (-sizes[label], label))
+    kept = {first[label]: None for label in by_frequency[:size]}
+    for row in order:
+        if len(kept) == size:
+            break
+        kept.setdefault(row)
+    return chosen(split, kept)
