@@ -94,7 +94,9 @@ def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
 
 def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
     """Return a sentence about the first thing that a record refuses."""
-    first = error.errors()[0]
+    errors = error.errors()
+    # A name that nobody knows explains why another one is missing.
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
     came = repr(first["input"])
     came = came if len(came) <= 200 else came[:197] + "..."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    SkipValidation,
     field_validator,
     model_validator,
 )
@@ -145,7 +143,7 @@ class Plan(Record):
     classifier: ClassifierPlan | None = ClassifierPlan()
     finetune: TuningOptions = TuningOptions()
     limit: LimitPlan = LimitPlan()
-    task: dict[str, SkipValidation[TaskSpec]] = Field(default_factory=dict)
+    task: dict[str, TaskSpec] = Field(default_factory=dict)
     data: Path | None = None
     device: Text = "auto"
     overlong: Literal["error", "split"] = "error"
@@ -224,7 +222,7 @@ class Plan(Record):
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
         table = self.model_dump(mode="json", exclude={"task", "data", "layers", "checkpoints"})
         del table["finetune"]["seed"]
-        own = {name: dataclasses.asdict(spec) for name, spec in self.task.items()}
+        own = {name: spec.model_dump(mode="json") for name, spec in self.task.items()}
         table |= {
             "layers": "all" if self.layers is None else list(self.layers),
             "checkpoints": self.checkpoints.text,

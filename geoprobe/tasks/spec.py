@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
 
 from geoprobe.errors import InputError
+from geoprobe.schema import Number, Record, Text, Whole, parse
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import read_treebank
 from geoprobe.tasks.jsonl import read_pairs, read_texts, read_words
@@ -52,11 +54,9 @@ _OPTIONS = {
     ("jsonl", "words"): ("tokens", "label", "leave_out", "group"),
     ("jsonl", "pairs"): ("tokens", "words", "label", "leave_out", "group"),
 }
-_TEXTS = ("format", "units", "join", "label", "text", "tokens", "words", "group")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskSpec:
+class TaskSpec(Record):
     """Where the text of a task is and what its units are.
 
     Attributes
@@ -93,22 +93,22 @@ class TaskSpec:
 
     train: Path
     test: Path | None = None
-    test_fraction: float | None = None
-    split_seed: int = 0
-    group: str | None = None
-    format: str | None = None
-    units: str | None = None
+    test_fraction: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    split_seed: Whole = 0
+    group: Text | None = None
+    format: Text | None = None
+    units: Text | None = None
     join: Join | None = None
-    label: str | None = None
-    text: str | None = None
-    tokens: str | None = None
-    words: str | None = None
-    only: Mapping[str, str] = field(default_factory=dict)
-    leave_out: tuple[str, ...] = ()
+    label: Text | None = None
+    text: Text | None = None
+    tokens: Text | None = None
+    words: Text | None = None
+    only: dict[str, Text] = Field(default_factory=dict)
+    leave_out: tuple[Text, ...] = ()
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _decide_all(self) -> TaskSpec:
         """Refuse what does not go together, and decide what was left open."""
-        self._check_types()
         if (self.test is None) == (self.test_fraction is None):
             raise InputError(
                 "a task takes either test, a file, or test_fraction, for a random split; "
@@ -124,6 +124,7 @@ class TaskSpec:
         assert self.units is not None
         self._decide("join", "concat" if self.units == "pairs" else "single", _JOINS[self.units])
         self._check_options(self.format, self.units)
+        return self
 
     @classmethod
     def from_table(
@@ -143,42 +144,11 @@ class TaskSpec:
         InputError
             For unknown keys, naming the nearest known one, and values of a wrong type.
         """
-        known = [each.name for each in fields(cls)]
-        for key in table:
-            if key not in known:
-                raise InputError(f"a task has no option {key!r}; {suggestion(key, known)}.")
-        if "train" not in table:
-            raise InputError("a task needs the option 'train', the file with its train split.")
         values = dict(table)
         for key in ("train", "test"):
             if isinstance(values.get(key), (str, os.PathLike)):
                 values[key] = Path(folder) / Path(values[key]).expanduser()
-        if isinstance(values.get("leave_out"), list):
-            values["leave_out"] = tuple(values["leave_out"])
-        return cls(**values)
-
-    def _check_types(self) -> None:
-        for name in ("train", "test"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                object.__setattr__(self, name, Path(value))
-            elif not isinstance(value, Path) and (name == "train" or value is not None):
-                raise InputError(f"{name}={value!r} is not the name of a file.")
-        for name in _TEXTS:
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or not value):
-                raise InputError(f"{name}={value!r} is not text.")
-        fraction = self.test_fraction
-        if fraction is not None and (
-            not isinstance(fraction, (int, float)) or not 0.0 < fraction < 1.0
-        ):
-            raise InputError(f"test_fraction={fraction!r} is not a number between 0 and 1.")
-        if type(self.split_seed) is not int:
-            raise InputError(f"split_seed={self.split_seed!r} is not an integer.")
-        if not isinstance(self.only, Mapping) or not _all_text([*self.only, *self.only.values()]):
-            raise InputError(f"only={self.only!r} is not a table of patterns.")
-        if not isinstance(self.leave_out, tuple) or not _all_text(self.leave_out):
-            raise InputError(f"leave_out={self.leave_out!r} is not a list of labels.")
+        return parse(cls, values)
 
     def _format(self) -> str:
         """Return the format that the endings of the files' names tell."""
@@ -217,10 +187,6 @@ class TaskSpec:
                 "sentences of a treebank have no label of their own; label='comment.KEY' takes "
                 "that of the line '# KEY = ...' above each."
             )
-
-
-def _all_text(values: Iterable[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 _JSONL: dict[str, Callable[..., SplitBuilder]] = {
