@@ -60,6 +60,10 @@ class OutputError(GeoprobeError):
     """An output folder that exists already or cannot be written."""
 
 
+class OccupiedError(OutputError):
+    """An output folder that holds something already."""
+
+
 class VerificationError(GeoprobeError):
     """A result that does not hold against the data."""
 

@@ -22,6 +22,7 @@ from geoprobe.geometry import read_results
 from geoprobe.hulls import Stage
 from geoprobe.hulls.fallback import resolve
 from geoprobe.tolerances import TAU
+from geoprobe.verify import verify_results
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -472,3 +473,70 @@ def test_warnings_are_notes(
             cli.main()
         warnings.warn("two\nlines", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "Note: two lines\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_failure(
+    repository: Path, plane: Path, tmp_path: Path, closed: str
+) -> None:
+    command = f"{sys.executable} -m geoprobe probe plane.npz --out out {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    # Nothing was written into a file that had got the number of a closed stream.
+    verify_results(tmp_path / "out", POINTS, LABELS)
+
+
+def test_labels_that_the_terminal_cannot_show(repository: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", X=[[0.0, 0], [1, 1], [5, 5]], y=["ä", "ä", "日本"])
+    done = subprocess.run(
+        [sys.executable, "-m", "geoprobe", "probe", "s.npz"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(repository),
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"\xe4" in done.stdout
+
+
+@pytest.mark.parametrize("options", [("--tau", "5"), ("--threads", "0"), ("--tau", "nan")])
+@pytest.mark.parametrize("command", ["probe", "distances"])
+def test_bad_options_are_refused_before_the_data_is_read(
+    run: Run, command: str, options: tuple[str, str]
+) -> None:
+    code, out, err = run(command, "none.npz", *options)
+    assert (code, out) == (2, "")
+    assert "none.npz" not in err
+    assert options[0].strip("-") in err
+
+
+def test_two_runs_with_the_default_folder(
+    run: Run, plane: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second takes the next free name when the first was faster after all."""
+    from geoprobe.geometry import results_folder
+
+    write = results_folder.write_geometry
+
+    def slow(*args: Any) -> Any:
+        Path("geoprobe-results", "plane").mkdir(parents=True, exist_ok=True)
+        Path("geoprobe-results", "plane", "of another run").touch()
+        return write(*args)
+
+    monkeypatch.setattr(results_folder, "write_geometry", slow)
+    code, out, _ = run("probe", plane)
+    assert code == 0
+    assert f"Results: {Path('geoprobe-results', 'plane-2')}" in out

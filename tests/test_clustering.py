@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from certificates import check_probe
@@ -13,6 +15,7 @@ from geoprobe.geometry import Status
 from geoprobe.hulls import pairwise_hull_distances
 from geoprobe.memory import BYTES_PER_PAIR
 from geoprobe.probes import DirectProbe, measure
+from geoprobe.probes.sorting import find_contradictions, sort_rows
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
@@ -216,3 +219,23 @@ def test_more_labels_than_memory_holds_are_refused_by_name(
     monkeypatch.setattr("geoprobe.memory.free_memory", lambda: 399 * BYTES_PER_PAIR)
     with pytest.raises(InputError, match="400 pairs of 40 clusters"):
         DirectProbe().fit(points, mixed)
+
+
+def test_thousands_of_points_that_coincide() -> None:
+    """One vector under 3,000 labels: no list of their 4.5 million pairs is made."""
+    rows = sort_rows(np.zeros((3000, 2)), np.arange(3000), 3000)
+    tracemalloc.start()
+    contradictions = find_contradictions(rows, 1e-7)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert contradictions.barred.all()
+    assert contradictions.other.tolist() == [1] + [0] * 2999
+    assert peak < 5e6
+
+
+@pytest.mark.parametrize("k", [2.0, True, "2", 0, 9])
+def test_a_number_of_clusters_that_is_none(k: object) -> None:
+    probe = DirectProbe(n_threads=np.int64(1)).fit([[0.0], [1.0], [2.0]], ["a", "b", "a"])
+    with pytest.raises(InputError, match="k must be a whole number from 1 to 3"):
+        probe.rank_clusters([[0.5]], k)
+    assert probe.rank_clusters([[0.5]], np.int64(2))[1].shape == (1, 2)

@@ -382,3 +382,19 @@ def test_a_missing_package_is_named(
     monkeypatch.setattr(sys, "path_importer_cache", {})
     with pytest.raises(GeoprobeError, match=rf"{package}, .*pip install \"geoprobe\[report\]\""):
         write_report(StudyFindings("", {}, (), (), True), tmp_path / "r.html")
+
+
+def test_links_are_not_followed(report: Report, tmp_path: Path) -> None:
+    """A link in the place of the report is replaced; one in the place of the figures is refused."""
+    study = report.gathered
+    mine, page = tmp_path / "mine.txt", tmp_path / "report.html"
+    mine.write_text("mine")
+    page.symlink_to(mine)
+    write_report(study, page)
+    assert mine.read_text() == "mine"
+    assert not page.is_symlink() and page.stat().st_size > 1000
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "figures").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OutputError, match="is a link"):
+        write_report(study, page, figures=tmp_path / "figures")
+    assert list((tmp_path / "theirs").iterdir()) == []

@@ -91,9 +91,18 @@ def test_a_warning_when_test_repeats_train() -> None:
         ({"train": "a.conllu"}, "neither came"),
         ({"train": "a.conllu", "test": "b.conllu", "test_fraction": 0.2}, "both came"),
         ({"train": 3, "test": "b.conllu"}, "train is 3: the name of a file is expected"),
-        ({"train": "a.conllu", "test_fraction": 1}, "test_fraction is 1: input should be less than 1"),
-        ({"train": "a.conllu", "test_fraction": "0.2"}, "test_fraction is '0.2': a number is expected"),
-        ({"train": "a.conllu", "test_fraction": 0.2, "split_seed": 1.5}, "split_seed is 1.5: a whole number is expected"),
+        (
+            {"train": "a.conllu", "test_fraction": 1},
+            "test_fraction is 1: .* less than 1",
+        ),
+        (
+            {"train": "a.conllu", "test_fraction": "0.2"},
+            "'0.2': a number is expected",
+        ),
+        (
+            {"train": "a.conllu", "test_fraction": 0.2, "split_seed": 1.5},
+            "1.5: a whole number",
+        ),
         ({"train": "a.conllu", "test": "b.conllu", "split_seed": 1}, "without test_fraction"),
         ({"train": "a.conllu", "test": "b.conllu", "group": "doc"}, "without test_fraction"),
         ({"train": "a.conllu", "test": "t.csv"}, "files of different formats"),
@@ -110,7 +119,10 @@ def test_a_warning_when_test_repeats_train() -> None:
         ({"train": "q.label", "test": "r.label", "label": "x"}, "label='x' has no meaning"),
         ({"train": "t.csv", "test_fraction": 0.2, "units": "words"}, "units='words' does not go"),
         ({"train": "t.csv", "test_fraction": 0.2, "label": 3}, "label is 3: text is expected"),
-        ({"train": "t.csv", "test_fraction": 0.2, "leave_out": "x"}, "leave_out is 'x': a list is expected"),
+        (
+            {"train": "t.csv", "test_fraction": 0.2, "leave_out": "x"},
+            "'x': a list is expected",
+        ),
         ({"train": "a.conllu", "test": "b.conllu", "only": ["x"]}, "a table is expected"),
         ({"train": "a.conllu", "test": "b.conllu", "only": {"upos": 1}}, "text is expected"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import os
 import shlex
@@ -36,7 +37,23 @@ app = typer.Typer(
 def main() -> None:
     """Run the program; the entry point of the package."""
     warnings.showwarning = say_warning
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        # A label that the terminal's encoding lacks must not end a run.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     clean(app)(prog_name="geoprobe")
+
+
+def _open_closed_streams() -> None:
+    """Let nothing be written into a file that happens to get the number of a closed stream."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            handle = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(handle, "r" if number == 0 else "w"))
 
 
 @app.callback(invoke_without_command=True)

@@ -8,40 +8,44 @@ from typing import TYPE_CHECKING, Any
 
 from geoprobe.cli.app import say_table
 from geoprobe.errors import InputError
+from geoprobe.suggestions import suggestion
 
 if TYPE_CHECKING:
     from geoprobe.report.report_tables import Table
     from geoprobe.studies import Section, View
 
 
-def select_views(section: Section, where: Sequence[str]) -> list[View]:
-    """Select the views whose choices are as asked.
+def select_views(sections: Sequence[Section], where: Sequence[str]) -> list[list[View]]:
+    """Select in each section the views whose choices are as asked.
 
     Parameters
     ----------
-    section : Section
+    sections : sequence of Section
     where : sequence of str
-        ``"key=value"``; keys that a section does not have are passed over.
+        ``"key=value"``; a section whose views lack a key keeps all of them.
 
     Raises
     ------
     InputError
-        If a condition is of another form, or no view has that value.
+        If a condition is of another form, or no view of any section has that key or that value.
     """
-    views = list(section.views)
+    selected = [list(section.views) for section in sections]
     for condition in where:
-        key, equals, value = condition.partition("=")
-        key = key.replace("-", " ").replace("_", " ")
+        name, equals, value = condition.partition("=")
+        key = name.replace("-", " ").replace("_", " ")
         if not equals:
             raise InputError(f"{condition!r} should read KEY=VALUE, such as layer=6.")
-        there = dict.fromkeys(view.choices[key] for view in views if key in view.choices)
-        if there and value not in there:
-            raise InputError(
-                f"{section.analysis} has no view with {key} {value!r}; there are: "
-                f"{', '.join(there)}."
-            )
-        views = [view for view in views if view.choices.get(key, value) == value]
-    return views
+        views = [view for section in sections for view in section.views]
+        keys = dict.fromkeys(each for view in views for each in view.choices)
+        if key not in keys:
+            raise InputError(f"no view is told from others by {name!r}; {suggestion(key, keys)}.")
+        values = dict.fromkeys(view.choices[key] for view in views if key in view.choices)
+        if value not in values:
+            raise InputError(f"no view has {key} {value!r}; {suggestion(value, values)}.")
+        selected = [
+            [view for view in views if view.choices.get(key, value) == value] for views in selected
+        ]
+    return selected
 
 
 def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:

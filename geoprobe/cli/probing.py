@@ -75,15 +75,18 @@ def probe(
     """
     from geoprobe.cli.console import show_progress
     from geoprobe.cli.geometry_summary import summarise_probe
+    from geoprobe.errors import OccupiedError
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import read_results, write_results
     from geoprobe.spaces.source import default_folder
 
+    _check_options(tau, threads)
     source = _source(file, points, labels, column, label_set)
     folder = None if out is None else check_output(out)
     space = source.read()
     held_out = None if test is None else source.read_test(test, space, test_labels)
-    folder = check_output(default_folder(space.name)) if folder is None else folder
+    if folder is None:
+        check_output(default_folder(space.name))
     from geoprobe.probes import measure
 
     with show_progress() as progress:
@@ -96,14 +99,21 @@ def probe(
             progress=progress,
         )
     options = source.options() | ({} if test_labels is None else {"test_labels": test_labels})
-    write_results(
-        geometry,
-        folder,
-        source=source.path,
-        test_source=test,
-        options=options,
-        timings=geometry.timings,
-    )
+    while True:
+        try:
+            # Another run may have taken the next free name meanwhile.
+            folder = write_results(
+                geometry,
+                default_folder(space.name) if folder is None else folder,
+                source=source.path,
+                test_source=test,
+                options=options,
+                timings=geometry.timings,
+            )
+            break
+        except OccupiedError:
+            if out is not None:
+                raise
     if as_json:
         say_json({"folder": str(folder), **read_results(folder).summary})
         return
@@ -137,6 +147,7 @@ def distances(
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import write_results
 
+    _check_options(tau, threads)
     source = _source(file, points, labels, column, label_set)
     folder = None if out is None else check_output(out)
     space = source.read()
@@ -281,6 +292,15 @@ def directprobe(
     if run.accuracy is not None:
         print(f"Accuracy: {100 * run.accuracy:.2f}%.")
     print(f"Written to {run.output}: {', '.join(run.files)}.")
+
+
+def _check_options(tau: float, threads: int | None) -> None:
+    """Refuse options before any work is done for them."""
+    from geoprobe.threads import checked_threads
+    from geoprobe.tolerances import checked_tau
+
+    checked_tau(tau)
+    checked_threads(threads)
 
 
 def _source(

@@ -101,7 +101,8 @@ def findings(
 
     wanted = None if analysis is None else (analysis,)
     gathered = compute_findings(StudyFolder(folder), wanted)
-    sections = [(section, select_views(section, where or [])) for section in gathered.sections]
+    selected = select_views(gathered.sections, where or [])
+    sections = list(zip(gathered.sections, selected, strict=True))
     if not gathered.complete:
         say_warning(
             f"the study is not finished; pieces of work left: {len(gathered.missing):,}, such as "

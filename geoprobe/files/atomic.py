@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import OutputError
+from geoprobe.errors import OccupiedError, OutputError
 from geoprobe.files.disk import as_store_error, sync
 
 SUFFIX = ".unfinished"
@@ -188,7 +188,9 @@ def _refuse_occupied(target: Path) -> None:
     """Raise where something is there already; an empty folder is free, unless we stand in it."""
     if target.is_dir():
         if any(target.iterdir()):
-            raise OutputError(f"{target} exists and is not empty; name a new folder or remove it.")
+            raise OccupiedError(
+                f"{target} exists and is not empty; name a new folder or remove it."
+            )
         if target == Path.cwd():
             raise OutputError(f"{target} is the current folder; name a new folder inside it.")
     elif target.exists():

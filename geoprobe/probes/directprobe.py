@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -199,8 +200,9 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has {points.shape[1]} features, but DirectProbe is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        number = self.n_clusters_ if k is None else k
-        if isinstance(number, bool) or not 1 <= number <= self.n_clusters_:
+        number: Any = self.n_clusters_ if k is None else k
+        whole = isinstance(number, Integral) and not isinstance(number, bool)
+        if not whole or not 1 <= number <= self.n_clusters_:
             raise InputError(
                 f"k must be a whole number from 1 to {self.n_clusters_}, the number of clusters, "
                 f"but it is {k!r}."

@@ -95,18 +95,19 @@ def find_contradictions(rows: SortedRows, tau: float) -> Contradictions:
     No hyperplane can tell them apart, so that they can be part of no larger cluster.
     """
     labels = rows.labels
-    pairs = [(i, j) for i, j in _close_pairs(rows.points, tau) if labels[i] != labels[j]]
-    close = np.array(pairs, np.int64).reshape(-1, 2)
-    other = np.full(len(rows.points), len(rows.points), np.int64)
-    np.minimum.at(other, close[:, 0], close[:, 1])
-    np.minimum.at(other, close[:, 1], close[:, 0])
-    barred = other < len(rows.points)
+    none = len(rows.points)
+    other = np.full(none, none, np.int64)
+    for i, j in _close_rows(rows.points, tau):
+        apart = labels[i] != labels[j]
+        np.minimum.at(other, i[apart], j[apart])
+        np.minimum.at(other, j[apart], i[apart])
+    barred = other < none
     other[~barred] = -1
     return Contradictions(barred=barred, other=other)
 
 
-def _close_pairs(points: FloatArray, reach: float) -> Iterator[tuple[int, int]]:
-    """Find the pairs of points at most ``reach`` apart.
+def _close_rows(points: FloatArray, reach: float) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield the pairs of points at most ``reach`` apart, many at a time, as two columns of rows.
 
     Points that close are as close along any line; along one that no data set knows about, few
     others are.
@@ -121,5 +122,5 @@ def _close_pairs(points: FloatArray, reach: float) -> Iterator[tuple[int, int]]:
             return
         i, j = order[near], order[near + step]
         apart = points[i] - points[j]
-        for k in np.flatnonzero(np.einsum("ij,ij->i", apart, apart) <= reach * reach):
-            yield int(i[k]), int(j[k])
+        close = np.einsum("ij,ij->i", apart, apart) <= reach * reach
+        yield i[close], j[close]

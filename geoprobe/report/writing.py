@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from geoprobe.errors import GeoprobeError
+from geoprobe.errors import GeoprobeError, OutputError
 from geoprobe.files.atomic import write_file
 from geoprobe.findings.finding import need
 from geoprobe.progress import Progress, ProgressCallback
@@ -57,7 +57,9 @@ def write_report(
     """
     for package in ("jinja2", "matplotlib.figure", "pandas"):
         need(package)
-    target = Path(path).expanduser().resolve()
+    target = Path(path).expanduser()
+    # A link under that name is replaced, and what it points to stays as it is.
+    target = target.parent.resolve() / target.name
     folder = None if figures is None else _folder(Path(figures), target)
     pages = Pages()
     total = sum(len(section.views) for section in gathered.sections)
@@ -96,7 +98,13 @@ def write_report(
 
 
 def _folder(root: Path, page: Path) -> FigureFolder:
-    root = root.expanduser().resolve()
+    root = root.expanduser()
+    if root.is_symlink():
+        raise OutputError(
+            f"{root} is a link to {root.readlink()}; figures are not written into what it points "
+            f"to. Remove the link."
+        )
+    root = root.resolve()
     try:
         near = Path(os.path.relpath(root, page.parent)).as_posix()
         link = f"{quote(near)}/"

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
-from geoprobe.probes.classifier.recipe import Recipe, as_single, check_torch, checked_grid, whole
+from geoprobe.probes.classifier.recipe import (
+    Recipe,
+    as_single,
+    check_torch,
+    checked_grid,
+    checked_seed,
+    whole,
+)
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 
@@ -47,7 +54,7 @@ def learning_curves(
     n_initialisations: int = 5,
     learning_rate: float = 1e-3,
     batch_size: int = 200,
-    random_state: int = 0,
+    random_state: int | None = 0,
     device: str = "auto",
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
@@ -69,7 +76,7 @@ def learning_curves(
         As of :class:`ClassifierProbe`.
     n_epochs, n_initialisations : int
     learning_rate, batch_size : float, int
-    random_state : int
+    random_state : int or None
     device : str
     n_threads : int, optional
         All processors by default; the outcome does not depend on it.
@@ -91,7 +98,7 @@ def learning_curves(
 
     recipe = Recipe(learning_rate, batch_size, whole(n_epochs, "n_epochs", 1))
     n_networks = whole(n_initialisations, "n_initialisations", 1)
-    seed = whole(random_state, "random_state", 0)
+    seed = checked_seed(random_state)
     if len(tuple(hidden_sizes)) != 2:
         raise InputError(f"hidden_sizes must be two numbers, but it is {hidden_sizes!r}.")
     h1, h2 = (whole(size, "each of hidden_sizes", 1) for size in hidden_sizes)

@@ -25,6 +25,7 @@ from geoprobe.probes.classifier.recipe import (
     as_single,
     check_torch,
     checked_grid,
+    checked_seed,
     whole,
 )
 from geoprobe.progress import ProgressCallback
@@ -68,7 +69,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     validation_fraction : float, default=0.1
         Share of the training points held out for early stopping, label by label; a label's last
         point is never held out.
-    random_state : int, default=0
+    random_state : int or None, default=0
         The same number gives the same bits on the same machine.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, or the GPU if there is one.
@@ -124,7 +125,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         patience: int = 10,
         tolerance: float = 1e-4,
         validation_fraction: float = 0.1,
-        random_state: int = 0,
+        random_state: int | None = 0,
         device: str = "auto",
         n_threads: int | None = None,
         progress: ProgressCallback | None = None,
@@ -185,7 +186,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe = self._recipe()
         grid = checked_grid(self.hidden_sizes, self.weight_decays, self.n_folds)
         n_initialisations = whole(self.n_initialisations, "n_initialisations", 1)
-        seed = whole(self.random_state, "random_state", 0)
+        seed = checked_seed(self.random_state)
         threads = checked_threads(self.n_threads)
         points = as_single(as_points(X))
         if y is None:

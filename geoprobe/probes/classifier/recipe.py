@@ -111,6 +111,19 @@ def whole(value: object, name: str, least: int) -> int:
     return int(value)
 
 
+def checked_seed(random_state: object) -> int:
+    """Return a seed: a whole number as it is, another one each time for None.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return whole(random_state, "random_state", 0)
+
+
 def positive(value: object, name: str, *, or_zero: bool = False) -> float:
     """Return a finite number above 0 (or at 0, where allowed), or raise InputError."""
     good = isinstance(value, Real) and not isinstance(value, bool)
