@@ -118,9 +118,9 @@ def test_the_law_beyond_the_length_of_a_buffer() -> None:
     queries = rng.normal(size=(40, 9000))
     probe = DirectProbe().fit(X, np.arange(12) % 3)
     # Lengths on either side of a power of two: the unit of a query hangs on their last bits.
-    placed = probe._scaled.apply(queries)
-    lengths = np.linalg.norm(placed, axis=1)
-    queries = placed / lengths[:, None] * 2.0 * probe.scale_ + probe._scaled.centre
+    centred = (queries - probe._scaled.centre) / probe.scale_
+    lengths = np.linalg.norm(centred, axis=1)
+    queries = centred / lengths[:, None] * 2.0 * probe.scale_ + probe._scaled.centre
     assert_law(probe, queries)
 
 

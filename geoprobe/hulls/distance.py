@@ -11,7 +11,8 @@ from geoprobe.errors import InputError
 from geoprobe.geometry.pairs import HullResult
 from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.normalisation import normalise
-from geoprobe.hulls.solver import other_than_default
+from geoprobe.hulls.solver import decided, other_than_default
+from geoprobe.kernels import nearest
 from geoprobe.tolerances import TAU, checked_tau
 
 
@@ -71,20 +72,28 @@ def hull_distance(
     chosen = other_than_default(solver)
     solve = resolve if chosen is None else chosen.solve
     answer = solve(scaled.points, rows_a, rows_b, tau)
-    offset = 0.0
-    if answer.normal.any():
-        low = (scaled.points[rows_a] @ answer.normal).min()
-        high = (scaled.points[rows_b] @ answer.normal).max()
-        offset = float(scaled.scale * (low + high) / 2.0 + scaled.centre @ answer.normal)
+    lower, upper, status = answer.lower, answer.upper, answer.status
+    normal, offset = scaled.direction(answer.normal), 0.0
+    if normal.any():
+        low = float((scaled.full[rows_a] @ normal).min())
+        high = float((scaled.full[rows_b] @ normal).max())
+        offset = float(scaled.scale * (low + high) / 2.0 + scaled.centre @ normal)
+        if scaled.basis is not None:
+            lower = max(0.0, low - high - float(nearest.rounding(both.shape[1])))
+    if scaled.basis is not None:
+        apart = answer.weights_a @ scaled.full[answer.rows_a]
+        apart -= answer.weights_b @ scaled.full[answer.rows_b]
+        upper = float(np.sqrt(apart @ apart)) + float(nearest.rounding(both.shape[1]))
+        status = decided(lower, upper, tau)
     return HullResult(
-        status=answer.status,
-        lower=answer.lower * scaled.scale,
-        upper=answer.upper * scaled.scale,
+        status=status,
+        lower=lower * scaled.scale,
+        upper=upper * scaled.scale,
         support_a=answer.rows_a,
         weights_a=answer.weights_a,
         support_b=answer.rows_b - len(points_a),
         weights_b=answer.weights_b,
-        normal=answer.normal,
+        normal=normal,
         offset=offset,
         scale=scaled.scale,
         tau=tau,

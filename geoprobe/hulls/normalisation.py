@@ -13,14 +13,27 @@ from geoprobe.errors import InputError
 FloatArray = NDArray[np.float64]
 
 
+# Few points in many dimensions are worked on in the space that they span.
+DIMS_PER_POINT = 4
+FEWEST_DIMS = 64
+
+
 @dataclass(frozen=True)
 class Normalised:
     """Points moved and scaled so that they fill the unit ball.
 
+    Few points in many dimensions have coordinates in an orthonormal basis of their span, so that
+    the cost of all that follows grows with their number instead of the dimensions. What the
+    solvers find there is proved in all dimensions by :func:`geoprobe.hulls.solving.proved_in_full`.
+
     Attributes
     ----------
-    points : ndarray of float64, shape (n_points, n_dims)
+    points : ndarray of float64, shape (n_points, n_coordinates)
+        ``full``, or its coordinates in the basis and a last column of zeros.
+    full : ndarray of float64, shape (n_points, n_dims)
         ``(given - centre) / unit``.
+    basis : ndarray of float64, shape (n_dims, n_points), or None
+        Columns are orthonormal; None where ``points`` is ``full``.
     centre : ndarray of float64, shape (n_dims,)
         Mean of the given points.
     scale : float
@@ -28,6 +41,8 @@ class Normalised:
     """
 
     points: FloatArray
+    full: FloatArray
+    basis: FloatArray | None
     centre: FloatArray
     scale: float
 
@@ -37,11 +52,29 @@ class Normalised:
         return self.scale or 1.0
 
     def apply(self, points: NDArray[np.floating[Any]]) -> FloatArray:
-        """Move and scale other points in the same way, shape (n_others, n_dims)."""
+        """Move and scale other points in the same way, shape (n_others, n_coordinates).
+
+        The last coordinate in a basis is the distance from the span.
+        """
         scaled = points.astype(np.float64)
         scaled -= self.centre
         scaled /= self.unit
-        return scaled
+        if self.basis is None:
+            return scaled
+        placed = np.empty((len(scaled), self.basis.shape[1] + 1))
+        # One by one: a product of matrices rounds a row as its neighbours have it.
+        for row, other in zip(placed, scaled, strict=True):
+            row[:-1] = other @ self.basis
+            row[-1] = np.linalg.norm(other - self.basis @ row[:-1])
+        return placed
+
+    def direction(self, normal: FloatArray) -> FloatArray:
+        """Return a unit vector among the coordinates as one among all dimensions."""
+        if self.basis is None:
+            return normal
+        turned: FloatArray = self.basis @ normal[:-1]
+        length = float(np.sqrt(turned @ turned))
+        return turned / length if length > 0.0 else turned
 
 
 def normalise(points: NDArray[np.floating[Any]], scale: float | None = None) -> Normalised:
@@ -77,6 +110,9 @@ def normalise(points: NDArray[np.floating[Any]], scale: float | None = None) -> 
             f"scale is {scale!r}, but the points reach {radius:.6g} from their mean: "
             "the R of a space that holds them is at least half of that."
         )
-    normalised = Normalised(points=moved, centre=first + shift, scale=float(scale))
-    moved /= normalised.unit
-    return normalised
+    moved /= scale or 1.0
+    coordinates, basis = moved, None
+    if moved.shape[1] >= max(FEWEST_DIMS, DIMS_PER_POINT * len(moved)):
+        basis, triangle = np.linalg.qr(moved.T)
+        coordinates = np.column_stack([triangle.T, np.zeros(len(moved))])
+    return Normalised(coordinates, moved, basis, centre=first + shift, scale=float(scale))

@@ -10,7 +10,7 @@ from geoprobe.arrays import as_labels, as_points
 from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
-from geoprobe.hulls.solving import group_rows, pairs_to_measure, solve_pairs
+from geoprobe.hulls.solving import group_rows, pairs_to_measure, proved_in_full, solve_pairs
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
@@ -69,4 +69,4 @@ def pairwise_hull_distances(
         progress,
         solver=other_than_default(solver),
     )
-    return solved.in_units(scaled.scale, tau, names)
+    return proved_in_full(solved, groups, scaled).in_units(scaled.scale, tau, names)

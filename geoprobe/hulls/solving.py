@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,9 @@ from geoprobe.geometry.measured import all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Sides, Stage, Status, Supports
 from geoprobe.hulls.active_set import WIDE_GAP, face_bound
 from geoprobe.hulls.fallback import resolve
-from geoprobe.hulls.solver import Solver
-from geoprobe.kernels import activeset, pairs
+from geoprobe.hulls.normalisation import Normalised
+from geoprobe.hulls.solver import Solver, decided
+from geoprobe.kernels import activeset, nearest, pairs
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order
@@ -257,3 +258,41 @@ def _ask(
         upper=np.array([each.upper for each in answers], np.float64),
         supports=Supports.of([each.sides for each in answers]),
     )
+
+
+def proved_in_full(
+    distances: PairwiseDistances, groups: Groups, scaled: Normalised
+) -> PairwiseDistances:
+    """Return answers found among coordinates with bounds that hold in all dimensions.
+
+    The convex weights stay; both bounds are formed anew from the points themselves.
+
+    Parameters
+    ----------
+    distances : PairwiseDistances
+        In units of R, of ``scaled.points``.
+    groups : Groups
+        Rows of each group.
+    scaled : Normalised
+    """
+    if scaled.basis is None:
+        return distances
+    full, threshold = scaled.full, distances.tau
+    slack = float(nearest.rounding(full.shape[1]))
+    lower, upper = distances.lower.copy(), distances.upper.copy()
+    status = distances.status.copy()
+    for k in range(len(distances)):
+        (rows_a, weights_a), (rows_b, weights_b) = (
+            distances.supports.side_a(k),
+            distances.supports.side_b(k),
+        )
+        w = weights_a @ full[rows_a] - weights_b @ full[rows_b]
+        length = float(np.sqrt(w @ w))
+        upper[k] = length + slack
+        lower[k] = 0.0
+        if upper[k] > threshold:
+            a, b = groups[int(distances.first[k])], groups[int(distances.second[k])]
+            margin = float((full[a] @ w).min() - (full[b] @ w).max()) / length
+            lower[k] = max(0.0, margin - slack)
+        status[k] = decided(lower[k], upper[k], threshold)
+    return replace(distances, lower=lower, upper=upper, status=status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from geoprobe.geometry.clusters import Blocks, Clusters, Counts
 from geoprobe.geometry.pairs import PairwiseDistances, Status, Supports
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver
-from geoprobe.hulls.solving import Groups, group_rows, pairs_to_measure, solve_pairs
+from geoprobe.hulls.solving import Groups, group_rows, pairs_to_measure, proved_in_full, solve_pairs
 from geoprobe.probes.merging import Ban, Merged, merge_clusters
 from geoprobe.probes.sorting import Contradictions, SortedRows, find_contradictions, sort_rows
 from geoprobe.probes.textbook import merge_literally
@@ -151,6 +152,8 @@ def cluster_space(
     labels = Groups(np.arange(len(rows.points)), rows.first)
     a, b = pairs_to_measure(np.arange(n_labels), "labels")
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
+    in_full = _in_full(scaled, rows)
+    by_label = proved_in_full(by_label, labels, in_full)
     partner = _partners(by_label, a, b, n_labels)
     clock.lap("labels")
 
@@ -167,6 +170,7 @@ def cluster_space(
     if len(slots) > n_labels:
         groups = group_rows(cluster_of, len(slots))
         solved = solve_pairs(rows.points, groups, first, second, tau, n_threads, progress)
+        solved = proved_in_full(solved, groups, in_full)
     clock.lap("distances")
 
     blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, scaled.unit)
@@ -194,6 +198,13 @@ def cluster_space(
         ),
         timings=clock.seconds,
     )
+
+
+def _in_full(scaled: Normalised, rows: SortedRows) -> Normalised:
+    """Return the normalised points in the order of the kernels."""
+    if scaled.basis is None:
+        return scaled
+    return replace(scaled, points=rows.points, full=scaled.full[rows.original])
 
 
 def _partners(by_label: PairwiseDistances, a: IntArray, b: IntArray, n_labels: int) -> BoolArray:
