@@ -86,14 +86,23 @@ def test_a_warning_when_test_repeats_train() -> None:
 @pytest.mark.parametrize(
     ("table", "match"),
     [
-        ({"trian": "a.conllu"}, "no option 'trian'; the nearest known one is 'train'"),
-        ({"test": "b.conllu"}, "needs the option 'train'"),
+        ({"trian": "a.conllu"}, "no key 'trian'; the nearest known one is 'train'"),
+        ({"test": "b.conllu"}, "the key 'train' is missing"),
         ({"train": "a.conllu"}, "neither came"),
         ({"train": "a.conllu", "test": "b.conllu", "test_fraction": 0.2}, "both came"),
-        ({"train": 3, "test": "b.conllu"}, "train=3 is not the name of a file"),
-        ({"train": "a.conllu", "test_fraction": 1}, "test_fraction=1 is not a number between"),
-        ({"train": "a.conllu", "test_fraction": "0.2"}, "test_fraction='0.2' is not a number"),
-        ({"train": "a.conllu", "test_fraction": 0.2, "split_seed": 1.5}, "not an integer"),
+        ({"train": 3, "test": "b.conllu"}, "train is 3: the name of a file is expected"),
+        (
+            {"train": "a.conllu", "test_fraction": 1},
+            "test_fraction is 1: input should be less than 1",
+        ),
+        (
+            {"train": "a.conllu", "test_fraction": "0.2"},
+            "test_fraction is '0.2': a number is expected",
+        ),
+        (
+            {"train": "a.conllu", "test_fraction": 0.2, "split_seed": 1.5},
+            "split_seed is 1.5: a whole number is expected",
+        ),
         ({"train": "a.conllu", "test": "b.conllu", "split_seed": 1}, "without test_fraction"),
         ({"train": "a.conllu", "test": "b.conllu", "group": "doc"}, "without test_fraction"),
         ({"train": "a.conllu", "test": "t.csv"}, "files of different formats"),
@@ -103,16 +112,28 @@ def test_a_warning_when_test_repeats_train() -> None:
             "the nearest known one is 'conllu'",
         ),
         ({"train": "a.conllu", "test": "b.conllu", "units": "pair"}, "known one is 'pairs'"),
-        ({"train": "a.conllu", "test": "b.conllu", "join": "concat"}, "join='concat' does not go"),
+        (
+            {"train": "a.conllu", "test": "b.conllu", "join": "concat"},
+            "join is 'concat', but units='words' take single",
+        ),
         ({"train": "a.conllu", "test": "b.conllu", "text": "t"}, "text='t' has no meaning"),
         ({"train": "a.conllu", "test": "b.conllu", "units": "sentence"}, r"label='comment\.KEY'"),
         ({"train": "t.csv", "test_fraction": 0.2, "only": {"upos": "X"}}, "only=.* has no meaning"),
         ({"train": "q.label", "test": "r.label", "label": "x"}, "label='x' has no meaning"),
-        ({"train": "t.csv", "test_fraction": 0.2, "units": "words"}, "units='words' does not go"),
-        ({"train": "t.csv", "test_fraction": 0.2, "label": 3}, "label=3 is not text"),
-        ({"train": "t.csv", "test_fraction": 0.2, "leave_out": "x"}, "not a list of labels"),
-        ({"train": "a.conllu", "test": "b.conllu", "only": ["x"]}, "not a table of patterns"),
-        ({"train": "a.conllu", "test": "b.conllu", "only": {"upos": 1}}, "not a table of patterns"),
+        (
+            {"train": "t.csv", "test_fraction": 0.2, "units": "words"},
+            "units is 'words', but a file of the format 'csv' has sentence",
+        ),
+        ({"train": "t.csv", "test_fraction": 0.2, "label": 3}, "label is 3: text is expected"),
+        (
+            {"train": "t.csv", "test_fraction": 0.2, "leave_out": "x"},
+            "leave_out is 'x': a list is expected",
+        ),
+        ({"train": "a.conllu", "test": "b.conllu", "only": ["x"]}, "a table is expected"),
+        (
+            {"train": "a.conllu", "test": "b.conllu", "only": {"upos": 1}},
+            "only.upos is 1: text is expected",
+        ),
     ],
 )
 def test_refused(table: dict, match: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -224,7 +223,7 @@ class Plan(Record):
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
         table = self.model_dump(mode="json", exclude={"task", "data", "layers", "checkpoints"})
         del table["finetune"]["seed"]
-        own = {name: dataclasses.asdict(spec) for name, spec in self.task.items()}
+        own = {name: spec.model_dump(mode="json") for name, spec in self.task.items()}
         table |= {
             "layers": "all" if self.layers is None else list(self.layers),
             "checkpoints": self.checkpoints.text,

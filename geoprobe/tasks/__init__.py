@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from geoprobe.tasks.corpora import CORPORA, Corpus, MissingCorpusError
-from geoprobe.tasks.limiting import limit
-from geoprobe.tasks.locations import data_folder
+from geoprobe.tasks.corpora import CORPORA, Corpus, MissingCorpusError, data_folder
+from geoprobe.tasks.leakage import SharedUnits, SharedUnitsWarning, shared_units
 from geoprobe.tasks.named import TaskInfo, load_task, task_infos, task_names
-from geoprobe.tasks.overlap import SharedUnits, SharedUnitsWarning, shared_units
-from geoprobe.tasks.reading import read_task
-from geoprobe.tasks.spec import TaskSpec
-from geoprobe.tasks.splitting import subtask
+from geoprobe.tasks.spec import TaskSpec, read_task
+from geoprobe.tasks.splits import limit, subtask
 from geoprobe.tasks.units import Join, Sentence, Split, Task, Unit
 
 __all__ = [

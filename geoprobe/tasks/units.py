@@ -1,4 +1,4 @@
-"""Units: what one vector stands for. Everything after the readers knows only these."""
+"""Tasks, their splits, and the units in them: all that is known of text after the readers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from geoprobe.errors import InputError
 
 Join = Literal["single", "concat", "difference"]
 """How the vectors of a unit's words become one vector."""
+
+UnitKind = Literal["words", "pairs", "sentence"]
+"""What the units of a task are."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _N_WORDS: dict[str, tuple[int, ...]] = {"single": (0, 1), "concat": (2,), "difference": (2,)}

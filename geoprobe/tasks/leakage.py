@@ -1,4 +1,4 @@
-"""Test units that were there in training already."""
+"""Train-test leakage: test units that also occur in train."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class SharedUnits:
 
     def __str__(self) -> str:
         """Return one sentence."""
-        some = f", such as {self.examples[0]}" if self.examples else ""
-        return f"{self.count} of {self.n_test} test units also occur in train{some}."
+        example = f", such as {self.examples[0]}" if self.examples else ""
+        return f"{self.count} of {self.n_test} test units also occur in train{example}."
 
 
 def shared_units(task: Task) -> SharedUnits:
@@ -61,18 +61,19 @@ def shared_units(task: Task) -> SharedUnits:
     count = n_other = 0
     examples: list[str] = []
     for unit in task.test.units:
-        found = known.get(_content(task.test, unit))
-        if found is None:
+        repeated = known.get(_content(task.test, unit))
+        if repeated is None:
             continue
+        source, labels = repeated
         count += 1
-        n_other += unit.label not in found[1]
+        n_other += unit.label not in labels
         if len(examples) < _N_EXAMPLES:
             sentence = task.test.sentences[unit.sentence]
             words = " ".join(
                 [sentence.words[word] for word in unit.words] if unit.words else sentence.words
             )
             shown = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
-            examples.append(f"{shown!r} ({sentence.source} and {found[0]})")
+            examples.append(f"{shown!r} ({sentence.source} and {source})")
     return SharedUnits(count, task.test.n_units, n_other, tuple(examples))
 
 
