@@ -56,6 +56,10 @@ class Record(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(in_our_words(type(self), error)) from error
+        # pydantic cannot carry a message of ours that quotes such text.
+        except UnicodeEncodeError as error:
+            message = f"half of a surrogate pair is no text: {_shown(error.object)}."
+            raise InputError(message) from error
 
     # Without this mark pydantic would call it for every record inside another one, whose errors
     # would then not know where in the table they stand.
@@ -94,7 +98,9 @@ def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
         raise FormatError(str(error), path) from error
 
 
-def named_path(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def named_path(
+    name: str | os.PathLike[str], folder: str | os.PathLike[str], path: Path | None = None
+) -> Path:
     """Return the path of a file that a table names.
 
     Parameters
@@ -103,22 +109,27 @@ def named_path(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> 
         ``~`` at its start is the user's own folder.
     folder : path-like
         Where files are that are not named from the root of the file system.
+    path : Path, optional
+        The file that the table was read from, for the message.
 
     Raises
     ------
     InputError
-        For ``~`` with the name of a user whom this computer does not know.
+        For ``~`` with the name of a user whom this computer does not know; a FormatError that
+        names the file of the table if there is one.
     """
     try:
         return Path(folder) / Path(name).expanduser()
     except RuntimeError as error:
-        raise InputError(f"there is no folder of a user for {os.fspath(name)!r}.") from error
+        message = f"there is no folder of a user for {os.fspath(name)!r}."
+        raise (InputError(message) if path is None else FormatError(message, path)) from error
 
 
 def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
     """Return a sentence about the first thing that a record refuses."""
-    # A mistyped name comes before the missing one that was meant.
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    errors = error.errors()
+    # A name that nobody knows explains why another one is missing.
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
     came = _shown(first["input"])
     own = first.get("ctx", {}).get("error")

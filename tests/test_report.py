@@ -20,7 +20,7 @@ from geoprobe.errors import GeoprobeError, InputError, OutputError
 from geoprobe.findings import Linearity, Performance
 from geoprobe.progress import Progress
 from geoprobe.report import headlines, write_report
-from geoprobe.report import sections as page_sections
+from geoprobe.report import page as page_sections
 from geoprobe.studies.study_findings import Section, StudyFindings, View
 
 for package in ("matplotlib", "jinja2", "pandas"):

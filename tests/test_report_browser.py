@@ -35,7 +35,8 @@ SORTED = """(() => {
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page with all views as they are, one with packed views, and an unfinished study."""
-    from geoprobe.report import sections, write_report
+    from geoprobe.report import page as sections
+    from geoprobe.report import write_report
     from geoprobe.studies.study_findings import StudyFindings
 
     folder = tmp_path_factory.mktemp("pages")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from pydantic import field_validator
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.schema import Number, Positive, Record, Text, named_path, parse
@@ -85,6 +86,24 @@ def test_values_that_python_cannot_write() -> None:
             parse(Outer, {"name": value})
         with pytest.raises(InputError, match=f"a value of the type {kind} that is too long"):
             parse(Outer, value)
+
+
+class Place(Record):
+    """A file that is refused."""
+
+    path: Path
+
+    @field_validator("path")
+    @classmethod
+    def _refuse(cls, value: Path) -> Path:
+        raise InputError(f"{value} is taken.")
+
+
+def test_half_of_a_surrogate_pair() -> None:
+    with pytest.raises(InputError, match=r"^a is taken\."):
+        parse(Place, {"path": "a"})
+    with pytest.raises(InputError, match=r"half of a surrogate pair is no text: '\\ud800 is taken"):
+        parse(Place, {"path": "\ud800"})
 
 
 def test_paths_in_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,7 @@ class TaskSpec(Record):
         values = dict(table)
         for key in ("train", "test"):
             if isinstance(values.get(key), (str, os.PathLike)):
-                values[key] = named_path(values[key], folder)
+                values[key] = named_path(values[key], folder, path)
         return parse(cls, values, path)
 
     @model_validator(mode="after")
@@ -151,12 +151,13 @@ class TaskSpec(Record):
         units = self.units or next(iter(kinds))
         if units not in kinds:
             raise InputError(
-                f"units is {units!r}, but a file of the format {form!r} has {' or '.join(kinds)}."
+                f"units is {units!r}, but the format {form!r} has {' or '.join(map(repr, kinds))}."
             )
         join = self.join or _JOINS[units][0]
         if join not in _JOINS[units]:
             raise InputError(
-                f"join is {join!r}, but units={units!r} take {' or '.join(_JOINS[units])}."
+                f"join is {join!r}, but units={units!r} take "
+                f"{' or '.join(map(repr, _JOINS[units]))}."
             )
         for name in ("label", "text", "tokens", "words", "only", "leave_out", "group"):
             if getattr(self, name) and name not in kinds[units]:
