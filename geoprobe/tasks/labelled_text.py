@@ -66,7 +66,7 @@ def collect(
     leave_out: Iterable[str] = (),
     share: bool = False,
 ) -> LabelledText:
-    """Keep and count the sentences of a file that have units.
+    """Collect and number the sentences of a file that have units.
 
     Parameters
     ----------

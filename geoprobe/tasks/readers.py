@@ -164,8 +164,8 @@ def read_texts(
         Naming the line and the key.
     """
     for each in _json_lines(Path(path)):
-        unit = ((), each.label(label, each.value(label)))
-        yield LabelledSentence(each.words(text), [unit], each.line, each.group(group))
+        words, unit = each.words(text), ((), each.label(label, each.value(label)))
+        yield LabelledSentence(words, [unit], each.line, each.group(group))
 
 
 def read_words(
