@@ -99,9 +99,9 @@ def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
 
 
 def named_path(
-    name: str | os.PathLike[str], folder: str | os.PathLike[str], path: Path | None = None
+    name: str | os.PathLike[str], folder: str | os.PathLike[str] = ".", path: Path | None = None
 ) -> Path:
-    """Return the path of a file that a table names.
+    """Return the path of a file or folder that somebody names.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def named_path(
     folder : path-like
         Where files are that are not named from the root of the file system.
     path : Path, optional
-        The file that the table was read from, for the message.
+        The file that the name was read from, for the message.
 
     Raises
     ------
     InputError
         For ``~`` with the name of a user whom this computer does not know; a FormatError that
-        names the file of the table if there is one.
+        names the file if there is one.
     """
     try:
         return Path(folder) / Path(name).expanduser()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import InputError
+from geoprobe.schema import named_path
 from geoprobe.tasks.conllu import TreebankSentence, read_treebank
 from geoprobe.tasks.labelled_text import LabelledSentence
 from geoprobe.tasks.readers import read_trec
@@ -119,7 +120,7 @@ def data_folder() -> Path:
     """
     named = os.environ.get("GEOPROBE_DATA")
     if named:
-        return Path(named).expanduser()
+        return named_path(named)
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":

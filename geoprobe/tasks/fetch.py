@@ -16,7 +16,7 @@ from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.atomic import discard, new_name, remove_stale
 from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.schema import Flag, Record, Text, Whole, parse
+from geoprobe.schema import Flag, Record, Text, Whole, named_path, parse
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.corpora import CORPORA, Corpus, CorpusFile, data_folder
 
@@ -101,7 +101,7 @@ def fetch_corpus(
         raise InputError(f"there is no corpus {name!r}; {suggestion(name, CORPORA)}.")
     corpus = CORPORA[name]
     base = (corpus.base_url if base_url is None else base_url).rstrip("/")
-    home = (data_folder() if folder is None else Path(folder).expanduser()) / name
+    home = (data_folder() if folder is None else named_path(folder)) / name
     noted = {file.name: file.url for file in fetched_files(home)}
     there: list[FetchedFile] = []
     missing: list[CorpusFile] = []

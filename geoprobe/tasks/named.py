@@ -27,7 +27,10 @@ _BUILTIN = tuple(
 
 @dataclass(frozen=True)
 class _NamedTask:
-    """What a task is called for, its corpus (None: the built-in text), options of a TaskSpec."""
+    """What the labels of a task say, its corpus, and the options of its TaskSpec.
+
+    The corpus is None for the built-in text.
+    """
 
     about: str
     corpus: Corpus | None
