@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from geoprobe.errors import FormatError, GeoprobeError, InputError
-from geoprobe.suggestions import suggestion
+from geoprobe.suggestions import nearest, suggestion
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
 """Text that is not empty; numbers are not turned into it."""
@@ -54,6 +56,10 @@ class Record(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(in_our_words(type(self), error)) from error
+        # pydantic cannot carry a message of ours that quotes such text.
+        except UnicodeEncodeError as error:
+            message = f"half of a surrogate pair is no text: {_shown(error.object)}."
+            raise InputError(message) from error
 
     # Without this mark pydantic would call it for every record inside another one, whose errors
     # would then not know where in the table they stand.
@@ -80,7 +86,7 @@ def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
         As :class:`Record` does; a FormatError that names the file if there is one.
     """
     if not isinstance(table, dict):
-        message = f"a table is expected, but {table!r:.200} came."
+        message = f"a table is expected, but {_shown(table)} came."
         raise InputError(message) if path is None else FormatError(message, path)
     try:
         return kind(**{str(key): value for key, value in table.items()})
@@ -92,14 +98,40 @@ def parse(kind: type[Kind], table: Any, path: Path | None = None) -> Kind:
         raise FormatError(str(error), path) from error
 
 
+def named_path(
+    name: str | os.PathLike[str], folder: str | os.PathLike[str] = ".", path: Path | None = None
+) -> Path:
+    """Return the path of a file or folder that somebody names.
+
+    Parameters
+    ----------
+    name : path-like
+        ``~`` at its start is the user's own folder.
+    folder : path-like
+        Where files are that are not named from the root of the file system.
+    path : Path, optional
+        The file that the name was read from, for the message.
+
+    Raises
+    ------
+    InputError
+        For ``~`` with the name of a user whom this computer does not know; a FormatError that
+        names the file if there is one.
+    """
+    try:
+        return Path(folder) / Path(name).expanduser()
+    except RuntimeError as error:
+        message = f"there is no folder of a user for {os.fspath(name)!r}."
+        raise (InputError(message) if path is None else FormatError(message, path)) from error
+
+
 def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
     """Return a sentence about the first thing that a record refuses."""
     errors = error.errors()
     # A name that nobody knows explains why another one is missing.
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
-    came = repr(first["input"])
-    came = came if len(came) <= 200 else came[:197] + "..."
+    came = _shown(first["input"])
     own = first.get("ctx", {}).get("error")
     if isinstance(own, GeoprobeError):
         return str(own)
@@ -111,7 +143,19 @@ def in_our_words(kind: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"the key {place!r} is missing."
     message = _EXPECTED.get(first["type"], first["msg"][0].lower() + first["msg"][1:])
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        near = nearest(first["input"], re.findall("'([^']+)'", first["ctx"]["expected"]))
+        message += f"; the nearest known one is {near!r}" if near else ""
     return f"{place or 'the table'} is {came}: {message.removeprefix('value error, ')}."
+
+
+def _shown(value: Any) -> str:
+    """Return the value as Python writes it, if it can and that is short."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python's own limits: digits, and tables in tables.
+        return f"a value of the type {type(value).__name__} that is too long to show"
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _known(kind: Any, above: list[int | str]) -> set[str]:

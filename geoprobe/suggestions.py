@@ -6,6 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like ``name``, or None where none is near."""
+    folded = {each.casefold(): each for each in reversed(list(known))}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return folded[near[0]] if near else None
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the nearest known one, and all of them.
 
@@ -15,7 +22,6 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     "the nearest known one is 'label'; there are: label, train"
     """
     known = list(known)
-    folded = {each.casefold(): each for each in reversed(known)}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    first = f"the nearest known one is {folded[near[0]]!r}; " if near else ""
+    near = nearest(name, known)
+    first = f"the nearest known one is {near!r}; " if near else ""
     return f"{first}there are: {', '.join(known) or 'none'}"

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,8 +19,8 @@ import pytest
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.progress import Progress
-from geoprobe.tasks import CORPORA, fetch
-from geoprobe.tasks.fetch import FetchError, fetch_corpus, fetched_files
+from geoprobe.tasks import CORPORA
+from geoprobe.tasks.fetch import NOTE, FetchError, fetch_corpus, fetched_files
 
 pytest.importorskip("pooch", reason="needs the extra 'data'")
 
@@ -78,12 +79,18 @@ def server() -> Iterator[ThreadingHTTPServer]:
 def small_trec(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the test's own small files the TREC corpus, and let no proxy stand in between."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    files = tuple(
-        fetch._Remote(remote.place, content.count(b"\n"), hashlib.sha256(content).hexdigest())
-        for remote, content in zip(fetch._SOURCES["trec"].files, (TRAIN, TEST), strict=True)
-    )
-    trec = fetch._Source("http://127.0.0.1:9/nobody", files, fetch._count_trec)
-    monkeypatch.setitem(fetch._SOURCES, "trec", trec)
+    trec = CORPORA["trec"]
+    contents = {"train": TRAIN, "test": TEST}
+    files = {
+        part: replace(
+            trec.files[part],
+            n_sentences=content.count(b"\n"),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        for part, content in contents.items()
+    }
+    small = replace(trec, base_url="http://127.0.0.1:9/nobody", files=files)
+    monkeypatch.setitem(CORPORA, "trec", small)
 
 
 def url(server: ThreadingHTTPServer, folder: str = "a") -> str:
@@ -94,11 +101,11 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_all_corpora_have_a_home() -> None:
-    assert fetch._SOURCES.keys() == CORPORA.keys()
-    for name, source in fetch._SOURCES.items():
-        wanted = {places[0] for places in CORPORA[name].files.values()}
-        assert {remote.name for remote in source.files} == wanted
+def test_all_files_are_fetched_to_where_they_are_looked_for() -> None:
+    for corpus in CORPORA.values():
+        for part, file in corpus.files.items():
+            assert corpus.places(part, Path("data"))[0] == Path("data", corpus.name, file.name)
+            assert file.remote.rpartition("/")[2] == file.name
 
 
 def test_success(server: ThreadingHTTPServer, tmp_path: Path) -> None:
@@ -283,9 +290,9 @@ def test_the_real_corpora(server: ThreadingHTTPServer, tmp_path: Path, repositor
     if not data.is_dir():
         pytest.skip(f"needs {data}; the variable GEOPROBE_SHARED names the folder above 'data'")
     for name in ("ud_english_pud", "streusle"):
-        for remote in fetch._SOURCES[name].files:
-            content = (data / name / remote.name).read_bytes()
-            server.files[f"/{name}/{remote.place}"] = content  # type: ignore[attr-defined]
+        for file in CORPORA[name].files.values():
+            content = (data / name / file.name).read_bytes()
+            server.files[f"/{name}/{file.remote}"] = content  # type: ignore[attr-defined]
         home = fetch_corpus(name, tmp_path, base_url=url(server, name))
         assert all(file.n_sentences >= 535 for file in fetched_files(home))
     assert [file.expected for file in fetched_files(tmp_path / "ud_english_pud")] == [True]
@@ -310,6 +317,6 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", '{"a": 1}', "[1]", '[{"name": "a"}]', "3"])
 def test_a_damaged_note(tmp_path: Path, content: str) -> None:
-    (tmp_path / fetch.RECORD).write_text(content)
+    (tmp_path / NOTE).write_text(content)
     with pytest.raises(FormatError, match=r"fetched\.json: the note"):
         fetched_files(tmp_path)

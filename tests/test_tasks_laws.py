@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from geoprobe.errors import FormatError
 from geoprobe.tasks.conllu import TreebankSentence, read_treebank
-from geoprobe.tasks.jsonl import read_texts, read_words
-from geoprobe.tasks.text_tables import read_texts_table, read_trec
+from geoprobe.tasks.labelled_text import collect
+from geoprobe.tasks.readers import read_table, read_texts, read_trec, read_words
 
 quickly = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -132,17 +132,13 @@ def test_csv_and_json_come_back(tmp_path: Path, rows: list) -> None:
         writer.writerow(["label", "text"])
         writer.writerows([label, " ".join(words)] for words, label in rows)
     expected = [(tuple(words), label) for words, label in rows]
-    gathered = read_texts_table(path, tabs=False)
-    assert [
-        (gathered.sentences[unit.sentence].words, unit.label) for unit in gathered.units
-    ] == expected
+    text = collect(read_table(path, tabs=False), path)
+    assert [(text.sentences[unit.sentence].words, unit.label) for unit in text.units] == expected
     path.write_text(
         "".join(json.dumps({"text": " ".join(w), "label": label}) + "\n" for w, label in rows)
     )
-    gathered = read_texts(path)
-    assert [
-        (gathered.sentences[unit.sentence].words, unit.label) for unit in gathered.units
-    ] == expected
+    text = collect(read_texts(path), path)
+    assert [(text.sentences[unit.sentence].words, unit.label) for unit in text.units] == expected
 
 
 @quickly
@@ -151,8 +147,8 @@ def test_labelled_words_come_back(tmp_path: Path, words: list) -> None:
     path = tmp_path / "t"
     record = {"tokens": [form for form, _ in words], "labels": [label for _, label in words]}
     path.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8", newline="")
-    gathered = read_words(path)
-    assert [(unit.words, unit.label) for unit in gathered.units] == [
+    text = collect(read_words(path), path)
+    assert [(unit.words, unit.label) for unit in text.units] == [
         ((at,), label) for at, (_, label) in enumerate(words) if label is not None
     ]
 
@@ -175,6 +171,6 @@ def test_trec_comes_back(tmp_path: Path, rows: list) -> None:
     path.write_bytes(
         "".join(f"{label} {' '.join(words)}\n" for label, words in rows).encode("iso-8859-1")
     )
-    gathered = read_trec(path)
-    assert [unit.label for unit in gathered.units] == [label for label, _ in rows]
-    assert [list(sentence.words) for sentence in gathered.sentences] == [words for _, words in rows]
+    text = collect(read_trec(path), path)
+    assert [unit.label for unit in text.units] == [label for label, _ in rows]
+    assert [list(sentence.words) for sentence in text.sentences] == [words for _, words in rows]

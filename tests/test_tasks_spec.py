@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 
-from geoprobe.errors import FormatError, InputError
+from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.files.toml_files import read_toml
 from geoprobe.tasks import SharedUnitsWarning, TaskSpec, read_task
 
 CONLLU = "1\t{0}\t_\tNOUN\t_\t_\t2\tnsubj\t_\t_\n2\truns\trun\tVERB\t_\t_\t0\troot\t_\t_\n\n"
@@ -93,15 +95,15 @@ def test_a_warning_when_test_repeats_train() -> None:
         ({"train": 3, "test": "b.conllu"}, "train is 3: the name of a file is expected"),
         (
             {"train": "a.conllu", "test_fraction": 1},
-            "test_fraction is 1: .* less than 1",
+            "test_fraction is 1: input should be less than 1",
         ),
         (
             {"train": "a.conllu", "test_fraction": "0.2"},
-            "'0.2': a number is expected",
+            "test_fraction is '0.2': a number is expected",
         ),
         (
             {"train": "a.conllu", "test_fraction": 0.2, "split_seed": 1.5},
-            "1.5: a whole number",
+            "split_seed is 1.5: a whole number is expected",
         ),
         ({"train": "a.conllu", "test": "b.conllu", "split_seed": 1}, "without test_fraction"),
         ({"train": "a.conllu", "test": "b.conllu", "group": "doc"}, "without test_fraction"),
@@ -112,24 +114,75 @@ def test_a_warning_when_test_repeats_train() -> None:
             "the nearest known one is 'conllu'",
         ),
         ({"train": "a.conllu", "test": "b.conllu", "units": "pair"}, "known one is 'pairs'"),
-        ({"train": "a.conllu", "test": "b.conllu", "join": "concat"}, "join='concat' does not go"),
+        (
+            {"train": "a.conllu", "test": "b.conllu", "join": "concat"},
+            "join is 'concat', but units='words' take 'single'",
+        ),
         ({"train": "a.conllu", "test": "b.conllu", "text": "t"}, "text='t' has no meaning"),
         ({"train": "a.conllu", "test": "b.conllu", "units": "sentence"}, r"label='comment\.KEY'"),
         ({"train": "t.csv", "test_fraction": 0.2, "only": {"upos": "X"}}, "only=.* has no meaning"),
         ({"train": "q.label", "test": "r.label", "label": "x"}, "label='x' has no meaning"),
-        ({"train": "t.csv", "test_fraction": 0.2, "units": "words"}, "units='words' does not go"),
+        (
+            {"train": "t.csv", "test_fraction": 0.2, "units": "words"},
+            "units is 'words', but the format 'csv' has 'sentence'",
+        ),
         ({"train": "t.csv", "test_fraction": 0.2, "label": 3}, "label is 3: text is expected"),
         (
             {"train": "t.csv", "test_fraction": 0.2, "leave_out": "x"},
-            "'x': a list is expected",
+            "leave_out is 'x': a list is expected",
         ),
         ({"train": "a.conllu", "test": "b.conllu", "only": ["x"]}, "a table is expected"),
-        ({"train": "a.conllu", "test": "b.conllu", "only": {"upos": 1}}, "text is expected"),
+        (
+            {"train": "a.conllu", "test": "b.conllu", "only": {"upos": 1}},
+            "only.upos is 1: text is expected",
+        ),
     ],
 )
 def test_refused(table: dict, match: str) -> None:
     with pytest.raises(InputError, match=match):
         TaskSpec.from_table(table)
+
+
+DEEP: list = []
+for _ in range(2000):
+    DEEP = [DEEP]
+VALUES = [
+    *(None, True, 5, -1, 10**400, 16**5000, 0.5, float("nan"), "", "~nobody-here/a.csv", "a\0b"),
+    *("\ud800", "x" * 5000, "comment.", [], ["x"], [1], {}, {"upos": 1}, {"": "x"}, DEEP),
+    *(datetime.date(2020, 1, 1), b"x", object()),
+]
+
+
+@pytest.mark.parametrize("key", [*TaskSpec.model_fields, "", "x" * 300])
+@pytest.mark.parametrize("start", ["a.conllu", "t.csv", "p.jsonl", "q.label"])
+def test_values_of_any_kind_are_read_or_refused_in_a_sentence(start: str, key: str) -> None:
+    refused = 0
+    for value in VALUES:
+        table = {"train": start, "test_fraction": 0.5, key: value}
+        try:
+            spec = TaskSpec.from_table(table)
+            assert TaskSpec.from_table(spec.model_dump(mode="json")) == spec
+            read_task(spec, "own")
+        except GeoprobeError as error:
+            assert str(error).endswith(".")
+            refused += 1
+    assert refused >= len(VALUES) // 2
+
+
+def test_the_file_of_the_table_is_named(tmp_path: Path) -> None:
+    for table, match in (
+        ({"train": 3}, "train is 3"),
+        ({"train": "~nobody-here/a.csv"}, "~nobody"),
+    ):
+        with pytest.raises(FormatError, match=rf"mine\.toml: .*{match}"):
+            TaskSpec.from_table(table, path=Path("mine.toml"))
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_toml_beyond_the_limits_of_python(value: str) -> None:
+    Path("mine.toml").write_text(f"split_seed = {value}")
+    with pytest.raises(FormatError, match=r"mine\.toml: this is no TOML"):
+        read_toml(Path("mine.toml"))
 
 
 def test_refused_when_read() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from geoprobe.errors import InputError
 from geoprobe.tasks import Sentence, Split, Task, Unit, limit, shared_units, subtask
-from geoprobe.tasks.subsets import divide
+from geoprobe.tasks.splits import divide
 
 
 def make(n: int = 60, *, labels: str = "aaaaabbbcd", n_test: int = 10) -> Task:

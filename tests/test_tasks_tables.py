@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geoprobe.errors import FormatError
-from geoprobe.tasks.jsonl import read_pairs, read_texts, read_words
-from geoprobe.tasks.split_builder import SplitBuilder
-from geoprobe.tasks.text_tables import read_texts_table, read_trec
+from geoprobe.tasks.labelled_text import LabelledSentence, LabelledText, collect
+from geoprobe.tasks.readers import read_pairs, read_table, read_texts, read_trec, read_words
 
-read_csv = partial(read_texts_table, tabs=False)
-read_tsv = partial(read_texts_table, tabs=True)
+read_csv = partial(read_table, tabs=False)
+read_tsv = partial(read_table, tabs=True)
+Read = Callable[[Path], Iterable[LabelledSentence]]
 Write = Callable[[str | bytes], Path]
 
 
@@ -29,10 +30,12 @@ def write(tmp_path: Path) -> Write:
     return put
 
 
-def rows(gathered: SplitBuilder) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
-    return [
-        (gathered.sentences[unit.sentence].words, unit.words, unit.label) for unit in gathered.units
-    ]
+def text_of(read: Read, path: Path, **how: Any) -> LabelledText:
+    return collect(read(path), path, **how)
+
+
+def rows(text: LabelledText) -> list[tuple[tuple[str, ...], tuple[int, ...], str]]:
+    return [(text.sentences[unit.sentence].words, unit.words, unit.label) for unit in text.units]
 
 
 def lines(*records: object) -> str:
@@ -41,23 +44,23 @@ def lines(*records: object) -> str:
 
 def test_trec(write: Write) -> None:
     path = write(b"LOC:city Where is  Malm\xf6 ?\r\n\nNUM:date When\xa0?\n")
-    gathered = read_trec(path)
-    assert rows(gathered) == [
+    text = text_of(read_trec, path)
+    assert rows(text) == [
         (("Where", "is", "Malmö", "?"), (), "LOC:city"),
         (("When", "?"), (), "NUM:date"),
     ]
-    assert gathered.sentences[1].source == f"{path}:3"
+    assert text.sentences[1].source == f"{path}:3"
 
 
 def test_csv(write: Write) -> None:
     path = write('id,text,label\r\n1,"How far, ""then""?", dist \r\n\r\n2,"two\nlines",x\r\n3,y,z')
-    gathered = read_csv(path)
-    assert rows(gathered) == [
+    text = text_of(read_csv, path)
+    assert rows(text) == [
         (("How", "far,", '"then"?'), (), "dist"),
         (("two", "lines"), (), "x"),
         (("y",), (), "z"),
     ]
-    assert [sentence.source for sentence in gathered.sentences] == [
+    assert [sentence.source for sentence in text.sentences] == [
         f"{path}:2",
         f"{path}:4",
         f"{path}:6",
@@ -65,23 +68,24 @@ def test_csv(write: Write) -> None:
 
 
 def test_tsv_takes_quotes_as_they_are(write: Write) -> None:
-    gathered = read_tsv(write('\ufefflabel\ttext\nx\t"Oh, no" she said\ny\t"\n'))
-    assert rows(gathered) == [(('"Oh,', 'no"', "she", "said"), (), "x"), (('"',), (), "y")]
+    text = text_of(read_tsv, write('\ufefflabel\ttext\nx\t"Oh, no" she said\ny\t"\n'))
+    assert rows(text) == [(('"Oh,', 'no"', "she", "said"), (), "x"), (('"',), (), "y")]
 
 
 def test_tables_with_other_names_and_groups(write: Write) -> None:
     path = write("who,q,class\nann,a b,1\nbob,c,2\nann,d,-\n")
-    gathered = read_csv(path, text="q", label="class", group="who", leave_out=["-"])
-    assert rows(gathered) == [(("a", "b"), (), "1"), (("c",), (), "2")]
-    assert gathered.groups == ["ann", "bob"]
+    read = partial(read_csv, text="q", label="class", group="who")
+    text = text_of(read, path, leave_out=["-"])
+    assert rows(text) == [(("a", "b"), (), "1"), (("c",), (), "2")]
+    assert text.groups == ["ann", "bob"]
 
 
 def test_texts_in_json(write: Write) -> None:
     path = write(
         lines({"text": "a  b", "label": " x "}, {"text": ["c d", "e"], "label": 3, "k": 0})
     )
-    gathered = read_texts(path)
-    assert rows(gathered) == [(("a", "b"), (), "x"), (("c d", "e"), (), "3")]
+    text = text_of(read_texts, path)
+    assert rows(text) == [(("a", "b"), (), "x"), (("c d", "e"), (), "3")]
 
 
 def test_words_in_json(write: Write) -> None:
@@ -90,9 +94,10 @@ def test_words_in_json(write: Write) -> None:
         + "\n"
         + lines({"w": ["d"], "y": ["O"], "g": "7"})
     )
-    gathered = read_words(path, tokens="w", labels="y", group="g", leave_out=["O"])
-    assert rows(gathered) == [(("a", "b", "c"), (0,), "X"), (("a", "b", "c"), (2,), "0")]
-    assert gathered.groups == ["7"]
+    read = partial(read_words, tokens="w", label="y", group="g")
+    text = text_of(read, path, leave_out=["O"])
+    assert rows(text) == [(("a", "b", "c"), (0,), "X"), (("a", "b", "c"), (2,), "0")]
+    assert text.groups == ["7"]
 
 
 def test_pairs_in_json_share_their_sentence(write: Write) -> None:
@@ -103,10 +108,10 @@ def test_pairs_in_json_share_their_sentence(write: Write) -> None:
             {"tokens": ["a", "b"], "words": [1, 0], "label": "Z"},
         )
     )
-    gathered = read_pairs(path)
-    assert [sentence.words for sentence in gathered.sentences] == [("a", "b"), ("c", "d")]
-    assert [unit.sentence for unit in gathered.units] == [0, 1, 0]
-    assert [unit.words for unit in gathered.units] == [(0, 1), (1, 0), (1, 0)]
+    text = text_of(read_pairs, path, share=True)
+    assert [sentence.words for sentence in text.sentences] == [("a", "b"), ("c", "d")]
+    assert [unit.sentence for unit in text.units] == [0, 1, 0]
+    assert [unit.words for unit in text.units] == [(0, 1), (1, 0), (1, 0)]
 
 
 PAIR = {"tokens": ["a", "b"], "words": [0, 1], "label": "X"}
@@ -155,22 +160,22 @@ PAIR = {"tokens": ["a", "b"], "words": [0, 1], "label": "X"}
         (read_pairs, lines({**PAIR, "words": 1}), 1, "a list of positions"),
     ],
 )
-def test_refused(write: Write, read: Callable, content: str | bytes, line: int, match: str) -> None:
+def test_refused(write: Write, read: Read, content: str | bytes, line: int, match: str) -> None:
     path = write(content)
     with pytest.raises(FormatError, match=match) as caught:
-        read(path)
+        text_of(read, path)
     assert (caught.value.path, caught.value.line) == (path, line)
 
 
 def test_labels_that_no_array_holds(write: Write) -> None:
-    gathered = read_texts(write(lines({"text": "a", "label": "x\0"})))
+    text = text_of(read_texts, write(lines({"text": "a", "label": "x\0"})))
     with pytest.raises(FormatError, match="NUL"):
-        gathered.split("train", Path("f"))
+        text.as_split("train")
 
 
 def test_nothing_in_the_file(write: Write) -> None:
     for read, content in ((read_texts, "\n"), (read_csv, "text,label\n"), (read_trec, " \n")):
         with pytest.raises(FormatError, match="not a single unit in the file"):
-            read(write(content)).split("train", Path("f"))
+            text_of(read, write(content)).as_split("train")
     with pytest.raises(FormatError, match="no column 'text'"):
-        read_csv(write("\n\n"))
+        list(read_csv(write("\n\n")))

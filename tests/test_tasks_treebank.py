@@ -8,7 +8,8 @@ import pytest
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.tasks.conllu import read_treebank
-from geoprobe.tasks.treebank import gather, select
+from geoprobe.tasks.labelled_text import LabelledText, collect
+from geoprobe.tasks.treebank import label_sentences, select
 
 TREEBANK = """\
 # newdoc id = d1
@@ -35,12 +36,16 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def text_of(path: Path, *, leave_out: tuple[str, ...] = (), **how) -> LabelledText:
+    return collect(label_sentences(read_treebank(path), **how), path, leave_out=leave_out)
+
+
 def found(path: Path, **how) -> list[tuple[str, tuple[str, ...], str]]:
     """Return sentence, words and label of every unit, as text."""
-    gathered = gather(read_treebank(path), **how)
+    text = text_of(path, **how)
     rows = []
-    for unit in gathered.units:
-        words = gathered.sentences[unit.sentence].words
+    for unit in text.units:
+        words = text.sentences[unit.sentence].words
         rows.append((words[0], tuple(words[word] for word in unit.words), unit.label))
     return rows
 
@@ -65,10 +70,10 @@ def test_labels_that_some_words_lack(path: Path, label: str, expected: list) -> 
 
 
 def test_sentences_without_units_are_left_out(path: Path) -> None:
-    gathered = gather(read_treebank(path), label="misc.Role")
-    assert [sentence.words[0] for sentence in gathered.sentences] == ["She", "At"]
-    assert [sentence.source for sentence in gathered.sentences] == [f"{path}:3", f"{path}:13"]
-    assert [unit.sentence for unit in gathered.units] == [0, 1]
+    text = text_of(path, label="misc.Role")
+    assert [sentence.words[0] for sentence in text.sentences] == ["She", "At"]
+    assert [sentence.source for sentence in text.sentences] == [f"{path}:3", f"{path}:13"]
+    assert [unit.sentence for unit in text.units] == [0, 1]
 
 
 def test_pairs_are_head_then_dependent_without_roots(path: Path) -> None:
@@ -92,18 +97,18 @@ def test_sentences_by_a_comment(path: Path) -> None:
 def test_only_and_leave_out(path: Path) -> None:
     rows = found(path, label="lemma", only={"upos": "[NP]*", "feats.Person": "_"})
     assert [row[2] for row in rows] == ["town", "noon"]
-    rows = found(path, label="upos", leave_out=["VERB", "NOUN"])
+    rows = found(path, label="upos", leave_out=("VERB", "NOUN"))
     assert [row[2] for row in rows] == ["PRON", "ADP", "ADP"]
 
 
 def test_groups(path: Path) -> None:
-    gathered = gather(read_treebank(path), label="upos", group="newdoc id")
-    assert gathered.groups == ["d1", "d1", "d2"]
-    assert gather(read_treebank(path), label="upos", group="genre").groups[1] == "talk"
-    by_words = gather(read_treebank(path), label="upos").groups
+    text = text_of(path, label="upos", group="newdoc id")
+    assert text.groups == ["d1", "d1", "d2"]
+    assert text_of(path, label="upos", group="genre").groups[1] == "talk"
+    by_words = text_of(path, label="upos").groups
     assert by_words == [("She", "ran", "to", "town"), ("Go",), ("At", "noon")]
     with pytest.raises(FormatError, match=r"line 3: the sentence has no comment '# sent_id = "):
-        gather(read_treebank(path), label="upos", group="sent_id")
+        text_of(path, label="upos", group="sent_id")
 
 
 @pytest.mark.parametrize(

@@ -145,5 +145,11 @@ def test_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert data_folder() == tmp_path / "local" / "geoprobe" / "data"
 
 
+def test_data_folder_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOPROBE_DATA", "~nobody-here/data")
+    with pytest.raises(InputError, match="no folder of a user for '~nobody-here/data'"):
+        data_folder()
+
+
 def test_labels_are_numpy_text() -> None:
     assert isinstance(make().test.labels, np.ndarray)

@@ -283,7 +283,8 @@ def read_any_task(name: str, data: Path | None) -> Task:
     if path.suffix.lower() == ".toml":
         from geoprobe.files.toml_files import read_toml
 
-        return read_task(TaskSpec.from_table(read_toml(path), folder=path.parent), path.stem)
+        spec = TaskSpec.from_table(read_toml(path), folder=path.parent, path=path)
+        return read_task(spec, path.stem)
     return load_task(name, data=data)
 
 

@@ -1,4 +1,4 @@
-"""What every reader does first: make sure that there is a file with something in it."""
+"""Text files, whole or line by line, with every fault named by its place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import IO
 
 from geoprobe.errors import FormatError
 
+_BOM = b"\xef\xbb\xbf"
+
 
 def checked_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of an existing file that is not empty.
@@ -20,11 +22,11 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
         If there is no such file, it is a folder, cannot be opened or has no content.
     """
     path = Path(path)
-    if not path.exists():
-        raise FormatError("there is no such file.", path)
-    if not path.is_file():
-        raise FormatError("this is not a file, but a file is expected.", path)
     try:
+        if not path.exists():
+            raise FormatError("there is no such file.", path)
+        if not path.is_file():
+            raise FormatError("this is not a file, but a file is expected.", path)
         with path.open("rb") as file:
             first = file.read(1)
     except OSError as error:
@@ -51,5 +53,56 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
             f"0x{error.object[error.start]:02x}.",
             path,
         ) from error
+    except OSError as error:
+        raise FormatError(f"the file cannot be read: {error.strerror}.", path) from error
+
+
+def numbered_lines(
+    path: str | os.PathLike[str], *, encoding: str = "utf-8", keep_ends: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file one by one.
+
+    Only a line feed ends a line; other characters that Unicode counts as line ends occur inside
+    words of real corpora.
+
+    Parameters
+    ----------
+    path : path-like
+    encoding : str
+        One in which a line feed is the byte 0x0A.
+    keep_ends : bool
+        Whether the lines keep their line feed and the carriage return before it.
+
+    Yields
+    ------
+    line : int
+        Counted from 1.
+    text : str
+
+    Raises
+    ------
+    FormatError
+        If there is no such file or it is empty, or naming the line and byte that is not in the
+        encoding, or the line with a NUL character.
+    """
+    path = checked_file(path)
+    try:
+        with path.open("rb") as file:
+            for line, raw in enumerate(file, start=1):
+                if line == 1 and encoding == "utf-8":
+                    raw = raw.removeprefix(_BOM)
+                if not keep_ends:
+                    raw = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if b"\0" in raw:
+                    raise FormatError("the line holds a NUL character; is this text?", path, line)
+                try:
+                    yield line, raw.decode(encoding)
+                except UnicodeDecodeError as error:
+                    raise FormatError(
+                        f"byte {error.start + 1} of the line is 0x{raw[error.start]:02x}, which is "
+                        f"not {encoding.upper()} here.",
+                        path,
+                        line,
+                    ) from error
     except OSError as error:
         raise FormatError(f"the file cannot be read: {error.strerror}.", path) from error

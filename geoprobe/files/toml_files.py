@@ -28,6 +28,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         text = file.read()
     try:
         table: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Besides its own error, Python's limits: tables in tables, or an integer of 4,300 digits.
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"this is no TOML: {error}.", Path(path)) from error
     return table

@@ -20,7 +20,7 @@ from pydantic import (
 from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
-from geoprobe.schema import Number, Positive, Record, Text, Whole, parse
+from geoprobe.schema import Number, Positive, Record, Text, Whole, named_path, parse
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
@@ -279,7 +279,7 @@ def plan_from_table(
     """
     values: dict[str, Any] = {"name": name, **table}
     if isinstance(values.get("data"), str):
-        values["data"] = Path(folder) / Path(values["data"]).expanduser()
+        values["data"] = named_path(values["data"], folder, path)
     try:
         tasks = values.get("task", {})
         if isinstance(tasks, Mapping):

@@ -1,4 +1,4 @@
-"""Treebanks in CoNLL-U and CoNLL-U-Lex, whose heads have to form a tree.
+"""A reader for CoNLL-U and CoNLL-U-Lex that checks what it reads, sentence by sentence.
 
 The formats are described at https://universaldependencies.org/format.html and, with nine more
 columns for lexical semantics, at https://github.com/nert-nlp/streusle/blob/master/CONLLULEX.md.
@@ -10,65 +10,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from geoprobe.errors import FormatError
-from geoprobe.tasks.text_tables import numbered_lines
-
-
-def check_tree(heads: Sequence[int], lines: Sequence[int], path: Path) -> None:
-    """Refuse heads that are not a tree under one root.
-
-    Parameters
-    ----------
-    heads : sequence of int, length n_words
-        For each word the number of its head, counted from 1; 0 for the root.
-    lines : sequence of int, length n_words
-        The line of each word, for messages.
-    path : pathlib.Path
-        The file, for messages.
-
-    Raises
-    ------
-    FormatError
-        If there is no root, a second one, or a cycle; it names the words.
-    """
-    roots = [word for word, head in enumerate(heads) if head == 0]
-    if len(roots) > 1:
-        numbers = ", ".join(str(word + 1) for word in roots[:8])
-        raise FormatError(
-            f"column 7 (HEAD): {len(roots)} words of the sentence are roots ({numbers}), but "
-            f"exactly one is expected.",
-            path,
-            lines[roots[1]],
-        )
-    cycle = _cycle(heads)
-    if cycle:
-        way = " -> ".join([*map(str, cycle[:8]), "..." if len(cycle) > 8 else str(cycle[0])])
-        # Without a root every way upwards ends in a cycle, so both are found here.
-        rootless = "" if roots else "no word of the sentence is its root, and "
-        raise FormatError(
-            f"column 7 (HEAD): {rootless}the heads of {len(cycle)} words form a cycle ({way}).",
-            path,
-            lines[cycle[0] - 1],
-        )
-
-
-def _cycle(heads: Sequence[int]) -> list[int]:
-    """Return the words of a cycle, numbered from 1, or nothing; each word is passed once."""
-    known_good = {0}
-    for start in range(1, len(heads) + 1):
-        way: dict[int, None] = {}
-        word = start
-        while word not in known_good:
-            if word in way:
-                words = list(way)
-                return words[words.index(word) :]
-            way[word] = None
-            word = heads[word - 1]
-        known_good.update(way)
-    return []
-
+from geoprobe.files.text_files import numbered_lines
 
 COLUMNS = (
     *("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"),
@@ -137,26 +83,20 @@ def read_treebank(path: str | os.PathLike[str]) -> Iterator[TreebankSentence]:
     path = Path(path)
     block: list[tuple[int, str]] = []
     n_columns: int | None = None
-    n_sentences = 0
-    for line, text in numbered_lines(path):
+    # The end of the file ends a sentence as a blank line does.
+    for line, text in chain(numbered_lines(path), [(0, "")]):
         if text.strip(" "):
             block.append((line, text))
-            continue
-        if block:
-            sentence, n_columns = _sentence(block, path, n_columns)
-            n_sentences += 1
+        elif block:
+            sentence = _sentence(block, path, n_columns)
+            n_columns = len(sentence.words[0])
             yield sentence
             block = []
-    if block:
-        yield _sentence(block, path, n_columns)[0]
-        n_sentences += 1
-    if not n_sentences:
+    if n_columns is None:
         raise FormatError("there is no sentence in the file.", path)
 
 
-def _sentence(
-    block: list[tuple[int, str]], path: Path, n_columns: int | None
-) -> tuple[TreebankSentence, int]:
+def _sentence(block: list[tuple[int, str]], path: Path, n_columns: int | None) -> TreebankSentence:
     comments: dict[str, str] = {}
     nodes = _Nodes(path)
     for line, text in block:
@@ -174,12 +114,8 @@ def _sentence(
             key, _, value = text[1:].partition("=")
             comments[key.strip()] = value.strip()
     nodes.finish(block[-1][0])
-    assert n_columns is not None
     words, lines = tuple(nodes.words), nodes.lines
-    heads = _heads(words, lines, path)
-    if heads is not None:
-        check_tree(heads, lines, path)
-    return TreebankSentence(words, heads, comments, path, lines[0]), n_columns
+    return TreebankSentence(words, _heads(words, lines, path), comments, path, lines[0])
 
 
 def _cells(text: str, path: Path, line: int, n_columns: int | None) -> tuple[str, ...]:
@@ -262,6 +198,7 @@ class _Nodes:
 def _heads(
     words: tuple[tuple[str, ...], ...], lines: list[int], path: Path
 ) -> tuple[int, ...] | None:
+    """Return the heads, if there are any; they form a tree under one root."""
     if all(cells[6] == "_" for cells in words):
         return None
     for cells, line in zip(words, lines, strict=True):
@@ -274,4 +211,45 @@ def _heads(
             raise FormatError(
                 f"column 7 (HEAD) is {head}, but the sentence has {len(words)} words.", path, line
             )
-    return tuple(int(cells[6]) for cells in words)
+    heads = tuple(int(cells[6]) for cells in words)
+    _check_tree(heads, lines, path)
+    return heads
+
+
+def _check_tree(heads: Sequence[int], lines: Sequence[int], path: Path) -> None:
+    """Refuse heads with no root, a second one, or a cycle, naming the words."""
+    roots = [word for word, head in enumerate(heads) if head == 0]
+    if len(roots) > 1:
+        numbers = ", ".join(str(word + 1) for word in roots[:8])
+        raise FormatError(
+            f"column 7 (HEAD): {len(roots)} words of the sentence are roots ({numbers}), but "
+            f"exactly one is expected.",
+            path,
+            lines[roots[1]],
+        )
+    cycle = _cycle(heads)
+    if cycle:
+        way = " -> ".join([*map(str, cycle[:8]), "..." if len(cycle) > 8 else str(cycle[0])])
+        # Without a root every way upwards ends in a cycle, so both are found here.
+        rootless = "" if roots else "no word of the sentence is its root, and "
+        raise FormatError(
+            f"column 7 (HEAD): {rootless}the heads of {len(cycle)} words form a cycle ({way}).",
+            path,
+            lines[cycle[0] - 1],
+        )
+
+
+def _cycle(heads: Sequence[int]) -> list[int]:
+    """Return the words of a cycle, numbered from 1, or nothing; each word is passed once."""
+    known_good = {0}
+    for start in range(1, len(heads) + 1):
+        way: dict[int, None] = {}
+        word = start
+        while word not in known_good:
+            if word in way:
+                words = list(way)
+                return words[words.index(word) :]
+            way[word] = None
+            word = heads[word - 1]
+        known_good.update(way)
+    return []

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.atomic import discard, new_name, remove_stale
 from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.schema import Flag, Record, Text, Whole, named_path, parse
 from geoprobe.suggestions import suggestion
-from geoprobe.tasks.conllu import read_treebank
-from geoprobe.tasks.corpora import data_folder
-from geoprobe.tasks.text_tables import read_trec
+from geoprobe.tasks.corpora import CORPORA, Corpus, CorpusFile, data_folder
 
-RECORD = "fetched.json"
+NOTE = "fetched.json"
+"""The file, beside those that were fetched, that says where they came from."""
+
 _CHUNK = 1 << 16
 _TIMEOUT = 30.0
 
@@ -32,8 +31,7 @@ class FetchError(GeoprobeError):
     """A corpus that could not be fetched, or is not what it should be."""
 
 
-@dataclass(frozen=True)
-class FetchedFile:
+class FetchedFile(Record):
     """What is known of a file that was fetched.
 
     Attributes
@@ -41,7 +39,7 @@ class FetchedFile:
     name : str
         In the corpus's folder.
     url : str
-        Where it came from.
+        Where it came from; empty for one that was there already.
     sha256 : str
         As found.
     n_bytes : int
@@ -50,80 +48,16 @@ class FetchedFile:
         Whether the hash is the one known beforehand; else only the content was checked.
     """
 
-    name: str
+    name: Text
     url: str
-    sha256: str
-    n_bytes: int
-    n_sentences: int
-    expected: bool
+    sha256: Text
+    n_bytes: Whole
+    n_sentences: Whole
+    expected: Flag
 
 
-@dataclass(frozen=True)
-class _Remote:
-    """A file at its home; ``sha256`` is None where nobody has put it on record."""
-
-    place: str
-    at_least: int
-    sha256: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.place.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class _Source:
-    base_url: str
-    files: tuple[_Remote, ...]
-    count: Callable[[Path], int]
-
-
-def _count_treebank(path: Path) -> int:
-    return sum(1 for _ in read_treebank(path))
-
-
-def _count_trec(path: Path) -> int:
-    return len(read_trec(path).units)
-
-
-_GITHUB = "https://raw.githubusercontent.com"
-_SOURCES = {
-    "ud_english_pud": _Source(
-        f"{_GITHUB}/UniversalDependencies/UD_English-PUD/r2.18",
-        (
-            _Remote(
-                "en_pud-ud-test.conllu",
-                1000,
-                "c80584f2bc2b31d5bada78a1136f9feec7ac49e5e18898db02dea434b5b8f0aa",
-            ),
-        ),
-        _count_treebank,
-    ),
-    "streusle": _Source(
-        f"{_GITHUB}/nert-nlp/streusle/v4.7.1",
-        (
-            _Remote("train/streusle.ud_train.conllulex", 2700),
-            _Remote("test/streusle.ud_test.conllulex", 500),
-        ),
-        _count_treebank,
-    ),
-    "trec": _Source(
-        "https://cogcomp.seas.upenn.edu/Data/QA/QC",
-        (
-            _Remote(
-                "train_5500.label",
-                5452,
-                "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
-            ),
-            _Remote(
-                "TREC_10.label",
-                500,
-                "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
-            ),
-        ),
-        _count_trec,
-    ),
-}
+class _Note(Record):
+    files: tuple[FetchedFile, ...]
 
 
 def fetch_corpus(
@@ -163,22 +97,22 @@ def fetch_corpus(
     All files are fetched and checked before the first one gets its name. Files that are there and
     right are kept; one that is there and wrong is an error, because it may be somebody's own.
     """
-    if name not in _SOURCES:
-        raise InputError(f"there is no corpus {name!r}; {suggestion(name, _SOURCES)}.")
-    source = _SOURCES[name]
-    base = (source.base_url if base_url is None else base_url).rstrip("/")
-    home = (data_folder() if folder is None else Path(folder).expanduser()) / name
-    there = {file.name: file for file in fetched_files(home)}
-    facts: list[FetchedFile] = []
-    missing: list[_Remote] = []
-    for remote in source.files:
-        if (home / remote.name).is_file():
-            url = there[remote.name].url if remote.name in there else ""
-            facts.append(_checked(home / remote.name, remote, source, url, home))
+    if name not in CORPORA:
+        raise InputError(f"there is no corpus {name!r}; {suggestion(name, CORPORA)}.")
+    corpus = CORPORA[name]
+    base = (corpus.base_url if base_url is None else base_url).rstrip("/")
+    home = (data_folder() if folder is None else named_path(folder)) / name
+    noted = {file.name: file.url for file in fetched_files(home)}
+    there: list[FetchedFile] = []
+    missing: list[CorpusFile] = []
+    for file in corpus.files.values():
+        path = home / file.name
+        if path.is_file():
+            there.append(_checked(path, file, corpus, noted.get(file.name, ""), home))
         else:
-            missing.append(remote)
+            missing.append(file)
     if missing:
-        _fetch_all(missing, source, base, home, facts, progress)
+        _fetch_all(missing, there, corpus, base, home, progress)
     return home
 
 
@@ -190,38 +124,40 @@ def fetched_files(folder: str | os.PathLike[str]) -> list[FetchedFile]:
     FormatError
         If the note is damaged.
     """
-    path = Path(folder) / RECORD
+    path = Path(folder) / NOTE
     if not path.is_file():
         return []
     try:
-        return [FetchedFile(**file) for file in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return list(parse(_Note, {"files": content}).files)
+    except (OSError, ValueError, RecursionError) as error:
         raise FormatError(f"the note on fetched files is damaged: {error}.", path) from error
 
 
 def _fetch_all(
-    missing: list[_Remote],
-    source: _Source,
+    missing: list[CorpusFile],
+    there: list[FetchedFile],
+    corpus: Corpus,
     base: str,
     home: Path,
-    facts: list[FetchedFile],
     progress: ProgressCallback | None,
 ) -> None:
     """Fetch files into a hidden folder, check them, and let all appear together."""
-    hidden = new_name(home / RECORD)
+    hidden = new_name(home / NOTE)
     try:
         home.mkdir(parents=True, exist_ok=True)
-        remove_stale(home / RECORD)
+        remove_stale(home / NOTE)
         hidden.mkdir()
-        for remote in missing:
-            url = f"{base}/{remote.place}"
-            _download(url, hidden / remote.name, home / remote.name, progress)
-            facts.append(_checked(hidden / remote.name, remote, source, url, home))
-            sync(hidden / remote.name)
-        noted = sorted(map(asdict, facts), key=lambda file: str(file["name"]))
-        (hidden / RECORD).write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
-        sync(hidden / RECORD)
-        for name in (*(remote.name for remote in missing), RECORD):
+        fetched = []
+        for file in missing:
+            url, path = f"{base}/{file.remote}", hidden / file.name
+            _download(url, path, home / file.name, progress)
+            fetched.append(_checked(path, file, corpus, url, home))
+            sync(path)
+        note = [file.model_dump() for file in sorted(there + fetched, key=lambda file: file.name)]
+        (hidden / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        sync(hidden / NOTE)
+        for name in (*(file.name for file in missing), NOTE):
             (hidden / name).replace(home / name)
         sync(home)
     except OSError as error:
@@ -254,38 +190,44 @@ def _download(url: str, path: Path, target: Path, progress: ProgressCallback | N
         raise FetchError(
             f"{url} cannot be fetched, the network or the server fails: {error}. {by_hand}"
         ) from error
-    found = path.stat().st_size
-    if meter.total and found != meter.total:
+    n_bytes = path.stat().st_size
+    if meter.total and n_bytes != meter.total:
         raise FetchError(
-            f"{url}: the download broke off, {found} bytes of {meter.total} came. {by_hand}"
+            f"{url}: the download broke off, {n_bytes} bytes of {meter.total} came. {by_hand}"
         )
 
 
-def _checked(path: Path, remote: _Remote, source: _Source, url: str, home: Path) -> FetchedFile:
+def _checked(path: Path, file: CorpusFile, corpus: Corpus, url: str, home: Path) -> FetchedFile:
     """Return what is to be noted of a file, if it is what it should be."""
-    found = hash_file(path)
+    sha256 = hash_file(path)
     what = url if path.parent != home else f"{path}, which is here already,"
     remedy = "It is not kept" if path.parent != home else "Move it away to fetch it again"
-    if remote.sha256 not in (None, found):
+    if file.sha256 not in (None, sha256):
         raise FetchError(
-            f"{what} is not the file expected: its SHA-256 is {found}, but {remote.sha256} is "
+            f"{what} is not the file expected: its SHA-256 is {sha256}, but {file.sha256} is "
             f"expected. {remedy}."
         )
     try:
-        n_sentences = source.count(path)
+        n_sentences = sum(1 for _ in corpus.read(path))
     except FormatError as error:
         raise FetchError(f"{what} is not the corpus expected: {error} {remedy}.") from error
-    if n_sentences < remote.at_least:
+    if n_sentences < file.n_sentences:
         raise FetchError(
-            f"{what} has {n_sentences} sentences, but at least {remote.at_least} are expected. "
+            f"{what} has {n_sentences} sentences, but at least {file.n_sentences} are expected. "
             f"{remedy}."
         )
-    size = path.stat().st_size
-    return FetchedFile(remote.name, url, found, size, n_sentences, remote.sha256 is not None)
+    return FetchedFile(
+        name=file.name,
+        url=url,
+        sha256=sha256,
+        n_bytes=path.stat().st_size,
+        n_sentences=n_sentences,
+        expected=file.sha256 is not None,
+    )
 
 
 class _Meter:
-    """What pooch takes for a progress bar; it sets the total itself."""
+    """A progress bar as pooch takes it, which sets the total itself."""
 
     def __init__(self, name: str, progress: ProgressCallback | None) -> None:
         self.total = 0

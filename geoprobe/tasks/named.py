@@ -1,69 +1,65 @@
-"""Tasks that have names: the five of the papers, and three on the built-in text."""
+"""Named tasks: the five of the papers, and three on the built-in text."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.suggestions import suggestion
-from geoprobe.tasks.conllu import TreebankSentence, read_treebank
-from geoprobe.tasks.corpora import PUD, STREUSLE, TREC, Corpus, MissingCorpusError, data_folder
-from geoprobe.tasks.text_tables import read_trec
-from geoprobe.tasks.treebank import TreebankUnits, gather
-from geoprobe.tasks.units import Join, Split, Task
+from geoprobe.tasks.corpora import PUD, STREUSLE, TREC, Corpus, data_folder
+from geoprobe.tasks.labelled_text import collect
+from geoprobe.tasks.spec import TaskSpec, read_labelled_text, read_sentences
+from geoprobe.tasks.units import Split, Task
 
 _PUD_SENTENCES = 1000
 _PUD_TRAIN = 800
+_UPOS = "part of speech (UPOS) of each word"
+_RELATION = "relation of each word to its head, head first; roots left out"
 _SINGLE_PREPOSITION = {"smwe": "_", "ss": "p.*"}
+_BUILTIN = tuple(
+    Path(__file__).parent / "builtin" / name for name in ("train.conllu", "test.conllu")
+)
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """How a named task is made from its corpus; ``corpus`` is None for the built-in text."""
+class _NamedTask:
+    """What the labels of a task say, its corpus, and the options of its TaskSpec.
+
+    The corpus is None for the built-in text.
+    """
 
     about: str
     corpus: Corpus | None
-    label: str = ""
-    units: TreebankUnits = "words"
-    join: Join = "single"
-    only: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def spec(self, files: tuple[Path, ...]) -> TaskSpec:
+        """Return the description of the task; PUD's one file stands for both splits."""
+        return TaskSpec(train=files[0], test=files[-1], **self.options)
 
 
-_RECIPES = {
-    "pos": _Recipe("part of speech (UPOS) of each word", PUD, "upos"),
-    "dep": _Recipe(
-        "relation of each word to its head, head first; roots left out",
-        PUD,
-        "deprel",
-        "pairs",
-        "concat",
-    ),
-    "ps-role": _Recipe(
+_TASKS = {
+    "pos": _NamedTask(_UPOS, PUD),
+    "dep": _NamedTask(_RELATION, PUD, {"units": "pairs"}),
+    "ps-role": _NamedTask(
         "scene role of each single-word adposition or possessive",
         STREUSLE,
-        "ss",
-        only=_SINGLE_PREPOSITION,
+        {"label": "ss", "only": _SINGLE_PREPOSITION},
     ),
-    "ps-fxn": _Recipe(
+    "ps-fxn": _NamedTask(
         "function of each single-word adposition or possessive",
         STREUSLE,
-        "ss2",
-        only=_SINGLE_PREPOSITION,
+        {"label": "ss2", "only": _SINGLE_PREPOSITION},
     ),
-    "trec-50": _Recipe("what a question asks for", TREC, units="sentence"),
-    "builtin-pos": _Recipe("part of speech (UPOS) of each word", None, "upos"),
-    "builtin-dep": _Recipe(
-        "relation of each word to its head, head first; roots left out",
-        None,
-        "deprel",
-        "pairs",
-        "concat",
+    "trec-50": _NamedTask("what a question asks for", TREC),
+    "builtin-pos": _NamedTask(_UPOS, None),
+    "builtin-dep": _NamedTask(_RELATION, None, {"units": "pairs"}),
+    "builtin-role": _NamedTask(
+        "semantic role of each single-word preposition", None, {"label": "misc.Role"}
     ),
-    "builtin-role": _Recipe("semantic role of each single-word preposition", None, "misc.Role"),
 }
 
 
@@ -100,7 +96,7 @@ class TaskInfo:
 
 def task_names() -> list[str]:
     """Return the names that :func:`load_task` knows."""
-    return list(_RECIPES)
+    return list(_TASKS)
 
 
 def task_infos(data: str | os.PathLike[str] | None = None) -> list[TaskInfo]:
@@ -112,7 +108,7 @@ def task_infos(data: str | os.PathLike[str] | None = None) -> list[TaskInfo]:
         As for :func:`load_task`.
     """
     folder = data_folder() if data is None else Path(data)
-    return [_info(name, recipe, folder) for name, recipe in _RECIPES.items()]
+    return [_info(name, task, folder) for name, task in _TASKS.items()]
 
 
 def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
@@ -149,88 +145,53 @@ def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
     Zhou and Srikumar, "A Closer Look at How Fine-tuning Changes BERT", ACL 2022, for the tasks
     and splits.
     """
-    if name not in _RECIPES:
-        raise InputError(f"there is no task {name!r}; {suggestion(name, _RECIPES)}.")
-    recipe = _RECIPES[name]
+    if name not in _TASKS:
+        raise InputError(f"there is no task {name!r}; {suggestion(name, _TASKS)}.")
+    corpus = _TASKS[name].corpus
     folder = data_folder() if data is None else Path(data)
-    if recipe.corpus is PUD:
-        train, test = _pud(recipe, PUD.find("whole", folder))
-    elif recipe.corpus is None:
-        with resources.as_file(resources.files("geoprobe.tasks")) as here:
-            train, test = _two_files(recipe, lambda part: _builtin(here, part))
+    files = _BUILTIN
+    if corpus is not None:
+        files = tuple(corpus.find(part, folder) for part in corpus.files)
+    spec = _TASKS[name].spec(files)
+    if corpus is PUD:
+        train, test = _pud_splits(spec)
     else:
-        corpus = recipe.corpus
-        train, test = _two_files(recipe, lambda part: corpus.find(part, folder))
-    return Task(name, train, test, recipe.join)
+        train, test = (
+            read_labelled_text(spec, path).as_split(part)
+            for part, path in zip(("train", "test"), files, strict=True)
+        )
+    assert spec.join is not None
+    return Task(name, train, test, spec.join)
 
 
-def _pud(recipe: _Recipe, path: Path) -> tuple[Split, Split]:
-    sentences = list(read_treebank(path))
+def _pud_splits(spec: TaskSpec) -> tuple[Split, Split]:
+    path = spec.train
+    sentences = list(read_sentences(spec, path))
     if len(sentences) != _PUD_SENTENCES:
         raise FormatError(
             f"the file has {len(sentences)} sentences, but English-PUD has {_PUD_SENTENCES}.", path
         )
     return (
-        _treebank(recipe, sentences[:_PUD_TRAIN], "train", path),
-        _treebank(recipe, sentences[_PUD_TRAIN:], "test", path),
+        collect(sentences[:_PUD_TRAIN], path).as_split("train"),
+        collect(sentences[_PUD_TRAIN:], path).as_split("test"),
     )
 
 
-def _two_files(recipe: _Recipe, find: Callable[[str], Path]) -> tuple[Split, Split]:
-    paths = {part: find(part) for part in ("train", "test")}
-    if recipe.corpus is TREC:
-        train, test = (read_trec(path).split(part, path) for part, path in paths.items())
-    else:
-        train, test = (
-            _treebank(recipe, list(read_treebank(path)), part, path) for part, path in paths.items()
-        )
-    return train, test
-
-
-def _treebank(recipe: _Recipe, sentences: list[TreebankSentence], part: str, path: Path) -> Split:
-    gathered = gather(
-        sentences,
-        label=recipe.label,
-        units=recipe.units,
-        join=recipe.join,
-        only=recipe.only,
-    )
-    return gathered.split(part, path)
-
-
-def _builtin(here: Path, part: str) -> Path:
-    return here / "builtin" / f"{part}.conllu"
-
-
-def _info(name: str, recipe: _Recipe, folder: Path) -> TaskInfo:
-    corpus = recipe.corpus
-    if corpus is None:
-        with resources.as_file(resources.files("geoprobe.tasks")) as here:
-            files = tuple(_builtin(here, part) for part in ("train", "test"))
-        found = all(path.is_file() for path in files)
-        home, licence = "comes with geoprobe", "Apache-2.0"
-    else:
-        files, found = _found(corpus, folder)
-        home, licence = corpus.home, corpus.licence
+def _info(name: str, task: _NamedTask, folder: Path) -> TaskInfo:
+    corpus = task.corpus
+    files = _BUILTIN
+    if corpus is not None:
+        files = tuple(corpus.place(part, folder) for part in corpus.files)
+    spec = task.spec(files)
+    assert spec.units is not None and spec.join is not None
     return TaskInfo(
-        name,
-        recipe.about,
-        recipe.units,
-        recipe.join,
-        None if corpus is None else corpus.name,
-        home,
-        licence,
-        found,
-        files,
+        name=name,
+        about=task.about,
+        units=spec.units,
+        join=spec.join,
+        corpus=None if corpus is None else corpus.name,
+        home="comes with geoprobe" if corpus is None else corpus.home,
+        licence="Apache-2.0" if corpus is None else corpus.licence,
+        found=all(path.is_file() for path in files),
+        files=files,
     )
-
-
-def _found(corpus: Corpus, folder: Path) -> tuple[tuple[Path, ...], bool]:
-    files, found = [], True
-    for part in corpus.files:
-        try:
-            files.append(corpus.find(part, folder))
-        except MissingCorpusError:
-            files.append(corpus.places(part, folder)[0])
-            found = False
-    return tuple(files), found

@@ -1,19 +1,15 @@
-"""From treebank sentences to units: whose words, which label."""
+"""Units of treebanks: which words, and which label each has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.conllu import COLUMNS, TreebankSentence
-from geoprobe.tasks.split_builder import Labelled, SplitBuilder
-from geoprobe.tasks.units import Join
-
-TreebankUnits = Literal["words", "pairs", "sentence"]
-"""What the units of a treebank are."""
+from geoprobe.tasks.labelled_text import LabelledSentence
+from geoprobe.tasks.units import Join, UnitKind
 
 Cells = tuple[str, ...]
 
@@ -67,17 +63,16 @@ def _value(cell: str, key: str) -> str | None:
     return None
 
 
-def gather(
+def label_sentences(
     sentences: Iterable[TreebankSentence],
     *,
     label: str,
-    units: TreebankUnits = "words",
+    units: UnitKind = "words",
     join: Join = "single",
     only: Mapping[str, str] | None = None,
-    leave_out: Iterable[str] = (),
     group: str | None = None,
-) -> SplitBuilder:
-    """Collect the units of treebank sentences.
+) -> Iterator[LabelledSentence]:
+    """Find the units of treebank sentences.
 
     Parameters
     ----------
@@ -93,15 +88,14 @@ def gather(
     only : mapping of str to str, optional
         Patterns (``*`` and ``?`` as in names of files) by column or key: only words that match
         all of them are units. What is missing counts as ``_``.
-    leave_out : iterable of str
-        Labels whose units are left out.
     group : str, optional
         The comment that keeps sentences together in a random split. ``newdoc id`` and
         ``newpar id`` hold until the next one; any other has to stand above every sentence.
 
-    Returns
-    -------
-    SplitBuilder
+    Yields
+    ------
+    LabelledSentence
+        One for each sentence, with units or without.
 
     Raises
     ------
@@ -110,78 +104,12 @@ def gather(
     InputError
         For labels or columns that do not exist.
     """
-    gathered = SplitBuilder()
-    dropped = frozenset(leave_out)
-    if only and units == "sentence":
-        raise InputError("only= chooses among words, but the units are whole sentences.")
-    keep = _filter(only or {})
-    find = _comment_label(label) if units == "sentence" else _word_labels(label, keep)
-    for sentence, key in _grouped(sentences, group):
-        found: list[Labelled] = []
-        for word, name in find(sentence):
-            if name in dropped:
-                continue
-            if units == "pairs":
-                head = _head(sentence, word)
-                if head >= 0:
-                    found.append(((word,) if join == "single" else (head, word), name))
-            else:
-                found.append((() if units == "sentence" else (word,), name))
-        gathered.add(sentence.forms, found, sentence.path, sentence.line, group=key)
-    return gathered
-
-
-def _filter(only: Mapping[str, str]) -> Callable[[Cells], bool]:
-    rules = [(select(name), pattern) for name, pattern in only.items()]
-    return lambda cells: all(fnmatchcase(take(cells) or "_", rule) for take, rule in rules)
-
-
-Labels = Callable[[TreebankSentence], Iterator[tuple[int, str]]]
-
-
-def _word_labels(label: str, keep: Callable[[Cells], bool]) -> Labels:
-    take = select(label)
-
-    def find(sentence: TreebankSentence) -> Iterator[tuple[int, str]]:
-        for word, cells in enumerate(sentence.words):
-            try:
-                name = take(cells) if keep(cells) else None
-            except InputError as error:
-                raise FormatError(str(error), sentence.path, sentence.line) from error
-            if name is not None:
-                yield word, name
-
-    return find
-
-
-def _comment_label(label: str) -> Labels:
-    kind, _, key = label.partition(".")
-    if kind != "comment" or not key:
-        raise InputError(
-            f"label={label!r} is no label of whole sentences; 'comment.KEY' takes that of the "
-            f"line '# KEY = ...' above each of them."
-        )
-
-    def find(sentence: TreebankSentence) -> Iterator[tuple[int, str]]:
-        if sentence.comments.get(key):
-            yield 0, sentence.comments[key]
-
-    return find
-
-
-def _head(sentence: TreebankSentence, word: int) -> int:
-    if sentence.heads is None:
-        raise FormatError(
-            "column 7 (HEAD) is '_' throughout the sentence, but pairs need heads.",
-            sentence.path,
-            sentence.line,
-        )
-    return sentence.heads[word] - 1
-
-
-def _grouped(
-    sentences: Iterable[TreebankSentence], group: str | None
-) -> Iterator[tuple[TreebankSentence, Hashable]]:
+    if units == "sentence":
+        if only:
+            raise InputError("only= chooses among words, but the units are whole sentences.")
+        find = _comment_label(label)
+    else:
+        find = _word_labels(label, only or {}, pairs=units == "pairs", join=join)
     lasting = group in ("newdoc id", "newpar id")
     current: str | None = None
     for sentence in sentences:
@@ -193,4 +121,56 @@ def _grouped(
                     sentence.path,
                     sentence.line,
                 )
-        yield sentence, current
+        yield LabelledSentence(sentence.forms, list(find(sentence)), sentence.line, current)
+
+
+FindUnits = Callable[[TreebankSentence], Iterator[tuple[tuple[int, ...], str]]]
+"""From a sentence to the positions of the words of each unit, and its label."""
+
+
+def _word_labels(label: str, only: Mapping[str, str], *, pairs: bool, join: Join) -> FindUnits:
+    take = select(label)
+    rules = [(select(name), pattern) for name, pattern in only.items()]
+
+    def find(sentence: TreebankSentence) -> Iterator[tuple[tuple[int, ...], str]]:
+        for word, cells in enumerate(sentence.words):
+            try:
+                keep = all(fnmatchcase(value(cells) or "_", pattern) for value, pattern in rules)
+                name = take(cells) if keep else None
+            except InputError as error:
+                raise FormatError(str(error), sentence.path, sentence.line) from error
+            if name is not None:
+                positions = _pair(sentence, word, join) if pairs else (word,)
+                if positions:
+                    yield positions, name
+
+    return find
+
+
+def _comment_label(label: str) -> FindUnits:
+    kind, _, key = label.partition(".")
+    if kind != "comment" or not key:
+        raise InputError(
+            f"label={label!r} is no label of whole sentences; 'comment.KEY' takes that of the "
+            f"line '# KEY = ...' above each of them."
+        )
+
+    def find(sentence: TreebankSentence) -> Iterator[tuple[tuple[int, ...], str]]:
+        if sentence.comments.get(key):
+            yield (), sentence.comments[key]
+
+    return find
+
+
+def _pair(sentence: TreebankSentence, word: int, join: Join) -> tuple[int, ...]:
+    """Return a word's head and the word, or the word alone; nothing for the root."""
+    if sentence.heads is None:
+        raise FormatError(
+            "column 7 (HEAD) is '_' throughout the sentence, but pairs need heads.",
+            sentence.path,
+            sentence.line,
+        )
+    head = sentence.heads[word]
+    if head == 0:
+        return ()
+    return (word,) if join == "single" else (head - 1, word)

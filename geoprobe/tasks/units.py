@@ -1,11 +1,10 @@
-"""Units of a task: sentences, words and pairs of them, and test units that train has as well."""
+"""Tasks, their splits, and the units in them: all that is known of text after the readers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,9 @@ from geoprobe.errors import InputError
 
 Join = Literal["single", "concat", "difference"]
 """How the vectors of a unit's words become one vector."""
+
+UnitKind = Literal["words", "pairs", "sentence"]
+"""What the units of a task are."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _N_WORDS: dict[str, tuple[int, ...]] = {"single": (0, 1), "concat": (2,), "difference": (2,)}
@@ -229,89 +231,3 @@ def _check_characters(text: str, what: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(f"{what} holds half of a surrogate pair: {text!r}.") from error
-
-
-_N_EXAMPLES = 5
-_LONGEST = 80
-
-
-class SharedUnitsWarning(UserWarning):
-    """Test units of a task are train units as well."""
-
-
-@dataclass(frozen=True)
-class SharedUnits:
-    """How far the test split repeats the train split.
-
-    Attributes
-    ----------
-    count : int
-        Test units for which train has one with the same sentence and the same words of it. The
-        labels may differ.
-    n_test : int
-        All test units.
-    n_other_label : int
-        How many of ``count`` have only other labels in train.
-    examples : tuple of str
-        Up to five of them: the words and where they stand, in test and in train.
-    """
-
-    count: int
-    n_test: int
-    n_other_label: int
-    examples: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return one sentence."""
-        some = f", such as {self.examples[0]}" if self.examples else ""
-        return f"{self.count} of {self.n_test} test units also occur in train{some}."
-
-
-def shared_units(task: Task) -> SharedUnits:
-    """Find the test units that also occur in train.
-
-    Parameters
-    ----------
-    task : Task
-
-    Returns
-    -------
-    SharedUnits
-    """
-    known: dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[str, set[str]]] = {}
-    for unit in task.train.units:
-        source = task.train.sentences[unit.sentence].source
-        known.setdefault(_content(task.train, unit), (source, set()))[1].add(unit.label)
-    count = n_other = 0
-    examples: list[str] = []
-    for unit in task.test.units:
-        found = known.get(_content(task.test, unit))
-        if found is None:
-            continue
-        count += 1
-        n_other += unit.label not in found[1]
-        if len(examples) < _N_EXAMPLES:
-            sentence = task.test.sentences[unit.sentence]
-            words = " ".join(
-                [sentence.words[word] for word in unit.words] if unit.words else sentence.words
-            )
-            shown = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
-            examples.append(f"{shown!r} ({sentence.source} and {found[0]})")
-    return SharedUnits(count, task.test.n_units, n_other, tuple(examples))
-
-
-def warn_of_shared_units(task: Task, *, stacklevel: int = 2) -> SharedUnits:
-    """Find the test units that also occur in train, and issue a warning if there are any.
-
-    Returns
-    -------
-    SharedUnits
-    """
-    shared = shared_units(task)
-    if shared.count:
-        warnings.warn(f"{task.name}: {shared}", SharedUnitsWarning, stacklevel=stacklevel + 1)
-    return shared
-
-
-def _content(split: Split, unit: Unit) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    return split.sentences[unit.sentence].words, unit.words

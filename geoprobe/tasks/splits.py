@@ -1,4 +1,4 @@
-"""Subsets of a task: random splits that tear no group apart, and fewer units of each label."""
+"""Splits of a task: drawn at random without tearing a group apart, and cut to size."""
 
 from __future__ import annotations
 
@@ -6,37 +6,20 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from geoprobe.errors import InputError
-from geoprobe.tasks.split_builder import SplitBuilder, chosen
-from geoprobe.tasks.units import Split, Task
-
-
-def rank(seed: int, *key: Any) -> bytes:
-    """Return the place of a key in the order that belongs to a seed.
-
-    Parameters
-    ----------
-    seed : int
-    *key : str, int or tuple of these
-
-    Returns
-    -------
-    bytes of length 32
-        The SHA-256 of seed and key as a JSON array in ASCII. Generators of random numbers may
-        give other numbers in later versions of their libraries; this may not.
-    """
-    return hashlib.sha256(json.dumps([seed, *key]).encode("ascii")).digest()
+from geoprobe.tasks.labelled_text import LabelledText
+from geoprobe.tasks.units import Split, Task, Unit
 
 
 def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[int]:
     """Choose the units of the test split.
 
-    The groups are passed in an order that the seed decides (:func:`geoprobe.tasks.subsets.rank`),
-    and each that still fits goes to the test split, until that has ``test_fraction`` of the units,
-    rounded to the nearest integer and half up. Groups of one unit therefore meet it exactly, and
+    The groups are passed in an order that the seed decides, and each that still fits goes to the
+    test split, until that has ``test_fraction`` of the units, rounded to the nearest integer and
+    half up. Groups of one unit therefore meet it exactly, and
     larger ones fall short by less than the smallest group that was left out.
 
     Parameters
@@ -63,7 +46,7 @@ def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[i
     wanted = math.floor(test_fraction * len(groups) + 0.5)
     room = wanted
     test: set[Hashable] = set()
-    for group in sorted(sizes, key=lambda group: rank(seed, group)):
+    for group in sorted(sizes, key=lambda group: _rank(seed, group)):
         if sizes[group] <= room:
             test.add(group)
             room -= sizes[group]
@@ -76,17 +59,12 @@ def divide(groups: Sequence[Hashable], test_fraction: float, seed: int) -> set[i
     return {row for row, group in enumerate(groups) if group in test}
 
 
-def random_split(
-    gathered: SplitBuilder, whole: Split, test_fraction: float, seed: int
-) -> tuple[Split, Split]:
+def random_split(text: LabelledText, test_fraction: float, seed: int) -> tuple[Split, Split]:
     """Split what was read from one file.
 
     Parameters
     ----------
-    gathered : SplitBuilder
-        For its groups.
-    whole : Split
-        All of its units.
+    text : LabelledText
     test_fraction, seed
         As for :func:`divide`.
 
@@ -94,8 +72,8 @@ def random_split(
     -------
     train, test : Split
     """
-    groups = [gathered.groups[unit.sentence] for unit in whole.units]
-    return _parts(whole, divide(groups, test_fraction, seed))
+    groups = [text.groups[unit.sentence] for unit in text.units]
+    return _parts(text.as_split("train"), divide(groups, test_fraction, seed))
 
 
 def subtask(task: Task, *, test_fraction: float = 0.2, seed: int = 0) -> Task:
@@ -122,11 +100,6 @@ def subtask(task: Task, *, test_fraction: float = 0.2, seed: int = 0) -> Task:
     groups = [whole.sentences[unit.sentence].words for unit in whole.units]
     train, test = _parts(whole, divide(groups, test_fraction, seed))
     return Task(f"{task.name}-sub{seed}", train, test, task.join)
-
-
-def _parts(whole: Split, test: set[int]) -> tuple[Split, Split]:
-    train = set(range(whole.n_units)) - test
-    return chosen(whole, train, name="train"), chosen(whole, test, name="test")
 
 
 def limit(
@@ -166,7 +139,7 @@ def _limited(split: Split, size: int | None, seed: int) -> Split:
         return split
     if size < 1:
         raise InputError(f"the {split.name} split cannot be limited to {size} units.")
-    order = sorted(range(split.n_units), key=lambda row: rank(seed, split.name, row))
+    order = sorted(range(split.n_units), key=lambda row: _rank(seed, split.name, row))
     sizes = Counter(unit.label for unit in split.units)
     first: dict[str, int] = {}
     for row in order:
@@ -177,4 +150,30 @@ def _limited(split: Split, size: int | None, seed: int) -> Split:
         if len(kept) == size:
             break
         kept.setdefault(row)
-    return chosen(split, kept)
+    return _chosen(split, kept)
+
+
+def _parts(whole: Split, test: set[int]) -> tuple[Split, Split]:
+    train = set(range(whole.n_units)) - test
+    return _chosen(whole, train, name="train"), _chosen(whole, test, name="test")
+
+
+def _chosen(split: Split, rows: Iterable[int], *, name: str | None = None) -> Split:
+    """Return the units at some rows, in their order, and the sentences that they need."""
+    units = [split.units[row] for row in sorted(set(rows))]
+    kept = sorted({unit.sentence for unit in units})
+    position = {sentence: at for at, sentence in enumerate(kept)}
+    return Split(
+        split.name if name is None else name,
+        tuple(split.sentences[sentence] for sentence in kept),
+        tuple(Unit(position[unit.sentence], unit.words, unit.label) for unit in units),
+    )
+
+
+def _rank(seed: int, *key: Any) -> bytes:
+    """Return the place of a key in an order that looks random and depends on the seed alone.
+
+    It is the SHA-256 of seed and key as a JSON array in ASCII. Generators of random numbers may
+    give other numbers in later versions of their libraries; this may not.
+    """
+    return hashlib.sha256(json.dumps([seed, *key]).encode("ascii")).digest()
