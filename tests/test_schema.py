@@ -38,6 +38,7 @@ def test_a_good_table() -> None:
         ({}, "'name' is missing"),
         ({"name": ""}, "name is ''"),
         ({"name": "a", "nmae": 1}, "nearest known one is 'name'"),
+        ({"name": "a", "self": 1}, "there is no key 'self'"),
         ({"name": "a", "inner": {"raet": 1}}, "nearest known one is 'rate'"),
         ({"name": "a", "inner": {"rate": "1"}}, "rate is '1'"),
         ({"name": "a", "inner": 3}, "inner is 3"),
