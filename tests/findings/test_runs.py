@@ -1,4 +1,4 @@
-"""What happens during fine-tuning: distances, paths, other tasks, movement and its directions."""
+"""Findings of fine-tuning runs: distances, paths, other tasks, movement and its directions."""
 
 from __future__ import annotations
 

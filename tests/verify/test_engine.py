@@ -1,4 +1,4 @@
-"""What the engine finds passes verification, whatever the space is like."""
+"""The engine's answers pass verification, whatever the space is like."""
 
 from __future__ import annotations
 
