@@ -39,43 +39,7 @@ from geoprobe.studies import (
 from geoprobe.studies.estimate import estimate
 from geoprobe.studies.material import load_material
 from tests.support import encoder_models
-
-NOUNS, VERBS = ("cat", "house", "dog", "tree"), ("sleeps", "walks", "sings", "runs")
-TEXT = """
-resamples = 3
-tasks = ["animals"]
-models = ["{model}"]
-checkpoints = "linear:2"
-device = "cpu"
-
-[task.animals]
-train = "train.jsonl"
-test = "test.jsonl"
-units = "words"
-
-[finetune]
-epochs = 1
-batch_size = 8
-
-[classifier]
-hidden_sizes = [8]
-weight_decays = [1e-3]
-folds = 2
-initialisations = 2
-max_epochs = 5
-"""
-
-
-def write_task(folder: Path) -> None:
-    rng = random.Random(0)
-    for name, number in (("train", 40), ("test", 15)):
-        lines = []
-        for _ in range(number):
-            words = ["the", rng.choice(NOUNS), rng.choice(VERBS), rng.choice(["in", "on"])]
-            words += ["the", rng.choice(NOUNS)]
-            labels = ["DET", "NOUN", "VERB", "ADP", "DET", "NOUN"]
-            lines.append(json.dumps({"tokens": words, "labels": labels}))
-        (folder / f"{name}.jsonl").write_text("\n".join(dict.fromkeys(lines)), encoding="utf8")
+from tests.support.study_cases import PLAN, VERBS, write_task
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     encoder_models.save("bert", folder / "tiny")
     write_task(folder)
-    (folder / "plan.toml").write_text(TEXT.format(model=folder / "tiny"), encoding="utf8")
+    (folder / "plan.toml").write_text(PLAN.format(model=folder / "tiny"), encoding="utf8")
     return folder
 
 
@@ -152,7 +116,7 @@ def test_models_are_loaded_and_texts_aligned_once(
     """Two models with one tokenizer, two seeds: each model once, both texts of a task once."""
     encoder_models.save("bert", tmp_path / "twin")
     (tmp_path / "plan.toml").write_text(
-        TEXT.format(model=place / "tiny")
+        PLAN.format(model=place / "tiny")
         + '[task.animals2]\ntrain = "test.jsonl"\ntest = "train.jsonl"\nunits = "words"\n',
         encoding="utf8",
     )
@@ -245,7 +209,7 @@ def test_whole_sentences_have_no_first_layer(place: Path, plan: Plan, tmp_path: 
         text = "\n".join(map(json.dumps, lines))
         (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf8")
     path = tmp_path / "plan.toml"
-    text = TEXT.replace('units = "words"', 'units = "sentence"').format(model=place / "tiny")
+    text = PLAN.replace('units = "words"', 'units = "sentence"').format(model=place / "tiny")
     path.write_text(text, encoding="utf8")
     own = replace(read_plan(path), classifier=None, resamples=0)
     outcome = run_study(own, tmp_path / "out", n_workers=1)
@@ -340,7 +304,7 @@ def test_what_fails_late_is_refused_before_anything_is_done(
 ) -> None:
     """A sentence of the second task is too long for the model."""
     (tmp_path / "plan.toml").write_text(
-        TEXT.format(model=place / "tiny").replace('["animals"]', '["animals", "long"]')
+        PLAN.format(model=place / "tiny").replace('["animals"]', '["animals", "long"]')
         + '[task.long]\ntrain = "long.jsonl"\ntest = "test.jsonl"\nunits = "words"\n',
         encoding="utf8",
     )

@@ -19,8 +19,8 @@ pytest.importorskip("transformers", reason="studies run models, which need the e
 from geoprobe import cli
 from geoprobe.geometry import Geometry, read_geometry, write_geometry
 from geoprobe.studies import StudyFolder, read_plan, run_study, verify_study
-from tests.studies.test_studies import TEXT, write_task
 from tests.support import encoder_models
+from tests.support.study_cases import PLAN, write_task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*also occur in train")
 
@@ -30,7 +30,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     encoder_models.save("bert", folder / "tiny")
     write_task(folder)
-    text = TEXT.format(model=folder / "tiny").replace("resamples = 3", "")
+    text = PLAN.format(model=folder / "tiny").replace("resamples = 3", "")
     text = text.replace('device = "cpu"', 'device = "cpu"\nanalyses = ["linearity"]')
     (folder / "plan.toml").write_text(text, encoding="utf8")
     outcome = run_study(read_plan(folder / "plan.toml"), folder / "done", n_workers=1)
