@@ -155,6 +155,7 @@ def test_test_points_whose_labels_lie_in_a_file(run: Run) -> None:
     assert json.loads(out)["test"]["n_points"] == 3
 
 
+@pytest.mark.full
 def test_json_stays_json_where_highs_is_asked(repository: Path, tmp_path: Path) -> None:
     # R is 1, and the test point lies tau * R from a cluster: float64 can prove neither side.
     points, new = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[1.0 + 1e-7, 0.0]])
@@ -398,6 +399,7 @@ def test_distances_of_labels(run: Run) -> None:
     assert answer["folder"] is None
 
 
+@pytest.mark.full
 def test_a_reader_that_leaves(repository: Path, tmp_path: Path) -> None:
     process = in_a_process(repository, "distances", "--json", cwd=tmp_path)
     assert process.stdout is not None and process.stderr is not None
@@ -408,6 +410,7 @@ def test_a_reader_that_leaves(repository: Path, tmp_path: Path) -> None:
     assert "Traceback" not in errors and "BrokenPipe" not in errors
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_ctrl_c_leaves_nothing(repository: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

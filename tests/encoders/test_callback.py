@@ -95,6 +95,7 @@ def losses(history: list[dict[str, Any]]) -> list[tuple[int, float, float]]:
     ]
 
 
+@pytest.mark.full
 def test_logs_every_layer_and_leaves_training_alone(tmp_path: Path) -> None:
     alone = trainer(tmp_path / "alone")
     alone.train()

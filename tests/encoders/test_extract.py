@@ -81,6 +81,7 @@ def extracted(encoder: Encoder, units: Split, join: Any, **options: Any) -> dict
     return points
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("max_pieces", [None, 1, 17])
 @pytest.mark.parametrize("family", models.FAMILIES)
 def test_batches_do_not_show(family: str, max_pieces: int | None, tmp_path: Path) -> None:
@@ -99,6 +100,7 @@ def test_batches_do_not_show(family: str, max_pieces: int | None, tmp_path: Path
     assert np.abs(found[1][first] - found[1][second]).max() > 1e-2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("join", "whole"), [("concat", False), ("difference", False), ("single", True)]
 )
@@ -333,6 +335,7 @@ def corpora(repository: Path) -> Path:
     return folder
 
 
+@pytest.mark.full
 def test_real_spaces_are_reproduced(
     minilm: Encoder, corpora: Path, shared_space: Callable[[str], dict[str, np.ndarray]]
 ) -> None:
@@ -359,6 +362,7 @@ def test_all_real_spaces_are_reproduced(
             np.testing.assert_allclose(points, there["X"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.full
 def test_precision_of_a_real_model(minilm: Encoder, corpora: Path) -> None:
     """The tolerances that are documented."""
     units = load_task("ps-role", data=corpora).test

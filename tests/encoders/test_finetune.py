@@ -62,6 +62,7 @@ def vectors(model: Any, split: Split, layer: int) -> np.ndarray:
     return np.array(points)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["word", "pair", "sentence", "difference"])
 def test_learns_units_of_every_kind(tmp_path: Path, kind: str) -> None:
     options = TuningOptions(epochs=30, learning_rate=1e-2, batch_size=8)
@@ -103,6 +104,7 @@ def test_result_and_store(tmp_path: Path) -> None:
     assert seen == []
 
 
+@pytest.mark.full
 def test_spaces_and_accuracy_are_those_of_the_saved_model(tmp_path: Path) -> None:
     found = run(tmp_path, save_models=True)
     store = SpaceStore(tmp_path / "store")
@@ -135,6 +137,7 @@ def test_first_space_is_the_original_and_the_encoder_stays(tmp_path: Path) -> No
     np.testing.assert_allclose(stored.points(1), expected, atol=1e-5)
 
 
+@pytest.mark.full
 def test_extraction_leaves_training_alone(tmp_path: Path) -> None:
     """Many checkpoints or few, other tasks or none: the same path, bit by bit."""
     few = run(tmp_path / "few", checkpoints=Schedule("linear:1"))
@@ -150,6 +153,7 @@ def test_extraction_leaves_training_alone(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.full
 def test_cross_task(tmp_path: Path) -> None:
     other = cases.task("other", kind="sentence")
     found = run(tmp_path, extract=[other], layers=[1])
@@ -182,6 +186,7 @@ def test_parts_of_a_batch_add_up(tmp_path: Path) -> None:
     np.testing.assert_allclose(cut.losses, whole.losses, rtol=1e-4)
 
 
+@pytest.mark.full
 def test_labels_that_training_never_sees(tmp_path: Path) -> None:
     units = tuple(
         Unit(unit.sentence, unit.words, "new" if row < 3 else unit.label)

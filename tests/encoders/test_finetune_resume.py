@@ -110,6 +110,7 @@ def test_random_numbers_in_between_change_nothing(tmp_path: Path, whole: dict[st
     assert cases.snapshot(tmp_path) == whole
 
 
+@pytest.mark.full
 def test_time_and_surroundings_of_all_processes_are_kept(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     with pytest.raises(StopError):
@@ -150,6 +151,7 @@ def test_spaces_that_are_gone(tmp_path: Path) -> None:
         run(tmp_path, store=SpaceStore(tmp_path / "elsewhere"))
 
 
+@pytest.mark.full
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """The short form of scripts/kill_campaign.py."""
     kills = campaign(tmp_path, kills=3, seed=7)

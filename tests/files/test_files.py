@@ -113,6 +113,7 @@ def bomb(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.full
 def test_a_zip_bomb_is_not_unpacked(bomb: Path) -> None:
     refused_at_once(bomb, r" kB \(\d+ bytes\) would unpack to 300\.0 MB .* for the array 'X'")
     refused_at_once(bomb, r"for 2 arrays", lambda path: read_npz(path, "geometry", 1))

@@ -106,6 +106,7 @@ def test_rows_become_a_frame(findings: dict[str, Finding], name: str) -> None:
             np.testing.assert_allclose(found, mean, rtol=1e-12)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_have_axes_and_words(findings: dict[str, Finding], name: str) -> None:
     pytest.importorskip("matplotlib", reason="figures need the extra report")

@@ -140,6 +140,7 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
         read_results(folder)
 
 
+@pytest.mark.full
 def test_every_single_digit_of_tables_and_summary_counts(tmp_path: Path) -> None:
     """One digit in a file, each in turn; what only notes how it went may be anything."""
     folder = write(tmp_path / "out")

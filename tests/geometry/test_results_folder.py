@@ -156,6 +156,7 @@ def test_a_limit_of_the_system_leaves_nothing(tmp_path: Path, repository: Path) 
     assert nothing_in(tmp_path)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 @pytest.mark.parametrize("moment", ["write_geometry", "write_table", "publish"])
 def test_a_killed_writer_leaves_nothing_that_looks_complete(

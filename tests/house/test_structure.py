@@ -217,6 +217,7 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(target.glob("*.whl"))
 
 
+@pytest.mark.full
 def test_wheel_holds_every_module(wheel: Path, repository: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     missing = []
@@ -233,6 +234,7 @@ def test_wheel_holds_every_module(wheel: Path, repository: Path) -> None:
     assert {name.partition("/")[0] for name in inside if ".dist-info/" not in name} == {"geoprobe"}
 
 
+@pytest.mark.full
 def test_wheel_imports_on_its_own(wheel: Path, repository: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)

@@ -14,6 +14,7 @@ from tests.support.rational import exact_overlap, exact_squared_distance, exact_
 from tests.support.reference import exact_decision, highs_overlap, scale_of
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(4))
 def test_random_integer_instances(seed: int) -> None:
     report = campaign(300, seed)
@@ -25,6 +26,7 @@ def test_random_integer_instances(seed: int) -> None:
     assert report.touching_only > 20
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(30))
 def test_pairwise_statuses_are_exact(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -63,6 +65,7 @@ def test_clusters_are_exactly_right(seed: int) -> None:
                 assert any(exact_overlap(union, hull).overlap for hull in rest)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("shape", dict.fromkeys(SHAPES), ids=lambda shape: shape.__name__)
 def test_the_references_agree_with_each_other(shape: Callable[..., Pair]) -> None:
     rng = np.random.default_rng(77)

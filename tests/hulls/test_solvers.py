@@ -17,6 +17,7 @@ from tests.support.rational import exact_squared_distance
 SMALL = [space for space in SPACES if len(space.X) <= 60]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("pair", [*HULL_PAIRS, *NEAR_TOUCHING], ids=str)
 def test_an_answer_holds(name: str, pair: HullPair) -> None:

@@ -34,6 +34,7 @@ def test_named_pairs(pair: HullPair) -> None:
         assert bool(overlap) is pair.overlap
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("gap", [1.0001e-7, 0.9999e-7, 1.000001e-7, 0.999999e-7])
 @pytest.mark.parametrize("n_dims", [2, 5, 40, 300])
 def test_knife_edge_is_never_wrong(gap: float, n_dims: int) -> None:
@@ -51,6 +52,7 @@ def test_knife_edge_is_never_wrong(gap: float, n_dims: int) -> None:
             assert bool(result) is pair.overlap
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("pair", [*HULL_PAIRS, *NEAR_TOUCHING], ids=str)
 def test_named_pairs_hold_in_the_references(pair: HullPair) -> None:
     scale = scale_of(np.concatenate([pair.a, pair.b]))
@@ -64,6 +66,7 @@ def test_named_pairs_hold_in_the_references(pair: HullPair) -> None:
         assert highs_overlap(pair.a, pair.b, scale) == pair.overlap
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(40))
 def test_random_pairs_against_the_references(seed: int) -> None:
     rng = np.random.default_rng(seed)

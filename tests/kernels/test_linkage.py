@@ -70,6 +70,7 @@ def linkage_of(
     return links
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(40))
 def test_same_pairs_in_the_same_order(seed: int) -> None:
     """Joins, bans and steps back in any order find the same closest pairs, ties included."""
@@ -136,6 +137,7 @@ def assert_same(points: np.ndarray, codes: np.ndarray, *limits: int) -> Merged:
     return expected
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("n_dims", [1, 2, 5, 12])
 def test_gaussian_spaces(seed: int, n_dims: int) -> None:
@@ -153,6 +155,7 @@ def test_grids_full_of_ties_weights_and_contradictions(seed: int) -> None:
     assert_same(points, codes, 0, 20)
 
 
+@pytest.mark.full
 def test_a_label_of_many_points() -> None:
     rng = np.random.default_rng(3)
     codes = np.repeat([0, 1], [3000, 400])
@@ -161,6 +164,7 @@ def test_a_label_of_many_points() -> None:
     assert len(assert_same(points, codes).bans) > 10
 
 
+@pytest.mark.full
 def test_more_bans_than_there_is_room_for_at_the_start() -> None:
     rng = np.random.default_rng(4)
     merged = assert_same(rng.normal(size=(1200, 2)), rng.integers(0, 2, 1200))
@@ -180,6 +184,7 @@ def test_named_spaces(space: NamedSpace) -> None:
     assert DirectProbe().fit(space.X, space.y).labels_.tolist() == space.clusters.tolist()
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("without_matrices")
 @pytest.mark.parametrize("seed", range(20))
 def test_textbook(seed: int) -> None:
@@ -193,6 +198,7 @@ def test_textbook(seed: int) -> None:
     assert probe.counts_.merges == expected.merges
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n_dims", [2, 40])
 @pytest.mark.parametrize("neighbours", [1, 4, 16, 500])
 @pytest.mark.parametrize("spread", [1e-7, 1e-6, 1e-3, 1.0])
@@ -220,6 +226,7 @@ def test_neighbours_are_the_nearest_later_rows(n_dims: int, neighbours: int, spr
         assert len(rows) > 100
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n_dims", [1, 16, 384])
 def test_float32_slack_covers_faiss(n_dims: int) -> None:
     import faiss
@@ -238,6 +245,7 @@ def test_float32_slack_covers_faiss(n_dims: int) -> None:
     assert 0 < error < float32_slack(points) < 1e-3
 
 
+@pytest.mark.full
 def test_9000_points_in_one_label() -> None:
     rng = np.random.default_rng(6)
     centres = rng.normal(size=(60, 8))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 CHOSEN = {
     "tests/hulls/test_two_hulls.py": "test_named_pairs and not hold and not 40 and not many",
     "tests/hulls/test_pairwise.py": "(test_every_pair and 2-shape0) or overlapping or string",

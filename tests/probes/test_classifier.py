@@ -42,6 +42,7 @@ def not_meant(estimator: BaseEstimator) -> dict[str, str]:
     return NOT_MEANT
 
 
+@pytest.mark.full
 @parametrize_with_checks([ClassifierProbe(**SMALL)], expected_failed_checks=not_meant)
 def test_scikit_learn_checks(estimator: BaseEstimator, check: Any) -> None:
     check(estimator)
@@ -70,6 +71,7 @@ def same(first: ClassifierProbe, second: ClassifierProbe) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs) and np.array_equal(*scores)
 
 
+@pytest.mark.full
 def test_same_bits_whatever_the_threads() -> None:
     X, y = space(0)
     first = probe().fit(X, y)
@@ -218,6 +220,7 @@ def peers(
     return ours.accuracies(new, truth), Accuracies(tuple(each))
 
 
+@pytest.mark.full
 def test_accuracy_of_scikit_learn() -> None:
     ours, theirs = peers(*space(13, 1500, 1.5), *space(14, 3000, 1.5), 32)
     assert theirs.mean > 0.5

@@ -168,6 +168,7 @@ def test_outputs_and_gradients_against_autograd() -> None:
         assert torch.allclose(single(found, n, k).double(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("batch_size", [16, 37, 500])
 def test_batch_against_plain_torch(batch_size: int) -> None:
     data = labelled(1, 120), labelled(2, 40)
@@ -278,6 +279,7 @@ def test_nothing_to_hold_out() -> None:
         holdout(np.array([0, 1, 2], dtype=np.int32), 0.1, np.random.default_rng(0))
 
 
+@pytest.mark.full
 def test_importing_loads_no_torch(repository: Path) -> None:
     code = (
         "import sys; from geoprobe.probes.classifier import ClassifierProbe, learning_curves;"

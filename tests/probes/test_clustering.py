@@ -42,6 +42,7 @@ def compare(X: np.ndarray, y: np.ndarray) -> DirectProbe:
     return probe
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(60))
 def test_gaussian_points(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -52,6 +53,7 @@ def test_gaussian_points(seed: int) -> None:
     compare(X, y)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(120))
 @pytest.mark.parametrize("n_dims", [1, 2, 3, 4])
 def test_integer_grids(n_dims: int, seed: int) -> None:
@@ -65,6 +67,7 @@ def test_integer_grids(n_dims: int, seed: int) -> None:
     compare(X, y)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(60))
 def test_skewed_grids(seed: int) -> None:
     """A linear map keeps who touches whom and makes exact ties of distances rare."""
@@ -77,6 +80,7 @@ def test_skewed_grids(seed: int) -> None:
     compare(rng.integers(0, 4, size=(n_points, n_dims)) @ skew * 1.0, y)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(20))
 def test_shells_and_moons(seed: int) -> None:
     """Labels wound around each other need several clusters each."""

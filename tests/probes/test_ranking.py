@@ -72,6 +72,7 @@ def test_hulls_within_tau_tie_for_every_k() -> None:
     assert probe.predict([[5e-8]]).tolist() == ["a"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_law_on_made_spaces(kind: str, seed: int) -> None:
@@ -79,6 +80,7 @@ def test_the_law_on_made_spaces(kind: str, seed: int) -> None:
     assert_law(DirectProbe().fit(X, y), queries)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_rankings_against_the_reference(kind: str, seed: int) -> None:
@@ -124,6 +126,7 @@ def test_the_law_beyond_the_length_of_a_buffer() -> None:
     assert_law(probe, queries)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "label", "n_points"),
     [

@@ -16,6 +16,8 @@ from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
 from tests.support.certificates import check_probe
 
+pytestmark = pytest.mark.full
+
 SharedSpace = Callable[[str], dict[str, np.ndarray]]
 
 

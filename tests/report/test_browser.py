@@ -16,9 +16,10 @@ for package in ("matplotlib", "jinja2", "pandas"):
     pytest.importorskip(package, reason="the report needs the extra report")
 
 BROWSER = find_browser()
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason=f"needs a browser on the PATH: {', '.join(NAMES)}"
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(BROWSER is None, reason=f"needs a browser on the PATH: {', '.join(NAMES)}"),
+]
 
 # What a reader of section 4 sees: the views that are not hidden.
 SEEN = """[...document.querySelectorAll('#%s .view')]

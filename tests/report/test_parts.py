@@ -36,6 +36,7 @@ def test_names_of_files_are_safe_distinct_and_stable() -> None:
     assert file_name("x", {"task": "a b"}) == "x_a-b_2070e4d5"
 
 
+@pytest.mark.full
 @given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=3),
        st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=3))  # fmt: skip
 @settings(max_examples=200, deadline=None)
@@ -125,6 +126,7 @@ def drawn(name: str, prefix: str = "p-", n: int = 2) -> figures.Drawn:
     return figures.draw(figure, prefix, "A figure.")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [*ODD, "plain", "a\x01b", "]]>", "\ufffe"])
 def test_text_in_figures_stays_text(name: str) -> None:
     with warnings.catch_warnings():
@@ -189,6 +191,7 @@ def test_two_figures_in_one_page_share_no_ids() -> None:
         assert set(refers) == set(re.findall(r'\bid="([^"]*)"', text))
 
 
+@pytest.mark.full
 def test_figures_are_reproducible_and_told_in_words() -> None:
     one, other = drawn("noun"), drawn("noun")
     assert one == other

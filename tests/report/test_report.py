@@ -26,6 +26,8 @@ from tests.support.report_reading import Reader, Shown, main_table, views
 for package in ("matplotlib", "jinja2", "pandas"):
     pytest.importorskip(package, reason="the report needs the extra report")
 
+pytestmark = pytest.mark.full
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:

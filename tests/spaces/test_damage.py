@@ -79,6 +79,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore::geoprobe.errors.InputWarning")
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,7 @@ def test_upper_case_endings(tmp_path: Path) -> None:
     check(read_space(str(path)), path)
 
 
+@pytest.mark.full
 def test_reading_imports_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", X=X, y=Y)
     code = (

@@ -70,6 +70,7 @@ def test_the_file_is_what_the_safetensors_library_reads(store: SpaceStore, dtype
         np.testing.assert_array_equal(tensors[f"layer_{layer}"], points(layer).astype(dtype))
 
 
+@pytest.mark.full
 @settings(max_examples=40, deadline=None)
 @given(
     n_units=st.integers(1, 9),

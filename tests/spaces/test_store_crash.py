@@ -80,6 +80,7 @@ def assert_whole_or_absent(store: SpaceStore, salts: tuple[int, ...]) -> bool:
     return True
 
 
+@pytest.mark.full
 @posix
 @pytest.mark.parametrize("replaces", [False, True])
 def test_killed_at_every_step(repository: Path, tmp_path: Path, replaces: bool) -> None:

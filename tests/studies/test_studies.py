@@ -66,7 +66,7 @@ def done(place: Path, plan: Plan) -> Iterator[StudyFolder]:
     yield outcome.folder
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*also occur in train")
+pytestmark = [pytest.mark.full, pytest.mark.filterwarnings("ignore:.*also occur in train")]
 
 
 def tables(gathered: Gathered) -> dict[str, list[Any]]:

@@ -22,7 +22,7 @@ from geoprobe.studies import StudyFolder, read_plan, run_study, verify_study
 from tests.support import encoder_models
 from tests.support.study_cases import PLAN, write_task
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*also occur in train")
+pytestmark = [pytest.mark.full, pytest.mark.filterwarnings("ignore:.*also occur in train")]
 
 
 @pytest.fixture(scope="module")

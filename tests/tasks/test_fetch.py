@@ -208,6 +208,7 @@ def test_a_server_that_tells_no_length(server: ThreadingHTTPServer, tmp_path: Pa
     assert {report.total for report in reports} == {0}
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_while_downloading(

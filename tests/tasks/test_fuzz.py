@@ -12,6 +12,7 @@ from geoprobe.tasks import TaskSpec, read_task
 from scripts import fuzz_readers
 
 
+@pytest.mark.full
 def test_damaged_files(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         outcomes = fuzz_readers.campaign(1.0, 7, [], tmp_path / "input")

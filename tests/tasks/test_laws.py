@@ -69,6 +69,7 @@ def write(path: Path, treebank: list, *, end: str = "\n") -> Path:
     return path
 
 
+@pytest.mark.full
 @quickly
 @given(treebank=treebanks, end=st.sampled_from(["\n", "\r\n"]))
 def test_treebanks_come_back(tmp_path: Path, treebank: list, end: str) -> None:
@@ -105,6 +106,7 @@ def test_exactly_the_trees_are_read(tmp_path: Path, heads: list[int]) -> None:
         assert is_tree(heads)
 
 
+@pytest.mark.full
 @quickly
 @given(treebank=treebanks, data=st.data())
 def test_a_cell_less_is_noticed_in_its_line(tmp_path: Path, treebank: list, data) -> None:

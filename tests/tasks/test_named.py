@@ -31,6 +31,7 @@ def corpora(repository: Path) -> Path:
     return folder
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "n_train", "n_test", "train_labels", "test_labels", "join", "shared"),
     [
@@ -60,6 +61,7 @@ def test_counts_of_the_papers(
     assert shared_units(task).count == shared
 
 
+@pytest.mark.full
 def test_what_the_units_are(corpora: Path) -> None:
     dep = load_task("dep", data=corpora).train
     words = dep.sentences[0].words
@@ -84,6 +86,7 @@ def test_what_the_units_are(corpora: Path) -> None:
     assert trec.sentences[0].words[:3] == ("How", "did", "serfdom")
 
 
+@pytest.mark.full
 def test_other_layouts(corpora: Path, tmp_path: Path) -> None:
     released = tmp_path / "released" / "streusle"
     for part in ("train", "test"):
