@@ -125,6 +125,7 @@ def test_logs_every_layer_and_leaves_training_alone(tmp_path: Path) -> None:
     assert entries[12] != entries[0]
 
 
+@pytest.mark.full
 def test_numbers_are_those_of_the_model_at_that_step(tmp_path: Path) -> None:
     made = trainer(tmp_path)
     callback = ProbeCallback(TASK, every=100, layers=[2]).attach(made)
@@ -146,6 +147,7 @@ def test_numbers_are_those_of_the_model_at_that_step(tmp_path: Path) -> None:
     assert found[2].mean_distance == pytest.approx(expected.mean_distance, rel=1e-3)
 
 
+@pytest.mark.full
 def test_counts_updates_under_gradient_accumulation(tmp_path: Path) -> None:
     made = trainer(tmp_path, gradient_accumulation_steps=2, per_device_train_batch_size=2)
     ProbeCallback(TASK, every=4).attach(made)
@@ -153,6 +155,7 @@ def test_counts_updates_under_gradient_accumulation(tmp_path: Path) -> None:
     assert list(probed(made.state.log_history)) == [0, 4, 8, 12]
 
 
+@pytest.mark.full
 def test_last_update_of_a_run_that_ends_early(tmp_path: Path) -> None:
     class Stop(transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -165,6 +168,7 @@ def test_last_update_of_a_run_that_ends_early(tmp_path: Path) -> None:
     assert list(probed(made.state.log_history)) == [0, 4, 6]
 
 
+@pytest.mark.full
 def test_keeps_what_the_trainer_was_about_to_log(tmp_path: Path) -> None:
     """The callback logs in the same event that asks for the Trainer's own entry."""
     made = trainer(tmp_path, logging_steps=4)

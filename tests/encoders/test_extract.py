@@ -113,6 +113,7 @@ def test_pairs_and_whole_sentences(join: Any, whole: bool, encoder: Encoder) -> 
         np.testing.assert_allclose(points, expected[layer], rtol=0, atol=1e-5)
 
 
+@pytest.mark.full
 def test_the_order_of_a_pair_counts(encoder: Encoder) -> None:
     split = models.words_split("the cats sleep")
     units = Split("train", split.sentences, (Unit(0, (0, 1), "a"), Unit(0, (1, 0), "b")))
@@ -122,6 +123,7 @@ def test_the_order_of_a_pair_counts(encoder: Encoder) -> None:
     np.testing.assert_array_equal(joined[2][0], np.roll(joined[2][1], models.N_DIMS))
 
 
+@pytest.mark.full
 def test_chosen_layers_are_those_of_all(encoder: Encoder) -> None:
     units = task().train
     everything = extracted(encoder, units, "single")
@@ -132,6 +134,7 @@ def test_chosen_layers_are_those_of_all(encoder: Encoder) -> None:
             np.testing.assert_array_equal(points, everything[layer])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layers", [[], [4], [-1], [0, 9]])
 def test_layers_that_are_not_there(layers: list[int], encoder: Encoder) -> None:
     with pytest.raises(InputError, match="layer"):
@@ -145,6 +148,7 @@ def test_wrong_join_and_precision(encoder: Encoder) -> None:
         extracted(encoder, task().train, "single", precision="int8")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.05), ("float16", 0.005)])
 def test_lower_precision_is_near(precision: str, tolerance: float, encoder: Encoder) -> None:
     units = task().train
@@ -230,6 +234,7 @@ def test_an_error_in_writing_puts_training_back(encoder: Encoder) -> None:
     assert encoder.model.training
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("join", ["single", "concat"])
 def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task(join)

@@ -78,6 +78,7 @@ def test_learns_units_of_every_kind(tmp_path: Path, kind: str) -> None:
         assert stored.layers == (0, 1, 2)
 
 
+@pytest.mark.full
 def test_generalises_and_says_so(tmp_path: Path) -> None:
     found = run(tmp_path, options=TuningOptions(epochs=20, learning_rate=5e-3, batch_size=8))
     assert found.test_accuracy == found.checkpoints[-1].test_accuracy == 1.0
@@ -126,6 +127,7 @@ def test_spaces_and_accuracy_are_those_of_the_saved_model(tmp_path: Path) -> Non
         assert accuracy == getattr(found.checkpoints[-1], f"{split.name}_accuracy")
 
 
+@pytest.mark.full
 def test_first_space_is_the_original_and_the_encoder_stays(tmp_path: Path) -> None:
     encoder = cases.encoder()
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
@@ -166,6 +168,7 @@ def test_cross_task(tmp_path: Path) -> None:
     assert found.checkpoints == expected
 
 
+@pytest.mark.full
 def test_seeds_differ(tmp_path: Path) -> None:
     losses = [
         run(tmp_path / str(seed), options=OPTIONS.replaced(seed=seed)).losses for seed in (0, 1)
@@ -173,6 +176,7 @@ def test_seeds_differ(tmp_path: Path) -> None:
     assert losses[0] != losses[1]
 
 
+@pytest.mark.full
 def test_parts_of_a_batch_add_up(tmp_path: Path) -> None:
     """Small parts give the gradient of the whole batch, up to the order of sums."""
     whole, cut = (
@@ -294,6 +298,7 @@ def test_tasks_of_one_name(tmp_path: Path) -> None:
         run(tmp_path, extract=[TASK, TASK])
 
 
+@pytest.mark.full
 def test_bfloat16(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", encoder=cases.encoder(dropout=0))
     options = OPTIONS.replaced(precision="bfloat16")

@@ -53,6 +53,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[dict[str, Any]]:
     return calls
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("family", models.FAMILIES)
 def test_families(family: str, tmp_path: Path) -> None:
     encoder = load_encoder(models.save(family, tmp_path / family), device="cpu")
@@ -68,6 +69,7 @@ def test_families(family: str, tmp_path: Path) -> None:
     assert "Decoder" not in type(encoder.model).__name__
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("family", ["bert", "roberta", "gpt2"])
 def test_longest_input_is_taken_and_one_more_is_not(family: str, tmp_path: Path) -> None:
     encoder = load_encoder(models.save(family, tmp_path / family), device="cpu")

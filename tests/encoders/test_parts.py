@@ -110,6 +110,7 @@ def test_no_mask_without_padding_and_float32_after_autocast() -> None:
     assert pool(half, batch).dtype == torch.float32
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("family", models.FAMILIES)
 def test_layers_below_the_last(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

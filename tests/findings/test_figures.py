@@ -144,6 +144,7 @@ def test_figures_load_no_window(findings: dict[str, Finding]) -> None:
     )
 
 
+@pytest.mark.full
 def test_panels_and_choices(findings: dict[str, Finding]) -> None:
     figures = pytest.importorskip("matplotlib.figure", reason="figures need the extra report")
     for name in ("paths", "differences"):

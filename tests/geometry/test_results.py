@@ -167,6 +167,7 @@ def test_every_single_digit_of_tables_and_summary_counts(tmp_path: Path) -> None
     verify_results(folder, POINTS, LABELS)
 
 
+@pytest.mark.full
 def test_every_byte_of_the_geometry_counts(tmp_path: Path) -> None:
     folder = write(tmp_path / "out")
     path = folder / "geometry.npz"

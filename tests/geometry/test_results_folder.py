@@ -194,6 +194,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_complete(
     assert [path.name for path in target.parent.iterdir()] == ["out"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [SUMMARY, GEOMETRY, *TABLES])
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_a_folder_with_a_missing_or_cut_file_does_not_hold(

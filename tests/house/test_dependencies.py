@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.source_files import imported, modules
+from tests.support.source_files import imported, modules, syntax
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -49,7 +49,7 @@ def used(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, package) for what a file imports, by a statement or by name."""
     for line, name in imported(path):
         yield line, name.partition(".")[0]
-    tree = ast.parse(path.read_text(encoding="utf8"))
+    tree = syntax(path)
     constants = {
         target.id: node.value.value
         for node in tree.body

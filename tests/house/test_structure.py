@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import geoprobe
-from tests.support.source_files import imported, modules
+from tests.support.source_files import imported, modules, syntax
 
 # From the ground floor up: a room may import itself and the rooms before it.
 ROOMS = [
@@ -99,7 +99,7 @@ def test_first_lines_say_what_a_module_is(repository: Path) -> None:
     """A module begins with a plain noun, not with a question."""
     wrong = []
     for room, path in modules(repository):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf8")))
+        text = ast.get_docstring(syntax(path))
         assert text, f"{path} has no docstring"
         if room not in NOT_YET and re.split(r"\W", text, maxsplit=1)[0].lower() in QUESTIONS:
             wrong.append(f"{path.relative_to(repository)}: {text.splitlines()[0]}")

@@ -68,6 +68,7 @@ def test_highs_alone_finds_the_same_clusters(space: NamedSpace) -> None:
     assert np.array_equal(opinion.blocks_.first, engine.blocks_.first)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(10))
 def test_highs_alone_on_random_spaces(seed: int) -> None:
     rng = np.random.default_rng(seed)

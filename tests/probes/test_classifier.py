@@ -107,6 +107,7 @@ def test_what_is_reported() -> None:
     assert found.mean > 0.5
 
 
+@pytest.mark.full
 def test_a_fold_is_scored_by_networks_that_have_not_seen_it() -> None:
     """With labels drawn at random, no network can be better than chance on its fold."""
     rng = np.random.default_rng(0)
@@ -148,6 +149,7 @@ def test_decay_counts() -> None:
     assert sizes[1] < 0.75 * sizes[0]
 
 
+@pytest.mark.full
 def test_quick_search() -> None:
     X, y = space(7)
     full, quick = (probe(search=s).fit(X, y) for s in ("full", "quick"))
@@ -158,6 +160,7 @@ def test_quick_search() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(*map(weights, pairs), strict=True))
 
 
+@pytest.mark.full
 def test_rare_labels() -> None:
     X, y = space(8)
     y = y.astype("<U8")

@@ -145,6 +145,7 @@ def test_blocks_of_a_stack_are_the_networks() -> None:
     assert torch.equal(kept, stacked([networks[2], networks[0]], SHAPE))
 
 
+@pytest.mark.full
 def test_outputs_and_gradients_against_autograd() -> None:
     networks, data = starts(len(DECAYS)), labelled(0, 37)
     n = len(networks)
@@ -183,6 +184,7 @@ def test_batch_against_plain_torch(batch_size: int) -> None:
     assert not found.converged.any()
 
 
+@pytest.mark.full
 def test_networks_stop_one_by_one_as_alone() -> None:
     data = labelled(4, 90, 2.0), labelled(5, 60, 2.0)
     recipe = Recipe(learning_rate=1e-2, batch_size=30, max_epochs=60, patience=3)

@@ -135,6 +135,7 @@ def test_label_figures() -> None:
     np.testing.assert_allclose(found.inside_max, [5.0, 5.0, 5.0, 0.0])
 
 
+@pytest.mark.full
 def test_label_figures_of_many_points() -> None:
     points = np.random.default_rng(0).normal(size=(2500, 3)).astype(np.float32)
     found = label_figures(

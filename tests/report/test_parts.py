@@ -171,6 +171,7 @@ def test_figures_with_short_names_keep_their_size() -> None:
     assert tuple(figure.get_size_inches()) == before
 
 
+@pytest.mark.full
 def test_figures_take_the_colours_and_the_font_of_the_page() -> None:
     found = drawn("plain").inline
     assert "currentColor" in found and "var(--c0)" in found and "var(--c1)" in found
@@ -182,6 +183,7 @@ def test_figures_for_paper_have_dark_ink() -> None:
     assert INK.encode() not in drawn("plain").svg
 
 
+@pytest.mark.full
 def test_two_figures_in_one_page_share_no_ids() -> None:
     one, other = (re.findall(r'\bid="([^"]*)"', drawn("x", p).inline) for p in ("a-", "b-"))
     assert one and len(one) == len(other)

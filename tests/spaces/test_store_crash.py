@@ -107,6 +107,7 @@ def test_killed_at_every_step(repository: Path, tmp_path: Path, replaces: bool) 
     assert absent < 5 if replaces else absent > 20
 
 
+@pytest.mark.full
 @posix
 def test_killed_at_random_moments(repository: Path, tmp_path: Path) -> None:
     store = SpaceStore(tmp_path)
@@ -124,6 +125,7 @@ def test_killed_at_random_moments(repository: Path, tmp_path: Path) -> None:
         assert store.leftovers() == []
 
 
+@pytest.mark.full
 @posix
 def test_two_writers_of_one_key(repository: Path, tmp_path: Path) -> None:
     many = "\nfor _ in range(40): fill(SpaceStore(sys.argv[1]), salt={salt})\nsys.exit()"

@@ -150,6 +150,7 @@ def insert(content: bytearray, rng: random.Random) -> None:
     content[at:at] = rng.randbytes(rng.randrange(1, 9))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("damage", [change_byte, cut, insert])
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_random_damage_is_found(

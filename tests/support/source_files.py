@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 
@@ -17,9 +18,15 @@ def modules(repository: Path) -> Iterator[tuple[str, Path]]:
             yield inside.parts[0].removesuffix(".py"), path
 
 
+@cache
+def syntax(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, which many tests read."""
+    return ast.parse(path.read_text(encoding="utf8"))
+
+
 def imported(path: Path, *, module_level: bool = False) -> Iterator[tuple[int, str]]:
     """Yield (line, dotted name) for what a file imports, wherever it does so."""
-    tree = ast.parse(path.read_text(encoding="utf8"))
+    tree = syntax(path)
     nodes = tree.body if module_level else ast.walk(tree)
     for node in nodes:
         if isinstance(node, ast.Import):
