@@ -69,6 +69,7 @@ def used(alignment: Alignment, row: int, word: int = 0) -> list[int]:
     return window[alignment.first[row, word] : alignment.last[row, word]].tolist()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("text", HARD)
 def test_each_word_has_the_pieces_that_it_has_alone(tokenizer: Any, text: str) -> None:
     kept = [
@@ -156,6 +157,7 @@ def best_context(n_body: int, room: int, begins: list[int], first: int, last: in
     return max(sides)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(30))
 def test_windows_of_long_sentences(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -113,7 +113,6 @@ def test_pairs_and_whole_sentences(join: Any, whole: bool, encoder: Encoder) -> 
         np.testing.assert_allclose(points, expected[layer], rtol=0, atol=1e-5)
 
 
-@pytest.mark.full
 def test_the_order_of_a_pair_counts(encoder: Encoder) -> None:
     split = models.words_split("the cats sleep")
     units = Split("train", split.sentences, (Unit(0, (0, 1), "a"), Unit(0, (1, 0), "b")))
@@ -141,6 +140,7 @@ def test_layers_that_are_not_there(layers: list[int], encoder: Encoder) -> None:
         extracted(encoder, task().train, "single", layers=layers)
 
 
+@pytest.mark.full
 def test_wrong_join_and_precision(encoder: Encoder) -> None:
     with pytest.raises(InputError, match="does not fit units of 1 words"):
         extracted(encoder, task().train, "concat")
@@ -161,6 +161,7 @@ def test_lower_precision_is_near(precision: str, tolerance: float, encoder: Enco
     assert (found[3] != exact[3]).any()
 
 
+@pytest.mark.full
 def test_training_goes_on_as_it_was(encoder: Encoder) -> None:
     encoder.model.train()
     before = torch.get_rng_state()
@@ -173,6 +174,7 @@ def test_training_goes_on_as_it_was(encoder: Encoder) -> None:
     assert all(each.grad is None for each in encoder.model.parameters())
 
 
+@pytest.mark.full
 def test_long_sentences_in_windows(encoder: Encoder) -> None:
     letters = [f"{a}{b}" for a in "abcdefgh" for b in "klmnopq"]
     words = tuple(letters)
@@ -198,6 +200,7 @@ def test_long_sentences_in_windows(encoder: Encoder) -> None:
     assert aligned.window[1, 0] != aligned.window[1, 1]
 
 
+@pytest.mark.full
 def test_same_sentences_pass_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     real = encoder.model.forward
@@ -214,6 +217,7 @@ def test_same_sentences_pass_once(encoder: Encoder, monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(found[3][rows[0]], found[3][rows[1]])
 
 
+@pytest.mark.full
 def test_progress_and_padding_are_told(encoder: Encoder) -> None:
     told: list[Progress] = []
     units = task().train
@@ -234,7 +238,6 @@ def test_an_error_in_writing_puts_training_back(encoder: Encoder) -> None:
     assert encoder.model.training
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("join", ["single", "concat"])
 def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task(join)
@@ -255,6 +258,7 @@ def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     assert store.leftovers() == []
 
 
+@pytest.mark.full
 def test_what_is_there_is_not_made_again(encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task()
     (train,) = extract_to_store(encoder, units, store, splits=["train"])
@@ -267,6 +271,7 @@ def test_what_is_there_is_not_made_again(encoder: Encoder, tmp_path: Path) -> No
     assert (store.open(train).created, store.path(train).stat().st_mtime_ns) == (created, stamp)
 
 
+@pytest.mark.full
 def test_something_else_under_the_same_key_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task()
     extract_to_store(encoder, units, store, layers=[1, 2])
@@ -288,6 +293,7 @@ def test_something_else_under_the_same_key_is_refused(encoder: Encoder, tmp_path
     refused("weights_sha256 is '", encoder=changed)
 
 
+@pytest.mark.full
 def test_fine_tuned_keys(encoder: Encoder, tmp_path: Path) -> None:
     store = SpaceStore(tmp_path / "store")
     tuned = {"tuned_on": "other", "seed": 3, "step": 20}
@@ -295,6 +301,7 @@ def test_fine_tuned_keys(encoder: Encoder, tmp_path: Path) -> None:
     assert keys == store.keys() == [SpaceKey("toy", "tiny", "test", **tuned)]
 
 
+@pytest.mark.full
 def test_an_error_in_the_last_split_comes_before_any_work(encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task()
     long = (Sentence(("the",) * 50, "test.txt:9"),)
@@ -379,6 +386,7 @@ def test_precision_of_a_real_model(minilm: Encoder, corpora: Path) -> None:
             assert (error <= tolerance * np.linalg.norm(plain[layer], axis=1)).all()
 
 
+@pytest.mark.full
 def test_sidecars_are_plain_json(encoder: Encoder, tmp_path: Path) -> None:
     store = SpaceStore(tmp_path / "store")
     (key,) = extract_to_store(encoder, task(), store, splits=["train"], layers=[0])

@@ -84,6 +84,7 @@ def test_generalises_and_says_so(tmp_path: Path) -> None:
     assert found.test_accuracy == found.checkpoints[-1].test_accuracy == 1.0
 
 
+@pytest.mark.full
 def test_result_and_store(tmp_path: Path) -> None:
     found = run(tmp_path)
     # 24 sentences of which 3 have no units, in batches of 8, three times.

@@ -89,6 +89,7 @@ def test_provenance(folder: Path) -> None:
     json.dumps(encoder.provenance)
 
 
+@pytest.mark.full
 def test_weights_in_several_files(folder: Path) -> None:
     encoder = load_encoder(folder)
     (folder / "model.safetensors").unlink()
@@ -105,6 +106,7 @@ def test_weights_in_several_files(folder: Path) -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.full
 def test_offline_model() -> None:
     try:
         encoder = load_encoder("minilm", device="cpu")
@@ -153,6 +155,7 @@ def test_pickled_weights_are_refused_unopened(folder: Path) -> None:
     assert not (folder / "trace").exists()
 
 
+@pytest.mark.full
 def test_pickled_weights_beside_safe_ones_are_left_alone(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(folder / "trace")))
     load_encoder(folder)
@@ -240,6 +243,7 @@ def test_a_config_that_is_none(folder: Path, text: str) -> None:
         load_encoder(folder)
 
 
+@pytest.mark.full
 def test_moved_to_a_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = load_encoder(folder, device="cpu")
     moved = encoder.moved_to("cpu")
@@ -250,6 +254,7 @@ def test_moved_to_a_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         encoder.moved_to("cuda")
 
 
+@pytest.mark.full
 def test_a_head_too_much_and_no_pooler_are_fine(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -286,6 +291,7 @@ def test_hub_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         load_encoder("someone/something", revision="v2")
 
 
+@pytest.mark.full
 def test_from_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = folder.with_name("0123abcd")
     folder.rename(commit)
@@ -359,6 +365,7 @@ def test_short_names() -> None:
         short_names(["one/model", "two/model"])
 
 
+@pytest.mark.full
 def test_the_room_is_light() -> None:
     code = (
         "import sys, geoprobe.encoders, geoprobe.encoders.model_files, geoprobe.encoders.tuning;"

@@ -74,6 +74,7 @@ def aligned(join: str, max_pieces: int = 512) -> Alignment:
     return align(encoder, split, overlong="split")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("max_pieces", [512, 9])
 @pytest.mark.parametrize("join", ["single", "concat", "difference"])
 def test_pooling(join: Any, max_pieces: int) -> None:
@@ -129,6 +130,7 @@ def test_layers_below_the_last(
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
+@pytest.mark.full
 def test_a_pass_ends_at_the_highest_layer(tmp_path: Path) -> None:
     model = load_encoder(models.save("bert", tmp_path / "m"), device="cpu").model
     entered = []
@@ -247,6 +249,7 @@ def with_other_arguments() -> None:
     """Stand for an operator of a later torch that is called otherwise."""
 
 
+@pytest.mark.full
 @needs_onednn
 @pytest.mark.parametrize(
     "operators",

@@ -80,6 +80,7 @@ def test_same_bits_whatever_the_threads() -> None:
     assert not same(first, probe(random_state=1).fit(X, y))
 
 
+@pytest.mark.full
 def test_what_is_reported() -> None:
     X, y = space(1)
     new, truth = space(2)
@@ -117,6 +118,7 @@ def test_a_fold_is_scored_by_networks_that_have_not_seen_it() -> None:
     assert fitted.cv_results_["mean_test_score"].max() < 0.35
 
 
+@pytest.mark.full
 def test_probabilities_and_prediction_agree() -> None:
     X, y = space(3)
     fitted = probe().fit(X, y)
@@ -125,6 +127,7 @@ def test_probabilities_and_prediction_agree() -> None:
     assert np.array_equal(fitted.classes_[share.argmax(axis=1)], fitted.predict(X))
 
 
+@pytest.mark.full
 def test_labels_never_seen_are_missed() -> None:
     X, y = space(4)
     fitted = probe().fit(X, y)
@@ -171,6 +174,7 @@ def test_rare_labels() -> None:
     assert fitted.predict_proba(X).shape == (200, 7)
 
 
+@pytest.mark.full
 def test_progress_is_reported() -> None:
     X, y = space(9)
     seen: list[Progress] = []
@@ -188,6 +192,7 @@ def test_the_limit_of_epochs_is_named() -> None:
     assert not fitted.converged_.any()
 
 
+@pytest.mark.full
 def test_clone_and_pickle() -> None:
     X, y = space(11)
     fitted = probe().fit(X, y)
@@ -196,6 +201,7 @@ def test_clone_and_pickle() -> None:
     assert np.array_equal(again.predict(X), fitted.predict(X))
 
 
+@pytest.mark.full
 def test_training_leaves_settings_and_input_alone() -> None:
     X, y = space(12)
     before, threads = X.copy(), torch.get_num_threads()
@@ -239,6 +245,7 @@ def test_accuracy_of_scikit_learn_on_roles(
     assert abs(ours.mean - theirs.mean) < max(ours.std, theirs.std)
 
 
+@pytest.mark.full
 def test_learning_curves() -> None:
     X, y = space(15, 150, 1.5)
     sets = {"train": (X, y), "test": space(16, 150, 1.5)}
@@ -306,6 +313,7 @@ def test_no_gpu() -> None:
         probe(device="cuda").fit(*space(18))
 
 
+@pytest.mark.full
 def test_bad_points_and_labels() -> None:
     X, y = space(19)
     with pytest.raises(GeoprobeError, match="only one class"):
