@@ -1,6 +1,6 @@
 """The classifier probe against scikit-learn's search over the same grid, on PS roles, layer 6.
 
-``python benchmarks/classifier.py`` times the whole of geoprobe's search, full and quick, and a
+``python -m benchmarks.classifier`` times the whole of geoprobe's search, full and quick, and a
 sample of scikit-learn's fits: of every shape as many as ``--fits`` says, their weight decays and
 folds drawn at random, in two processes as its search would. A shape's mean time stands for all of
 its fits, and the sum is divided by the number of processes, as if they were never idle. Rounds
@@ -18,12 +18,12 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
-from inputs import held_out, space
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 
+from benchmarks.inputs import held_out, space
 from geoprobe.probes.classifier import Accuracies, ClassifierProbe
 from geoprobe.probes.classifier.recipe import HIDDEN_SIZES, WEIGHT_DECAYS
 

@@ -1,7 +1,7 @@
 """Word pieces per second of extraction, of its floor, and of what people use otherwise.
 
 All layers of MiniLM for the words of English-PUD. Usage:
-``python benchmarks/extraction.py [--rounds N] [--threads N] [--sentences N]``. Every round runs
+``python -m benchmarks.extraction [--rounds N] [--threads N] [--sentences N]``. Every round runs
 every program once, one after the other, and the table gives medians: of the time on the clock, and
 of the processors' time, which does not mind other work on the machine as much.
 """
@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inputs import SHARED
-
+from benchmarks.inputs import SHARED
 from geoprobe.encoders import Encoder, align, load_encoder
 from geoprobe.tasks import Split, Unit, load_task
 

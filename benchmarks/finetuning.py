@@ -1,6 +1,6 @@
 """Our training loop against the Trainer of transformers, with its default settings otherwise.
 
-``python benchmarks/finetuning.py --task builtin-role --updates 30`` fine-tunes the offline model
+``python -m benchmarks.finetuning --task builtin-role --updates 30`` fine-tunes the offline model
 under the same head, on the same sentences in the same order and with the same schedule, and prints
 sentences per second. Rounds alternate between the programs, since other work on the machine slows
 both; medians are printed. With dropout off the two loss curves have to agree, which is checked

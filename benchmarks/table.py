@@ -1,6 +1,6 @@
 """Run the benchmarks, write their tables to ``docs/benchmarks.md`` and the gist to ``README.md``.
 
-Usage: ``python benchmarks/table.py [--hard] [--json FILE]``; with ``--json`` an earlier run's file
+Usage: ``python -m benchmarks.table [--hard] [--json FILE]``; with ``--json`` an earlier run's file
 is read instead of running.
 """
 
@@ -32,7 +32,7 @@ Every table is one run on one machine: all programs had the same points, one aft
 compiled kernels were warm except where the row says otherwise. Times are medians. A time with `~`
 belongs to a program too slow to do all of the work: it did the stated share, and the time is
 scaled up. The last column says what came out, for a fast wrong answer is none.
-`python benchmarks/table.py --hard` writes this page.
+`python -m benchmarks.table --hard` writes this page.
 
 The reference implementation needs Gurobi and is not part of these runs. Measured earlier on a
 machine of this kind, with the same partitions, it took 86 s for 2,000 points of PS layer 6 in 16

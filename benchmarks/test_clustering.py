@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from inputs import SHARED, held_out, ps_part, space
-from peers import svc_distance
-from reference import Textbook, textbook_clustering
 
+from benchmarks.inputs import SHARED, held_out, ps_part, space
+from benchmarks.peers import svc_distance
 from geoprobe.probes import DirectProbe
+from tests.support.reference import Textbook, textbook_clustering
 
 PARTS = {
     "PS layer 6": (4285, None),

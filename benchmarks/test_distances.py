@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from inputs import label_pairs, space
-from peers import gram, piqp_distance, svc_distance
 
+from benchmarks.inputs import label_pairs, space
+from benchmarks.peers import gram, piqp_distance, svc_distance
 from geoprobe.hulls import PairwiseDistances, pairwise_hull_distances
 
 SPACES = {

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from extraction import (  # noqa: E402
+from benchmarks.extraction import (  # noqa: E402
     FAST_FLOOR,
     FLOOR,
     OURS,
@@ -21,8 +21,7 @@ from extraction import (  # noqa: E402
     programs,
     words_of_pud,
 )
-from inputs import SHARED  # noqa: E402
-
+from benchmarks.inputs import SHARED  # noqa: E402
 from geoprobe.encoders import MissingModelError, load_encoder  # noqa: E402
 
 N_SENTENCES = 100

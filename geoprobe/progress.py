@@ -1,4 +1,4 @@
-"""How long work tells whoever waits where it stands."""
+"""Reports of progress from long work to whoever waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody who mistyped a name probably meant."""
+"""Suggestions for names that were mistyped."""
 
 from __future__ import annotations
 

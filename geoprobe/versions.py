@@ -1,4 +1,4 @@
-"""Which versions of which packages a result was made with."""
+"""Versions of the packages that a result was made with."""
 
 from __future__ import annotations
 

@@ -1,27 +1,22 @@
 """Compare the overlap decision with exact rational arithmetic on random integer instances.
 
-Usage: ``python scripts/exact_campaign.py --instances 10000 --seed 1``. Prints what was run and
+Usage: ``python -m scripts.exact_campaign --instances 10000 --seed 1``. Prints what was run and
 every wrong or missing answer; ends with status 1 when there is one.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from rational import exact_overlap, exact_squared_distance, exact_squared_scale
-
 from geoprobe.hulls import HullResult, Status, hull_distance
+from tests.support.rational import exact_overlap, exact_squared_distance, exact_squared_scale
 
 Pair = tuple[np.ndarray, np.ndarray]
 TAU = 1e-7

@@ -1,6 +1,6 @@
 """Feed damaged files to the readers of tasks: each is read, or refused with a clean error.
 
-Usage: ``python scripts/fuzz_readers.py --minutes 2 --seed 1 [--files FILE ...]``. Files given are
+Usage: ``python -m scripts.fuzz_readers --minutes 2 --seed 1 [--files FILE ...]``. Files given are
 further starting points; only their first 4,000 bytes are used. Prints how many inputs each reader
 took and refused; ends with status 1 at the first other exception, and leaves that input behind.
 """

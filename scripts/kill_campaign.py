@@ -1,6 +1,6 @@
 """Kill a run of fine-tuning and extraction at random moments, resume it, and compare every byte.
 
-Usage: ``python scripts/kill_campaign.py --kills 20 --seed 1``. A BERT of a few thousand random
+Usage: ``python -m scripts.kill_campaign --kills 20 --seed 1``. A BERT of a few thousand random
 weights learns a task and is extracted for two. Each time the process is killed by SIGKILL; what
 lies on the disk then is compared with the run that nobody interrupted, the run is resumed, and the
 outcome compared again. Times are the only thing that may differ. Prints a line for each kill; ends
@@ -18,17 +18,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch  # noqa: TID253
+
+from geoprobe.encoders import Schedule, TuningOptions, TuningResult
+from geoprobe.encoders.finetune import finetune
+from geoprobe.encoders.run_folder import STATE
+from geoprobe.spaces import SpaceStore
+from tests.support import finetune_cases as cases
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-import finetune_cases as cases  # noqa: E402
-import torch  # noqa: E402, TID253
-
-from geoprobe.encoders import Schedule, TuningOptions, TuningResult  # noqa: E402
-from geoprobe.encoders.finetune import finetune  # noqa: E402
-from geoprobe.encoders.run_folder import STATE  # noqa: E402
-from geoprobe.spaces import SpaceStore  # noqa: E402
-
 READY = "ready"
 
 
@@ -69,8 +67,8 @@ class Kill:
 
 def kill_and_resume(folder: Path, after_s: float, expected: dict[str, object]) -> Kill:
     """Start the job in a process of its own, kill it, look, resume, and look again."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--job", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "scripts.kill_campaign", "--job", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if process.stdout.readline().strip() != READY:
             raise RuntimeError("the job did not start")

@@ -1,4 +1,4 @@
-"""What was measured: one layer of one model at one moment of its fine-tuning."""
+"""Cells of a study: one layer of one model at one moment of its fine-tuning."""
 
 from __future__ import annotations
 

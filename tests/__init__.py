@@ -1,0 +1,1 @@
+"""Tests of the whole house, in folders that mirror its rooms."""

@@ -1,0 +1,545 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geoprobe import cli
+from geoprobe.errors import UnprovedError
+from geoprobe.geometry import read_results
+from geoprobe.hulls import Stage
+from geoprobe.hulls.fallback import resolve
+from geoprobe.tolerances import TAU
+from geoprobe.verify import verify_results
+from tests.support.geometry_by_hand import LABELS, POINTS, geometry_by_hand
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the program in an empty folder; return exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["geoprobe", *map(str, args)])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Path:
+    path = tmp_path / "plane.npz"
+    np.savez(path, X=POINTS, y=LABELS, X_test=POINTS[:3] + 0.1, y_test=LABELS[:3])
+    return path
+
+
+def in_a_process(repository: Path, *args: object, **options: Any) -> subprocess.Popen[str]:
+    # A shell that started the tests in the background had them ignore the signal.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from geoprobe.cli import main; main()"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)],
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_probe_says_what_was_found(run: Run, plane: Path) -> None:
+    code, out, err = run("probe", plane, "--out", "out")
+    assert code == 0
+    assert "plane: 14 points of 2 dimensions, 3 labels." in out
+    assert "6 clusters: not linear" in out
+    assert "repeat an earlier point of their label: 1." in out
+    assert "which nothing can separate: 2." in out
+    lines = [line.split() for line in out.splitlines()]
+    # The contradictory pair comes first, at distance 0.
+    assert ["b", "3", "1", "c", "4", "1", "0"] in lines
+    assert ["a", "0", "5", "b", "2", "2", "2"] in lines
+    assert ["a", "2", "5,", "3", "b"] in lines
+    assert "Results: out\nCheck them: geoprobe verify out" in out
+    assert "merging: done in" in err
+    assert read_results("out").summary["n_clusters"] == 6
+
+
+def test_the_verify_command_named_works(run: Run, plane: Path, tmp_path: Path) -> None:
+    code, out, _ = run("probe", plane, "--out", "with blank")
+    assert code == 0
+    assert "geoprobe verify 'with blank'" in out
+    code, out, _ = run("verify", "with blank")
+    assert code == 0
+    assert "no failure" in out
+    assert ["pairs", "of", "clusters", "overlapping", "1"] in [
+        line.split() for line in out.splitlines()
+    ]
+    plane.rename(tmp_path / "moved.npz")
+    code, _, err = run("verify", "with blank")
+    assert code == 2
+    assert "plane.npz" in err
+    assert run("verify", "with blank", "moved.npz")[0] == 0
+
+
+def test_probe_as_json(run: Run, plane: Path) -> None:
+    code, out, err = run("probe", plane, "--out", "out", "--json", "--tau", "1e-7")
+    assert code == 0
+    answer = json.loads(out)
+    assert Path(answer.pop("folder")) == Path("out").resolve()
+    assert answer == read_results("out").summary
+    assert "merging" in err
+
+
+def test_a_default_folder_is_always_free(run: Run, plane: Path) -> None:
+    for name in ("plane", "plane-2", "plane-3"):
+        code, out, _ = run("probe", plane)
+        assert code == 0
+        assert f"Results: {Path('geoprobe-results', name)}\n" in out
+        assert run("verify", Path("geoprobe-results", name))[0] == 0
+
+
+def test_probe_with_a_test_part(run: Run, plane: Path) -> None:
+    code, out, _ = run("probe", plane, "--test", plane, "--out", "out")
+    assert code == 0
+    assert "Prediction of plane_test: 3 of 3 right, 100.00%." in out
+    assert read_results("out").geometry.predictions is not None
+    assert run("verify", "out")[0] == 0
+
+
+def test_probe_with_a_test_file(run: Run, plane: Path) -> None:
+    np.savez("new.npz", X=POINTS, y=LABELS)
+    code, out, _ = run("probe", plane, "--test", "new.npz", "--out", "out")
+    assert code == 0
+    assert "Prediction of new: 13 of 14 right" in out
+    code, _, err = run("probe", "new.npz", "--test", "new.npz")
+    assert code == 2
+    assert "_test" in err
+    np.savez("wide.npz", X=np.ones((2, 5)), y=["a", "b"])
+    code, _, err = run("probe", plane, "--test", "wide.npz")
+    assert code == 2
+    assert "5 dimensions" in err
+
+
+def test_test_points_whose_labels_lie_in_a_file(run: Run) -> None:
+    np.save("points.npy", POINTS)
+    np.save("labels.npy", LABELS)
+    np.save("new.npy", POINTS[:3])
+    np.save("new_labels.npy", LABELS[:3])
+    said = ("probe", "points.npy", "--labels", "labels.npy", "--test", "new.npy")
+    code, _, err = run(*said)
+    assert code == 2
+    assert "--test-labels" in err
+    code, out, _ = run(*said, "--test-labels", "new_labels.npy", "--json")
+    assert code == 0
+    assert json.loads(out)["test"]["n_points"] == 3
+
+
+@pytest.mark.full
+def test_json_stays_json_where_highs_is_asked(repository: Path, tmp_path: Path) -> None:
+    # R is 1, and the test point lies tau * R from a cluster: float64 can prove neither side.
+    points, new = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([[1.0 + 1e-7, 0.0]])
+    answer = resolve(np.r_[points, new], np.array([1]), np.array([2]), TAU)
+    assert answer.stage is Stage.HIGHS
+    np.savez(tmp_path / "s.npz", X=points, y=["a", "b"], X_test=new, y_test=["b"])
+    process = in_a_process(repository, "probe", "s.npz", "--test", "s.npz", "--json", cwd=tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert json.loads(out)["test"]["n_points"] == 1
+
+
+def test_names_of_arrays_are_remembered(run: Run) -> None:
+    np.savez("named.npz", vectors=POINTS, role=LABELS)
+    code, _, err = run("probe", "named.npz", "--out", "out")
+    assert code == 2
+    assert "vectors" in err
+    code, *_ = run("probe", "named.npz", "--points", "vectors", "--labels", "role", "--out", "out")
+    assert code == 0
+    assert read_results("out").summary["input"]["options"] == {
+        "points": "vectors",
+        "labels": "role",
+    }
+    assert run("verify", "out")[0] == 0
+    code, _, err = run("verify", "out", "--labels", "vectors")
+    assert code == 2
+
+
+def test_columns_and_label_files_are_remembered(run: Run, tmp_path: Path) -> None:
+    rows = [f"{x!r},{y!r},{label}" for (x, y), label in zip(POINTS.tolist(), LABELS, strict=True)]
+    Path("t.csv").write_text("\n".join(["x,y,kind", *rows]))
+    code, *_ = run("probe", "t.csv", "--points", "x,y", "--labels", "kind", "--out", "out")
+    assert code == 0
+    assert run("verify", "out")[0] == 0
+    np.save("p.npy", POINTS)
+    Path("labels.txt").write_text("\n".join(LABELS))
+    assert run("probe", "p.npy", "--labels", "labels.txt", "--out", "two")[0] == 0
+    os.chdir(tmp_path.parent)
+    assert run("verify", tmp_path / "two")[0] == 0
+
+
+def test_a_changed_digit_ends_with_1(run: Run, plane: Path) -> None:
+    run("probe", plane, "--out", "out")
+    table = Path("out", "distances.csv")
+    line = table.read_text().splitlines()[-1].split(",")
+    changed = [*line[:5], line[5][:-1] + str((int(line[5][-1]) + 1) % 10), *line[6:]]
+    table.write_text(table.read_text().replace(",".join(line), ",".join(changed)))
+    code, out, err = run("verify", "out")
+    assert code == 1
+    assert out == ""
+    assert err.startswith("The results do not hold: ")
+    assert "distances.csv" in err
+    assert err.count("\n") == 1
+    code, out, _ = run("verify", "out", "--json")
+    assert code == 1
+    answer = json.loads(out)
+    assert answer["verified"] is False
+    assert "distances.csv" in answer["error"]
+    summary = Path("out", "summary.json")
+    summary.write_text(summary.read_text().replace('"n_points": 14', '"n_points": 15'))
+    assert run("verify", "out")[0] == 1
+
+
+def test_verify_as_json(run: Run, plane: Path) -> None:
+    run("probe", plane, "--out", "out")
+    code, out, _ = run("verify", "out", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["verified"] is True
+    assert answer["checks"]["pairs of clusters that cannot merge"] == 3
+    assert answer["worst_gap"] < 1e-12
+
+
+def test_other_data_end_with_1(run: Run, plane: Path) -> None:
+    run("probe", plane, "--out", "out")
+    np.savez("other.npz", X=POINTS + 1, y=LABELS)
+    code, _, err = run("verify", "out", "other.npz")
+    assert code == 1
+    assert "hash of the points" in err
+
+
+def test_an_occupied_folder_is_refused_before_any_work(
+    run: Run, plane: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr("geoprobe.spaces.read_space", never)
+    Path("out").mkdir()
+    Path("out", "mine").touch()
+    for command in ("probe", "distances"):
+        code, out, err = run(command, plane, "--out", "out")
+        assert code == 2
+        assert out == ""
+        assert "not empty" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("probe", "none.npz"), "none.npz"),
+        (("probe", "."), "ends in"),
+        (("probe", "--labels", "y"), "no file is named"),
+        (("probe", "plane.npz", "--labels", "role"), "role"),
+        (("distances", "none.npz"), "none.npz"),
+        (("verify", "none"), "does not exist"),
+        (("verify", "."), "no summary.json"),
+        (("directprobe", "none.ini"), "none.ini"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    run: Run, plane: Path, args: tuple[str, ...], message: str
+) -> None:
+    code, out, err = run(*args)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("probe", "--no-such-option"),
+        ("probe", "--threads", "two"),
+        ("probe", "--tau", "small"),
+        ("probe", "a", "b"),
+        ("nothing",),
+        ("verify",),
+        ("directprobe",),
+        (),
+    ],
+)
+def test_bad_arguments_end_with_2(run: Run, args: tuple[str, ...]) -> None:
+    assert run(*args)[0] == 2
+
+
+def test_version_and_help(run: Run) -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("geoprobe")
+    code, out, _ = run("--help")
+    assert code == 0
+    for command in ("probe", "distances", "verify", "directprobe"):
+        assert command in out
+        assert run(command, "--help")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (UnprovedError("nothing is proved."), 2, "nothing is proved."),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (MemoryError(), 2, "not enough memory"),
+        (PermissionError(13, "Permission denied", "place"), 2, "Permission denied"),
+    ],
+)
+def test_what_goes_wrong_inside(
+    run: Run,
+    plane: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    message: str,
+) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("geoprobe.probes.DirectProbe.fit", broken)
+    found, out, err = run("probe", plane, "--out", "out")
+    assert (found, out) == (code, "")
+    assert message in err
+    assert not Path("out").exists()
+    assert [path.name for path in Path().iterdir()] == ["plane.npz"]
+
+
+def test_leftovers_are_named(run: Run, plane: Path) -> None:
+    left = Path(".out.1-abcd.unfinished")
+    left.mkdir()
+    _, out, _ = run("probe", plane, "--out", "out")
+    assert str(left) in out
+    code, _, err = run("verify", left)
+    assert code == 2
+    assert "unfinished" in err
+
+
+def test_help_loads_nothing_heavy(repository: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['geoprobe', 'probe', '--help']\n"
+        "from geoprobe.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numba', 'scipy', 'sklearn', 'numpy', 'highspy', 'faiss', 'rich.progress'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# From here on with the engine itself.
+
+
+def test_the_built_in_digits(run: Run) -> None:
+    code, out, err = run("probe")
+    assert code == 0
+    assert "digits: 1,797 points of 64 dimensions, 10 labels." in out
+    assert "done in" in err
+    assert run("verify", Path("geoprobe-results", "digits"))[0] == 0
+
+
+def test_the_engine_gives_what_was_worked_out_by_hand(run: Run, plane: Path) -> None:
+    assert run("probe", plane, "--out", "out")[0] == 0
+    assert run("verify", "out")[0] == 0
+    engine, hand = read_results("out").geometry, geometry_by_hand()
+    for found, known in (
+        (engine.hulls, hand.hulls),
+        (engine.clusters.distances, hand.clusters.distances),
+    ):
+        assert np.allclose(found.distance, known.distance, rtol=1e-12, atol=1e-15)
+        assert np.array_equal(found.status, known.status)
+    assert np.array_equal(engine.clusters.assignment, hand.clusters.assignment)
+    assert np.array_equal(engine.clusters.blocks.first, hand.clusters.blocks.first)
+    assert np.array_equal(engine.clusters.blocks.blocker, hand.clusters.blocks.blocker)
+
+
+def test_distances_of_labels(run: Run) -> None:
+    np.savez("s.npz", X=np.array([[0.0, 0], [2, 0], [1, -1], [1, 1], [9, 0]]), y=[3, 3, 5, 5, 7])
+    code, out, _ = run("distances", "s.npz", "--out", "out")
+    assert code == 0
+    assert "Overlapping pairs: 1 of 3." in out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["3", "5", "0", "overlap"] in lines
+    assert ["3", "7", "7", "disjoint"] in lines
+    assert run("verify", "out")[0] == 0
+    code, out, _ = run("distances", "s.npz", "--json")
+    answer = json.loads(out)
+    assert [row["status"] for row in answer["distances"]] == ["overlap", "disjoint", "disjoint"]
+    assert answer["distances"][2]["upper"] == pytest.approx(8.0)
+    assert answer["folder"] is None
+
+
+@pytest.mark.full
+def test_a_reader_that_leaves(repository: Path, tmp_path: Path) -> None:
+    process = in_a_process(repository, "distances", "--json", cwd=tmp_path)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    with process.stderr as stream:
+        errors = stream.read()
+    assert process.wait(timeout=120) == 141
+    assert "Traceback" not in errors and "BrokenPipe" not in errors
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_ctrl_c_leaves_nothing(repository: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "long.npz", X=rng.normal(size=(6000, 40)), y=rng.integers(0, 3, 6000))
+    process = in_a_process(repository, "probe", "long.npz", "--out", "out", cwd=tmp_path)
+    assert process.stderr is not None
+    try:
+        # The labels are done: merging has begun, and takes a while.
+        assert process.stderr.readline().startswith("labels: done")
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    assert errors.endswith("Interrupted.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["long.npz"]
+
+
+def test_a_config_of_directprobe(run: Run) -> None:
+    Path("tags.txt").write_text("a\nb\n")
+    for name in ("train", "test"):
+        Path(f"{name}.txt").write_text("one\ta\ntwo\ta\nthree\tb\nfour\tb\n")
+        Path(f"{name}_vectors.txt").write_text("0 0\n1 0\n5 0\n5 2\n")
+    Path("config.ini").write_text(
+        "[run]\noutput_path = out\n"
+        "[data]\nlabel_set_path = tags.txt\n"
+        "entities_path = train.txt\nembeddings_path = train_vectors.txt\n"
+        "test_entities_path = test.txt\ntest_embeddings_path = test_vectors.txt\n"
+        "[clustering]\nmode = probing\nprobing_cluster_path =\n"
+    )
+    code, out, _ = run("directprobe", "config.ini")
+    assert code == 0
+    assert "4 points of 2 dimensions, 2 labels.\nClusters: 2.\nAccuracy: 100.00%." in out
+    assert Path("out", "clusters.txt").read_text().split() == ["0", "0", "1", "1"]
+    code, _, err = run("directprobe", "config.ini")
+    assert code == 2
+    assert "not empty" in err
+    text = Path("config.ini").read_text().replace("= out", "= more")
+    Path("config.ini").write_text(text)
+    code, out, _ = run("directprobe", "config.ini", "--json")
+    assert code == 0
+    assert json.loads(out)["n_clusters"] == 2
+
+
+def test_python_m_is_the_program(repository: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "geoprobe", "--version"],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.startswith("geoprobe")
+
+
+def test_warnings_are_notes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(sys, "argv", ["geoprobe", "--version"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        warnings.warn("two\nlines", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Note: two lines\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_failure(
+    repository: Path, plane: Path, tmp_path: Path, closed: str
+) -> None:
+    command = f"{sys.executable} -m geoprobe probe plane.npz --out out {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    # Nothing was written into a file that had got the number of a closed stream.
+    verify_results(tmp_path / "out", POINTS, LABELS)
+
+
+def test_labels_that_the_terminal_cannot_show(repository: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", X=[[0.0, 0], [1, 1], [5, 5]], y=["ä", "ä", "日本"])
+    done = subprocess.run(
+        [sys.executable, "-m", "geoprobe", "probe", "s.npz"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(repository),
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"\xe4" in done.stdout
+
+
+@pytest.mark.parametrize("options", [("--tau", "5"), ("--threads", "0"), ("--tau", "nan")])
+@pytest.mark.parametrize("command", ["probe", "distances"])
+def test_bad_options_are_refused_before_the_data_is_read(
+    run: Run, command: str, options: tuple[str, str]
+) -> None:
+    code, out, err = run(command, "none.npz", *options)
+    assert (code, out) == (2, "")
+    assert "none.npz" not in err
+    assert options[0].strip("-") in err
+
+
+def test_two_runs_with_the_default_folder(
+    run: Run, plane: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second takes the next free name when the first was faster after all."""
+    from geoprobe.geometry import results_folder
+
+    write = results_folder.write_geometry
+
+    def slow(*args: Any) -> Any:
+        Path("geoprobe-results", "plane").mkdir(parents=True, exist_ok=True)
+        Path("geoprobe-results", "plane", "of another run").touch()
+        return write(*args)
+
+    monkeypatch.setattr(results_folder, "write_geometry", slow)
+    code, out, _ = run("probe", plane)
+    assert code == 0
+    assert f"Results: {Path('geoprobe-results', 'plane-2')}" in out

@@ -1,0 +1,188 @@
+"""Tables and figures of the findings."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from geoprobe.errors import GeoprobeError, InputError
+from geoprobe.findings import (
+    Finding,
+    arrange_runs,
+    compare_linearity,
+    compare_memorisation,
+    compare_performance,
+    compare_tasks,
+    difference_vectors,
+    follow_centroids,
+    measure_movement,
+    minimum_distances,
+    similarity_to_original,
+    standing_between,
+)
+from geoprobe.geometry import Geometry
+from geoprobe.probes import measure
+from tests.support.findings_cases import LINE, SPLIT, published, scaled, squares, tuned
+
+# Names that mean something to TeX, to legends and to a browser.
+ODD = {"a": "$", "b": "_hidden", "c": "<script>alert(1)</script>", "d": "$x_1$"}
+NAMES = [
+    "performance", "memorisation", "linearity", "between", "minimum", "paths", "tasks", "movement",
+    "similarity", "differences",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spaces() -> list[Geometry]:
+    odd = {ODD[k]: v for k, v in LINE.items()}
+
+    def one(cell: Any, factor: float, turn: float) -> Geometry:
+        centres = scaled(odd, factor)
+        centres[ODD["c"]] = [(7 * factor, turn)]
+        return measure(squares(centres), cell=cell, test=squares(odd), n_threads=1)
+
+    found = [one(published(layer), 1, 0) for layer in (0, 1)]
+    for layer in (0, 1):
+        for seed in (0, 1):
+            for step in (1, 5, 80):
+                found.append(one(tuned(layer, step, seed), 1 + step / 20 + seed / 9, step / 10))
+    return found
+
+
+@pytest.fixture(scope="module")
+def findings(spaces: list[Geometry]) -> dict[str, Finding]:
+    runs = arrange_runs(spaces)
+    curve = {"subtest": [0.2, 0.7, 0.9], "test": [0.2, 0.5, 0.6]}
+    return {
+        "performance": compare_performance(spaces, head={spaces[-1].cell: 0.9}),
+        "memorisation": compare_memorisation({published(): curve, tuned(): curve}),
+        "linearity": compare_linearity(spaces),
+        "between": standing_between(measure(squares({"$": SPLIT["s"], "t": SPLIT["t"]}))),
+        "minimum": minimum_distances(runs, n=2),
+        "paths": follow_centroids(runs),
+        "tasks": compare_tasks(runs),
+        "movement": measure_movement(runs),
+        "similarity": similarity_to_original(runs),
+        "differences": difference_vectors(runs),
+    }
+
+
+def svg(figure: Any) -> ElementTree.Element:
+    """Render a figure, with its text as text, and read it back."""
+    matplotlib = pytest.importorskip("matplotlib", reason="figures need the extra report")
+    page = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(page, format="svg")
+    return ElementTree.fromstring(page.getvalue())
+
+
+def texts(figure: Any) -> list[str]:
+    return ["".join(e.itertext()) for e in svg(figure).iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_become_a_frame(findings: dict[str, Finding], name: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="tables need the extra report")
+    finding = findings[name]
+    frame = finding.to_frame()
+    assert len(frame) == len(finding.rows) > 0
+    assert tuple(frame.columns) == finding.row_type._fields
+    assert set(finding.keys) | set(finding.values) <= set(frame.columns)
+    again = pandas.read_csv(io.StringIO(frame.to_csv(index=False)), keep_default_na=False)
+    assert len(again) == len(frame)
+    if "seed" in frame:
+        assert str(frame["seed"].dtype) == "Int64"
+    if finding.values:
+        grouped = frame.groupby(list(finding.keys), sort=False, dropna=False)
+        for value in finding.values:
+            found = finding.over_seeds()[f"{value}_mean"]
+            mean = grouped[value].agg(lambda some: some.astype(float).to_numpy().mean())
+            np.testing.assert_allclose(found, mean, rtol=1e-12)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_have_axes_and_words(findings: dict[str, Finding], name: str) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    figure = findings[name].plot()
+    for ax in figure.axes:
+        assert ax.get_xlabel()
+        assert ax.get_title()
+        assert ax.get_ylabel() or ax.get_yticklabels()
+    assert len(texts(figure)) > 4
+
+
+@pytest.mark.parametrize("name", ["performance", "linearity", "between", "minimum", "tasks",
+                                  "movement", "similarity"])  # fmt: skip
+def test_figures_are_drawn_where_asked(findings: dict[str, Finding], name: str) -> None:
+    figures = pytest.importorskip("matplotlib.figure", reason="figures need the extra report")
+    figure = figures.Figure()
+    ax = figure.subplots()
+    assert findings[name].plot(ax) is figure
+    assert ax.get_title()
+
+
+def test_names_from_data_stay_text(findings: dict[str, Finding]) -> None:
+    shown = " ".join(texts(findings["minimum"].plot()))
+    for name in ODD.values():
+        assert name in shown
+    shown = " ".join(texts(findings["paths"].plot()))
+    assert sum(name in shown for name in ODD.values()) == 3
+    assert "$" in texts(findings["between"].plot())
+
+
+def test_figures_load_no_window(findings: dict[str, Finding]) -> None:
+    findings["movement"].plot()
+    assert (
+        "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    )
+
+
+@pytest.mark.full
+def test_panels_and_choices(findings: dict[str, Finding]) -> None:
+    figures = pytest.importorskip("matplotlib.figure", reason="figures need the extra report")
+    for name in ("paths", "differences"):
+        finding: Any = findings[name]
+        assert len(finding.plot().axes) == 2
+        assert len(finding.plot(layer=1, seed=1).axes) == 1
+        ax = figures.Figure().subplots()
+        with pytest.raises(InputError, match="one panel"):
+            finding.plot(ax)
+        assert finding.plot(ax, layer=0) is ax.figure
+        with pytest.raises(InputError, match="layer 0 of seed 0"):
+            finding.plot(layer=5)
+    differences: Any = findings["differences"]
+    assert ODD["c"] in " ".join(texts(differences.plot(layer=0, names=True)))
+    assert ODD["c"] not in " ".join(texts(differences.plot(layer=0, names=False)))
+    assert "share of R" in " ".join(texts(findings["movement"].plot(relative=True)))
+    for measure_ in ("directprobe", "classifier", "head", "similarity"):
+        findings["performance"].plot(measure=measure_)
+    with pytest.raises(InputError, match="classifier, head"):
+        findings["performance"].plot(measure="f1")
+    with pytest.raises(InputError, match="nothing on the model"):
+        findings["tasks"].plot(model="other")
+    with pytest.raises(InputError, match="2 panels"):
+        findings["memorisation"].plot(ax)
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [("pandas", lambda f: f.to_frame()), ("matplotlib", lambda f: f.plot())],
+)
+def test_missing_packages_are_named(
+    findings: dict[str, Finding],
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    use: Callable[[Finding], Any],
+) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(GeoprobeError, match=rf'needs {package}.*pip install "geoprobe\[report\]"'):
+        use(findings["movement"])

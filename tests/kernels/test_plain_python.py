@@ -1,0 +1,34 @@
+"""The kernels' tests once more with the compiler off: same answers from plain Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.full
+
+CHOSEN = {
+    "tests/hulls/test_two_hulls.py": "test_named_pairs and not hold and not 40 and not many",
+    "tests/hulls/test_pairwise.py": "(test_every_pair and 2-shape0) or overlapping or string",
+    "tests/probes/test_clustering.py": (
+        "(test_named_spaces and not hold and not 200) or (gaussian and 7)"
+    ),
+}
+
+
+@pytest.mark.parametrize("file", CHOSEN)
+def test_without_the_compiler(repository: Path, file: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file, "-k", CHOSEN[file]],
+        cwd=repository,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " passed" in done.stdout

@@ -1,0 +1,1 @@
+"""Cases, plain references and readers that several tests share."""
