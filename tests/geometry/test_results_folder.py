@@ -114,7 +114,7 @@ def test_a_full_disk_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if call == "write":
-        monkeypatch.setattr("geoprobe.geometry.folder.write_table", full)
+        monkeypatch.setattr("geoprobe.geometry.results_folder.write_table", full)
     elif call == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     else:

@@ -294,7 +294,7 @@ def test_learning_curves_count_new_labels_as_missed() -> None:
         ({"tolerance": -1e-3}, "tolerance"),
         ({"validation_fraction": 1.0}, "validation_fraction"),
         ({"random_state": -1}, "random_state"),
-        ({"random_state": None}, "random_state"),
+        ({"random_state": "now"}, "random_state"),
         ({"n_threads": 0}, "n_threads"),
         ({"device": "abacus"}, "abacus"),
         ({"device": "meta"}, "meta"),

@@ -145,7 +145,7 @@ def snapshot(folder: Path) -> dict[str, bytes | dict[str, Any]]:
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".json" and path.name not in ("config.json", "labels.json"):
             content = json.loads(path.read_text(encoding="utf8"))
-            for timing in ("created", "checksum", "seconds", "environment"):
+            for timing in ("created", "checksum", "seconds", "environment", "sha256"):
                 content.pop(timing, None)
             found[name] = content
         else:
