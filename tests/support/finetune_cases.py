@@ -135,7 +135,7 @@ def one_thread() -> Iterator[None]:
 
 
 def snapshot(folder: Path) -> dict[str, bytes | dict[str, Any]]:
-    """Return everything below a folder, without what only tells when and how long."""
+    """Return everything below a folder, without times and the checksums that cover them."""
     import json
 
     found: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def snapshot(folder: Path) -> dict[str, bytes | dict[str, Any]]:
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".json" and path.name not in ("config.json", "labels.json"):
             content = json.loads(path.read_text(encoding="utf8"))
-            for timing in ("created", "checksum", "seconds", "environment", "sha256"):
+            for timing in ("created", "checksum", "sha256", "seconds", "environment"):
                 content.pop(timing, None)
             found[name] = content
         else:
