@@ -1,4 +1,4 @@
-"""How many threads, and running a function over chunks with them."""
+"""Numbers of threads, and a function run over chunks with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see while they wait: bars on a terminal, plain lines elsewhere.
+"""Progress on the screen: bars on a terminal, plain lines elsewhere.
 
 It goes to standard error, so that standard output holds nothing but the answer.
 """

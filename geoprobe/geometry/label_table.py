@@ -1,4 +1,4 @@
-"""From distances of clusters to distances of labels."""
+"""Distances of labels, gathered from those of their clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From points and overlapping labels to clusters: drives the merging kernel."""
+"""The driver of the merging kernel: points and overlapping labels in, clusters out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a study keeps what it has computed; a file that is there is whole."""
+"""The folder of a study: a file that is there is whole."""
 
 from __future__ import annotations
 
