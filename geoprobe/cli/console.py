@@ -71,6 +71,36 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
+def compiling_shown(progress: ProgressCallback) -> Iterator[None]:
+    """Report the compilation of kernels as a phase of its own, so that no other seems slow.
+
+    Parameters
+    ----------
+    progress : callable
+        Called when the compiler begins with a kernel that Python calls, and when it is done.
+    """
+    from numba.core import event
+
+    class Compiler(event.Listener):  # type: ignore[misc]
+        """Counts compilations inside each other; only the outermost is reported."""
+
+        depth = 0
+
+        def on_start(self, event: object) -> None:
+            if self.depth == 0:
+                progress(Progress("compiling kernels, once", 0, 1))
+            self.depth += 1
+
+        def on_end(self, event: object) -> None:
+            self.depth -= 1
+            if self.depth == 0:
+                progress(Progress("compiling kernels, once", 1, 1))
+
+    with event.install_listener("numba:compile", Compiler()):
+        yield
+
+
+@contextlib.contextmanager
 def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
     """Show the progress of long work while the block lasts.
 

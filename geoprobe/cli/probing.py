@@ -73,7 +73,7 @@ def probe(
 
     Without --out the results go to a new folder below geoprobe-results.
     """
-    from geoprobe.cli.console import show_progress
+    from geoprobe.cli.console import compiling_shown, show_progress
     from geoprobe.cli.geometry_summary import summarise_probe
     from geoprobe.errors import OccupiedError
     from geoprobe.files.atomic import check_output, unfinished_of
@@ -89,7 +89,7 @@ def probe(
         check_output(default_folder(space.name))
     from geoprobe.probes import measure
 
-    with show_progress() as progress:
+    with show_progress() as progress, compiling_shown(progress):
         geometry = measure(
             replace(space, test=None),
             test=held_out,
@@ -142,7 +142,7 @@ def distances(
 
     Results are written with --out only.
     """
-    from geoprobe.cli.console import show_progress
+    from geoprobe.cli.console import compiling_shown, show_progress
     from geoprobe.cli.geometry_summary import distances_json, summarise_distances
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import write_results
@@ -153,7 +153,7 @@ def distances(
     space = source.read()
     from geoprobe.probes import measure_labels
 
-    with show_progress() as progress:
+    with show_progress() as progress, compiling_shown(progress):
         geometry = measure_labels(space, tau=tau, n_threads=threads, progress=progress)
     if folder is not None:
         write_results(
@@ -279,10 +279,10 @@ def directprobe(
     as_json: Json = False,
 ) -> None:
     """Run an unchanged config of DirectProbe and write the files that it would write."""
-    from geoprobe.cli.console import show_progress
+    from geoprobe.cli.console import compiling_shown, show_progress
     from geoprobe.reference import run_config
 
-    with show_progress() as progress:
+    with show_progress() as progress, compiling_shown(progress):
         run = run_config(config, n_threads=threads, progress=progress)
     if as_json:
         say_json(asdict(run))

@@ -9,7 +9,13 @@ import threading
 import pytest
 
 from geoprobe.cli.app import say_error, say_table
-from geoprobe.cli.console import Pace, PlainProgress, duration, show_progress
+from geoprobe.cli.console import (
+    Pace,
+    PlainProgress,
+    compiling_shown,
+    duration,
+    show_progress,
+)
 from geoprobe.progress import Progress
 
 
@@ -198,3 +204,20 @@ def test_errors_are_red_on_a_terminal(monkeypatch: pytest.MonkeyPatch, plain: bo
     say_error("one\nsentence.")
     text = "one sentence."
     assert stream.getvalue() == (f"{text}\n" if plain else f"\x1b[31m{text}\x1b[0m\n")
+
+
+def test_compilation_is_a_phase_of_its_own() -> None:
+    """Also where one compiled function compiles another, and where nothing is compiled."""
+    import numba
+
+    steps: list[Progress] = []
+    with compiling_shown(steps.append):
+        inner = numba.njit(lambda x: x + 1)
+        outer = numba.njit(lambda x: inner(x) * 2)
+        assert outer(3) == 8
+        assert [(step.done, step.total) for step in steps] == [(0, 1), (1, 1)]
+        assert {step.phase for step in steps} == {"compiling kernels, once"}
+        outer(4)
+    assert len(steps) == 2
+    numba.njit(lambda x: x - 1)(3)
+    assert len(steps) == 2

@@ -23,7 +23,7 @@ GENERATED = ROOT / "docs" / "benchmarks.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # What slow work says on its way; the kernels may be compiled here for the first time.
-ON_THE_WAY = re.compile(r"^[a-z ]+: \d+% after .*\n", re.MULTILINE)
+ON_THE_WAY = re.compile(r"^([a-z ]+: \d+% after .*|compiling kernels, once: .*)\n", re.MULTILINE)
 
 MANUAL = "python -m venv .venv && .venv/bin/pip install -q -c .ci/constraints.txt "
 DEMO = MANUAL + '".[demo]" && .venv/bin/geoprobe demo'
