@@ -68,21 +68,27 @@ class Hull:
         active = [int(np.einsum("ij,ij->i", moved, moved).argmin())]
         weights = np.ones(1)
         lower, upper = 0.0, np.inf
+        affine_weights = _by_products
         while True:
             nearest = weights @ moved[active]
             length = float(np.linalg.norm(nearest))
-            if length + slack >= upper:
-                return lower, upper
-            upper = length + slack
+            ended = length + slack >= upper
+            upper = min(upper, length + slack)
             prices = moved @ nearest
             if length > slack:
                 lower = max(lower, float(prices.min()) / length - slack)
             if lower >= enough or upper - lower <= GAP * upper + 4.0 * slack:
                 return lower, upper
             entering = int(prices.argmin())
-            if entering in active:
-                return lower, upper
-            active, weights = _minor_cycle(moved, [*active, entering], np.append(weights, 0.0))
+            if ended or entering in active:
+                if affine_weights is _by_edges:
+                    return lower, upper
+                affine_weights = _by_edges
+                upper = np.inf if ended else upper
+                continue
+            active, weights = _minor_cycle(
+                moved, [*active, entering], np.append(weights, 0.0), affine_weights
+            )
 
 
 def _minor_cycle(
