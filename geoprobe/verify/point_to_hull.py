@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+AffineWeights = Callable[[FloatArray], FloatArray]
 
 GAP = 1e-10
 """Relative gap of the two bounds at which a distance is final."""
@@ -67,36 +70,37 @@ class Hull:
         slack = self.rounding * max(1.0, float(np.linalg.norm(query)))
         active = [int(np.einsum("ij,ij->i", moved, moved).argmin())]
         weights = np.ones(1)
-        lower, upper = 0.0, np.inf
-        affine_weights = _by_products
+        lower, upper, before = 0.0, np.inf, np.inf
+        # Products first, for they are quick; where they get no further, the vectors themselves.
+        ways = [_by_edges, _by_products]
         while True:
             nearest = weights @ moved[active]
             length = float(np.linalg.norm(nearest))
-            ended = length + slack >= upper
-            upper = min(upper, length + slack)
             prices = moved @ nearest
             if length > slack:
                 lower = max(lower, float(prices.min()) / length - slack)
+            entering = int(prices.argmin())
+            stuck = length >= before or entering in active
+            upper, before = min(upper, length + slack), length
             if lower >= enough or upper - lower <= GAP * upper + 4.0 * slack:
                 return lower, upper
-            entering = int(prices.argmin())
-            if ended or entering in active:
-                if affine_weights is _by_edges:
+            if stuck:
+                ways.pop()
+                if not ways:
                     return lower, upper
-                affine_weights = _by_edges
-                upper = np.inf if ended else upper
-                continue
-            active, weights = _minor_cycle(
-                moved, [*active, entering], np.append(weights, 0.0), affine_weights
-            )
+                before = np.inf
+                active, weights = _minor_cycle(moved, active, weights, ways[-1])
+            else:
+                entered = [*active, entering]
+                active, weights = _minor_cycle(moved, entered, np.append(weights, 0.0), ways[-1])
 
 
 def _minor_cycle(
-    moved: FloatArray, active: list[int], weights: FloatArray
+    moved: FloatArray, active: list[int], weights: FloatArray, affine_weights: AffineWeights
 ) -> tuple[list[int], FloatArray]:
     """Move to the point of smallest norm of the active points' hull."""
     while True:
-        target = _affine_weights(moved[active])
+        target = affine_weights(moved[active])
         falling = np.flatnonzero(target <= ZERO)
         if len(falling) == 0:
             return active, target
@@ -109,10 +113,19 @@ def _minor_cycle(
         weights /= weights.sum()
 
 
-def _affine_weights(vectors: FloatArray) -> FloatArray:
-    """Return the weights, of sum 1 and any sign, of the smallest point of an affine hull."""
-    if len(vectors) == 1:
-        return np.ones(1)
+def _by_products(vectors: FloatArray) -> FloatArray:
+    """Return the weights, of sum 1 and any sign, of the smallest point of an affine hull.
+
+    Quick, but products of vectors lose half the digits.
+    """
+    # Ones added to the products make the system regular where the sum of weights is fixed.
+    products = vectors @ vectors.T + 1.0
+    weights = np.linalg.lstsq(products, np.ones(len(vectors)), rcond=None)[0]
+    return np.asarray(weights / weights.sum())
+
+
+def _by_edges(vectors: FloatArray) -> FloatArray:
+    """Return the same weights from the vectors themselves, slowly and to all digits."""
     edges = vectors[1:] - vectors[0]
     # Edges of one length each: vectors that nearly coincide weigh as much as others.
     length = np.linalg.norm(edges, axis=1)
