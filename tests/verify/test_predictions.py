@@ -90,7 +90,7 @@ def test_accuracy_of_one_that_nobody_measured() -> None:
         g,
         cluster=np.array([k for _, k in named]),
         predicted=g.predictions.true,
-        distance=np.array([d for d, _ in named]),
+        distance=np.array([d if d > g.tau * g.scale else 0.0 for d, _ in named]),
     )
     assert forged.predictions.accuracy == 1.0
     with pytest.raises(VerificationError, match="is named at the distance"):

@@ -421,8 +421,9 @@ def test_a_short_distance_between_small_clusters_is_no_excuse() -> None:
     codes = np.array([0, 0, 1, 1, 2, 3])
     scale = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
     pairs = list(itertools.combinations(range(4), 2))
-    hulls = dataclasses.replace(distances_by_hand(points, codes, pairs, scale), tau=tau)
-    hulls = dataclasses.replace(hulls, lower=np.maximum(hulls.lower, 0.0))
+    apart = np.full(len(pairs), Status.DISJOINT, np.uint8)
+    hulls = distances_by_hand(points, codes, pairs, scale)
+    hulls = dataclasses.replace(hulls, tau=tau, status=apart)
     g = Geometry(
         cell=Cell("small"),
         classes=np.array(["a", "b", "c", "d"]),
