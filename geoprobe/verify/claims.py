@@ -144,8 +144,6 @@ def verify_geometry(
     g = geometry
     if max_gap is not None and not 0.0 <= max_gap <= 1.0:
         raise InputError(f"max_gap must lie between 0 and 1, but it is {max_gap!r}.")
-    if test_points is not None and g.predictions is None and g.test is None:
-        raise InputError(f"{where}: nothing was predicted, so that test points have no use here.")
     data = as_points(points)
     classes, narrow = as_labels(labels, len(data))
     codes = narrow.astype(np.int64)

@@ -485,12 +485,6 @@ def test_a_gap_that_is_none(whole: Geometry, max_gap: float) -> None:
         verify_geometry(whole, POINTS, LABELS, max_gap=max_gap)
 
 
-def test_points_that_nothing_was_predicted_for(whole: Geometry) -> None:
-    without = dataclasses.replace(whole, predictions=None)
-    with pytest.raises(InputError, match="nothing was predicted"):
-        verify_geometry(without, POINTS, LABELS, test_points=POINTS)
-
-
 def separated(seed: int, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points of labels whose hulls lie in different cells of a grid."""
     rng = np.random.default_rng(seed)
