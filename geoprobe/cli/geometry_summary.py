@@ -104,10 +104,12 @@ def summarise_verification(report: VerificationReport) -> list[Summary]:
     rows = tuple((what, f"{n:,}") for what, n in report.checks)
     claimed = tuple((what, _plain(value)) for what, value in report.claims.items())
     lines = [*_unproved(report.n_unproved)]
+    if report.unproved:
+        lines.append(f"Unproved: {_first_few(report.unproved, most=20)}.")
     if "accuracy" in report.claims and "predictions computed again" not in dict(report.checks):
         lines.append(
-            "Predictions were checked for consistency only, for the test points are not there: "
-            "--test FILE names them."
+            "Predictions were checked for consistency only: their test points were not given, or "
+            "are not at the place that is remembered, or have changed. --test FILE names them."
         )
     lines += [
         f"{report.where} holds: {report.n_checks:,} checks, no failure.",

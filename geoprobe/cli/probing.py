@@ -11,6 +11,8 @@ import typer
 from geoprobe.cli.app import FAILED, app, clean, say, say_json, say_where
 
 if TYPE_CHECKING:
+    from geoprobe.geometry.results_folder import Results
+    from geoprobe.spaces import Space
     from geoprobe.spaces.source import Source
 
 File = Annotated[
@@ -215,15 +217,15 @@ def verify(
     from geoprobe.verify.results import read_claims
 
     try:
-        origin = read_claims(results).origin
-        source = Source.remembered(origin, file).changed(
+        claims = read_claims(results)
+        source = Source.remembered(claims.origin, file).changed(
             points=points,
             labels=labels,
             column=column,
             label_set=None if label_set is None else str(label_set),
         )
         space = source.read()
-        held_out = source.remembered_test(origin, space, test, test_labels)
+        held_out = _held_out(source, claims, space, test, test_labels)
         with show_progress() as progress:
             report = verify_results(
                 results,
@@ -242,6 +244,27 @@ def verify(
         say_json({"verified": True, **asdict(report), "checks": dict(report.checks)})
         return
     say(summarise_verification(report))
+
+
+def _held_out(
+    source: Source, claims: Results, space: Space, test: Path | None, test_labels: str | None
+) -> Space | None:
+    """Return the test points named, or those remembered if they are still those predicted."""
+    from geoprobe.errors import GeoprobeError
+
+    if test is not None:
+        return source.read_test(
+            test, space, test_labels or claims.origin.options.get("test_labels")
+        )
+    predicted = claims.geometry.predictions
+    if predicted is None:
+        return None
+    try:
+        held_out = source.remembered_test(claims.origin, space, test_labels)
+    except GeoprobeError:
+        return None
+    same = held_out is not None and held_out.fingerprints() == predicted.fingerprints
+    return held_out if same else None
 
 
 def _verify_study(root: Path, workers: int | None, max_gap: float | None, as_json: bool) -> None:

@@ -184,27 +184,21 @@ class Source:
             )
         return replace(self, path=path, labels=self.labels if labels is None else labels).read()
 
-    def remembered_test(
-        self, origin: Origin, space: Space, path: Path | None, labels: str | None
-    ) -> Space | None:
-        """Read the points that were predicted, where they are known.
+    def remembered_test(self, origin: Origin, space: Space, labels: str | None) -> Space | None:
+        """Read the points that were predicted from the place noted; None if no file is there.
 
         Parameters
         ----------
         origin : Origin
         space : Space
             What :meth:`read` returned.
-        path : Path or None
-            Where their file lies now; None for the place that is noted, if it is still there.
         labels : str or None
             Their labels, if they are called otherwise now.
         """
-        if path is None and origin.test_path is not None:
-            remembered = Path(origin.test_path)
-            path = remembered if remembered.is_file() else None
-        if path is None:
+        if origin.test_path is None or not Path(origin.test_path).is_file():
             return None
-        return self.read_test(path, space, labels or origin.options.get("test_labels"))
+        labels = labels or origin.options.get("test_labels")
+        return self.read_test(Path(origin.test_path), space, labels)
 
 
 def default_folder(name: str) -> Path:

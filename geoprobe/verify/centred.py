@@ -40,6 +40,8 @@ class CentredPoints:
     rounding : float
         How far plain float64 arithmetic may put a dot product of a unit vector with a centred
         point, or with the difference of two convex combinations, off its exact value.
+    reach : ndarray of float64, shape (n_clusters,)
+        No two points of a cluster are further apart.
     """
 
     def __init__(self, points: NDArray[Any], assignment: IntArray, n_clusters: int) -> None:
@@ -62,10 +64,15 @@ class CentredPoints:
         self.members = np.argsort(assignment, kind="stable")
         self.sizes = np.bincount(assignment, minlength=n_clusters)
         self.begins = np.concatenate([[0], np.cumsum(self.sizes)])
+        self.reach = np.array([self._reach(k) for k in range(n_clusters)])
 
     def rows(self, cluster: int) -> IntArray:
         """Return the rows of one cluster."""
         return self.members[self.begins[cluster] : self.begins[cluster + 1]]
+
+    def _reach(self, cluster: int) -> float:
+        block = self.centred[self.rows(cluster)] / (self.radius or 1.0)
+        return 2.0 * float(np.linalg.norm(block - block[0], axis=1).max()) * self.radius
 
     def single_vector_clusters(self) -> NDArray[np.bool_]:
         """Whether all points of each cluster are equal but for rounding, shape (n_clusters,)."""

@@ -283,9 +283,10 @@ def _check_margins(
     """Check stated lower bounds against the margins of the hyperplanes."""
     lower, status = pairs.lower[part], pairs.status[part]
     # The direction of a short vector is only as certain as its rounding error is small beside it,
-    # and a turn of the hyperplane moves points at the distance R.
+    # and a turn of the hyperplane moves its margin by as much of the reach of the two groups.
+    reach = points.reach[pairs.first[part]] + points.reach[pairs.second[part]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        turn = 2 * EPS * points.radius * (points.radius / length)
+        turn = 2 * EPS * points.radius * (reach / length)
     room = points.rounding + turn
     too_high = ~(margin + room >= lower)
     # Bounds that are no better than 0 need no proof.

@@ -22,6 +22,7 @@ from geoprobe.verify.centred import EPS, CentredPoints
 from geoprobe.verify.certificates import (
     UPPER_TOLERANCE,
     Claim,
+    Tick,
     check_blocks,
     check_distances,
     check_partition,
@@ -32,16 +33,20 @@ from geoprobe.verify.partition import (
     check_clusters,
     check_counters,
     check_data,
+    check_listed,
 )
 from geoprobe.verify.predictions import check_consistent, check_nearest, check_test_data
 
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
 
 class Gap(NamedTuple):
-    """The widest relative gap ``(upper - lower) / upper`` of disjoint pairs."""
+    """The widest relative gap ``(upper - lower) / upper`` of pairs that do not overlap."""
 
     width: float
     row: int
-    """Of its pair; -1 when no pair is disjoint."""
+    """Of its pair; -1 when all pairs overlap."""
     where: str
 
 
@@ -57,10 +62,11 @@ class VerificationReport:
         What the geometry says: clusters, whether it is linear, tau, accuracy.
     checks : tuple of (str, int)
         Each kind of check, and how many were made.
-    n_unproved : int
-        Pairs of labels of which nothing was claimed but two bounds.
+    unproved : tuple of str
+        Pairs of labels of which nothing was claimed but two bounds, by their names.
     worst_gap : float
-        The largest relative width ``(upper - lower) / upper`` of a disjoint pair's bounds.
+        The largest relative width ``(upper - lower) / upper`` of the bounds of a pair that does not
+        overlap.
     tolerance : float
         How far a stated length may be from the one computed here, in the units of the points.
     rounding : float
@@ -72,11 +78,16 @@ class VerificationReport:
     where: str
     claims: dict[str, Any]
     checks: tuple[tuple[str, int], ...]
-    n_unproved: int
+    unproved: tuple[str, ...]
     worst_gap: float
     tolerance: float
     rounding: float
     seconds: float
+
+    @property
+    def n_unproved(self) -> int:
+        """The number of pairs of labels of which nothing was claimed but two bounds."""
+        return len(self.unproved)
 
     @property
     def n_checks(self) -> int:
@@ -131,6 +142,8 @@ def verify_geometry(
     """
     began = time.perf_counter()
     g = geometry
+    if max_gap is not None and not 0.0 <= max_gap <= 1.0:
+        raise InputError(f"max_gap must lie between 0 and 1, but it is {max_gap!r}.")
     data = as_points(points)
     classes, narrow = as_labels(labels, len(data))
     codes = narrow.astype(np.int64)
@@ -145,7 +158,10 @@ def verify_geometry(
     of_labels = CentredPoints(data, codes, g.n_labels)
     _check_scale(g, of_labels, where)
     checks.append(("tau and scale", 2))
-    gaps = [_check_pairs(g.hulls, of_labels, g.labels, where, "labels", max_gap, progress)]
+    alone = np.arange(g.n_labels)
+    claim = Claim(f"{where}, distances of labels", g.labels)
+    tick = _tick(progress, "distances of labels")
+    gaps = [_check_pairs(g.hulls, alone, of_labels, claim, max_gap, tick)]
     checks += _by_status(g.hulls, "pairs of labels")
     if g.clusters is not None:
         c = g.clusters
@@ -158,10 +174,11 @@ def verify_geometry(
                 f"{claim.where}: tau and R are {c.distances.tau!r} and {c.distances.scale!r}, but "
                 f"those of the labels are {g.tau!r} and {g.scale!r}."
             )
-        if len(c) > g.n_labels:
-            gaps.append(_check_pairs(c.distances, own, names, where, "clusters", max_gap, progress))
-            checks += _by_status(c.distances, "pairs of clusters")
         check_partition(c.distances, own, claim)
+        if c.distances is not g.hulls:
+            tick = _tick(progress, "distances of clusters")
+            gaps.append(_check_pairs(c.distances, c.label, own, claim, max_gap, tick))
+            checks += _by_status(c.distances, "pairs of clusters")
         checks.append(("counters", check_counters(g, data, codes, where)))
         listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
         limit = g.tau * g.scale
@@ -179,7 +196,7 @@ def verify_geometry(
         where=where,
         claims=_claims(g, worst),
         checks=tuple((what, number) for what, number in checks if number),
-        n_unproved=int((g.hulls.status == Status.UNPROVED).sum()),
+        unproved=_unproved(g),
         worst_gap=worst.width,
         tolerance=UPPER_TOLERANCE * of_labels.radius + of_labels.rounding,
         rounding=of_labels.rounding,
@@ -218,20 +235,22 @@ def _check_test(
 
 def _check_pairs(
     pairs: PairwiseDistances,
+    groups: IntArray,
     points: CentredPoints,
-    names: tuple[str, ...],
-    where: str,
-    what: str,
+    claim: Claim,
     max_gap: float | None,
-    progress: ProgressCallback | None,
+    tick: Tick,
 ) -> Gap:
-    """Check the pairs of labels or of clusters, and how wide their bounds are apart."""
-    claim = Claim(f"{where}, distances of {what}", names)
-    check_distances(pairs, points, claim, _tick(progress, f"distances of {what}"))
+    """Check the pairs of labels or of clusters, and how wide their bounds are apart.
+
+    ``groups`` has the label of each label or cluster.
+    """
+    check_listed(pairs, groups, claim.names, claim.where)
+    check_distances(pairs, points, claim, tick)
     return _check_gaps(pairs, points, claim, max_gap)
 
 
-def _tick(progress: ProgressCallback | None, phase: str) -> Any:
+def _tick(progress: ProgressCallback | None, phase: str) -> Tick:
     def tick(done: int, total: int) -> None:
         if progress is not None:
             progress(Progress(f"verifying {phase}", done, total))
@@ -252,28 +271,35 @@ def _check_gaps(
     pairs: PairwiseDistances, points: CentredPoints, claim: Claim, max_gap: float | None
 ) -> Gap:
     """Refuse bounds further apart than asked for, or than rounding explains."""
-    disjoint = np.flatnonzero(pairs.status == Status.DISJOINT)
-    if len(disjoint) == 0:
+    apart = np.flatnonzero(pairs.status != Status.OVERLAP)
+    if len(apart) == 0:
         return Gap(0.0, -1, claim.where)
-    lower, upper = pairs.lower[disjoint], pairs.upper[disjoint]
+    lower, upper = pairs.lower[apart], pairs.upper[apart]
     width = np.maximum(upper - lower, 0.0) / upper
-    allowed = _explained(upper, points) if max_gap is None else np.full(len(upper), max_gap)
+    reach = points.reach[pairs.first[apart]] + points.reach[pairs.second[apart]]
+    allowed = np.full(len(upper), max_gap)
+    if max_gap is None:
+        allowed = _explained(upper, reach, points.radius)
     wide = np.flatnonzero(width > allowed)
     if len(wide):
         k = int(wide[np.argmax(width[wide])])
         raise VerificationError(
-            f"{claim.pair(pairs, int(disjoint[k]))}: the bounds {float(lower[k])!r} and "
+            f"{claim.pair(pairs, int(apart[k]))}: the bounds {float(lower[k])!r} and "
             f"{float(upper[k])!r} are {float(width[k]):.2g} apart, relatively, and rounding "
             f"explains {float(allowed[k]):.2g}; max_gap accepts more."
         )
     worst = int(np.argmax(width))
-    return Gap(float(width[worst]), int(disjoint[worst]), claim.where)
+    return Gap(float(width[worst]), int(apart[worst]), claim.where)
 
 
-def _explained(upper: Any, points: CentredPoints) -> Any:
-    """Return the relative gap that rounding explains, shape (n_pairs,)."""
-    relative = points.radius / upper
-    return 1e-7 + 64 * EPS * relative * (1 + relative)
+def _explained(upper: FloatArray, reach: FloatArray, radius: float) -> FloatArray:
+    """Return the relative gap that rounding explains, shape (n_pairs,).
+
+    Coordinates are rounded by about ``EPS * radius``, which turns a hyperplane by that over
+    ``upper``; the turn moves its margin by as much of the ``reach`` of the two groups.
+    """
+    relative: FloatArray = 64 * EPS * (radius / upper) * (1 + reach / upper)
+    return 1e-7 + relative
 
 
 def _by_status(pairs: PairwiseDistances, what: str) -> list[tuple[str, int]]:
@@ -285,8 +311,15 @@ def _by_status(pairs: PairwiseDistances, what: str) -> list[tuple[str, int]]:
     ]
 
 
+def _unproved(g: Geometry) -> tuple[str, ...]:
+    """Name the pairs of labels that are left unproved."""
+    rows = np.flatnonzero(g.hulls.status == Status.UNPROVED).tolist()
+    return tuple(f"{g.labels[g.hulls.first[k]]} and {g.labels[g.hulls.second[k]]}" for k in rows)
+
+
 def _claims(g: Geometry, worst: Gap) -> dict[str, Any]:
     claims: dict[str, Any] = {
+        "data": str(g.cell) if g.cell.model else g.cell.task,
         "points": g.n_units,
         "labels": g.n_labels,
         "clusters": None if g.clusters is None else len(g.clusters),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from geoprobe.errors import VerificationError
 from geoprobe.geometry.clusters import Clusters
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
-from geoprobe.geometry.measured import Geometry
-from geoprobe.geometry.pairs import Status
+from geoprobe.geometry.measured import Geometry, all_pairs
+from geoprobe.geometry.pairs import PairwiseDistances, Status
 
 IntArray = NDArray[np.int64]
 
@@ -79,6 +79,34 @@ def check_clusters(clusters: Clusters, codes: IntArray, labels: tuple[str, ...],
             f"{order[late[0]]} belongs there."
         )
     return len(codes)
+
+
+def check_listed(
+    pairs: PairwiseDistances, groups: IntArray, names: tuple[str, ...], where: str
+) -> None:
+    """Check that every pair of clusters of different labels is listed once, in order.
+
+    Parameters
+    ----------
+    pairs : PairwiseDistances
+    groups : ndarray of int64, shape (n_clusters,)
+        Label of each cluster.
+    names : tuple of str
+        What each cluster is called.
+    where : str
+    """
+    first, second = all_pairs(groups)
+    if len(pairs) != len(first):
+        raise VerificationError(
+            f"{where}: {len(pairs)} pairs are listed, but there are {len(first)}."
+        )
+    wrong = np.flatnonzero((pairs.first != first) | (pairs.second != second))
+    if len(wrong):
+        k = int(wrong[0])
+        raise VerificationError(
+            f"{where}, row {k}: the groups {pairs.first[k]} and {pairs.second[k]} are listed, but "
+            f"{names[first[k]]} and {names[second[k]]} come next."
+        )
 
 
 def check_blocks_listed(clusters: Clusters, labels: tuple[str, ...], where: str) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+AffineWeights = Callable[[FloatArray], FloatArray]
 
 GAP = 1e-10
 """Relative gap of the two bounds at which a distance is final."""
-MOST_PRODUCTS = 4096
-"""Points whose products with each other are kept; of larger hulls they are taken when needed."""
+ZERO = 1e-14
+"""Weights up to this are none."""
 
 
 class Hull:
@@ -26,8 +29,6 @@ class Hull:
         self.points = np.unique(points, axis=0)
         self.mean = points.mean(axis=0)
         self.rounding = 4.0 * (points.shape[1] + 8) * float(np.finfo(np.float64).eps)
-        few = len(self.points) <= MOST_PRODUCTS
-        self._products = self.points @ self.points.T if few else None
 
     def lower_bounds(self, queries: FloatArray) -> FloatArray:
         """Bound the distances of many points from below, shape (n_queries,).
@@ -52,64 +53,81 @@ class Hull:
         enough : float
             A lower bound that suffices; the search ends there.
 
+        Returns
+        -------
+        lower, upper : float
+            True bounds in any case. Where rounding ends the search early they stay apart, and
+            whoever asked has to look.
+
         Notes
         -----
         The algorithm of Wolfe (1976) for the point of smallest norm of the hull moved by
-        ``query``. Products stand in for vectors on the way; both bounds are formed from the
-        vectors at the end, less the rounding error of that.
+        ``query``: walk to the smallest point of the active points' affine hull, leave points
+        whose weight falls to zero on the way, and let the point enter that is foremost towards
+        the query. Both bounds hold at every step, whatever the steps before were worth.
         """
-        own = self.points @ query
-        square = float(query @ query)
-        lengths = np.einsum("ij,ij->i", self.points, self.points) - 2.0 * own + square
-        active = [int(lengths.argmin())]
+        moved = self.points - query
+        slack = self.rounding * max(1.0, float(np.linalg.norm(query)))
+        active = [int(np.einsum("ij,ij->i", moved, moved).argmin())]
         weights = np.ones(1)
-        best = (0.0, np.inf)
-        for _ in range(20 * (self.points.shape[1] + 50)):
-            difference = weights @ self.points[active] - query
-            upper = float(np.sqrt(difference @ difference))
-            slack = self.rounding * max(1.0, float(np.sqrt(square)))
-            prices = self._with(active) @ weights - own - float(weights @ own[active]) + square
-            lower = 0.0
-            if upper > slack:
-                guess = float(prices.min()) / upper
-                if guess >= enough or upper - guess <= GAP * upper + slack:
-                    exact = float((self.points @ difference).min()) - float(query @ difference)
-                    lower = exact / upper - slack
-            best = max(best[0], lower), min(best[1], upper + slack)
-            if best[0] >= enough or best[1] - best[0] <= GAP * best[1] + 4.0 * slack:
-                return best
-            entering = int(prices.argmin())
-            if entering in active:
-                return best
-            active.append(entering)
-            active, weights = self._minor_cycle(active, np.append(weights, 0.0), own, square)
-        return best
-
-    def _with(self, active: list[int]) -> FloatArray:
-        """Return the products of all points with the active ones, shape (n_points, n_active)."""
-        if self._products is None:
-            return np.asarray(self.points @ self.points[active].T)
-        return np.asarray(self._products[:, active])
-
-    def _minor_cycle(
-        self, active: list[int], weights: FloatArray, own: FloatArray, square: float
-    ) -> tuple[list[int], FloatArray]:
-        """Move to the point of smallest norm of the active points' hull."""
+        lower, upper, before = 0.0, np.inf, np.inf
+        # Products first, for they are quick; where they get no further, the vectors themselves.
+        ways = [_by_edges, _by_products]
         while True:
-            inside = self.points[active] @ self.points[active].T
-            shift = own[active]
-            # Ones added to the products make the system regular where the sum of weights is fixed.
-            system = inside - shift[:, None] - shift[None, :] + square + 1.0
-            target = np.linalg.lstsq(system, np.ones(len(active)), rcond=None)[0]
-            target /= target.sum()
-            if (target > 1e-14).all():
-                return active, target
-            falling = np.flatnonzero(target <= 1e-14)
-            share = weights[falling] - target[falling]
-            steps = np.where(share > 0.0, weights[falling] / np.where(share > 0, share, 1.0), 0.0)
-            step = min(1.0, float(steps.min()))
-            weights = weights + step * (target - weights)
-            gone = int(falling[int(steps.argmin())])
-            active = [row for k, row in enumerate(active) if k != gone]
-            weights = np.maximum(np.delete(weights, gone), 0.0)
-            weights /= weights.sum()
+            nearest = weights @ moved[active]
+            length = float(np.linalg.norm(nearest))
+            prices = moved @ nearest
+            if length > slack:
+                lower = max(lower, float(prices.min()) / length - slack)
+            entering = int(prices.argmin())
+            stuck = length >= before or entering in active
+            upper, before = min(upper, length + slack), length
+            if lower >= enough or upper - lower <= GAP * upper + 4.0 * slack:
+                return lower, upper
+            if stuck:
+                ways.pop()
+                if not ways:
+                    return lower, upper
+                before = np.inf
+                active, weights = _minor_cycle(moved, active, weights, ways[-1])
+            else:
+                entered = [*active, entering]
+                active, weights = _minor_cycle(moved, entered, np.append(weights, 0.0), ways[-1])
+
+
+def _minor_cycle(
+    moved: FloatArray, active: list[int], weights: FloatArray, affine_weights: AffineWeights
+) -> tuple[list[int], FloatArray]:
+    """Move to the point of smallest norm of the active points' hull."""
+    while True:
+        target = affine_weights(moved[active])
+        falling = np.flatnonzero(target <= ZERO)
+        if len(falling) == 0:
+            return active, target
+        share = np.maximum(weights[falling] - target[falling], ZERO)
+        steps = weights[falling] / share
+        weights = weights + min(1.0, float(steps.min())) * (target - weights)
+        gone = int(falling[int(steps.argmin())])
+        active = [row for k, row in enumerate(active) if k != gone]
+        weights = np.maximum(np.delete(weights, gone), 0.0)
+        weights /= weights.sum()
+
+
+def _by_products(vectors: FloatArray) -> FloatArray:
+    """Return the weights, of sum 1 and any sign, of the smallest point of an affine hull.
+
+    Quick, but products of vectors lose half the digits.
+    """
+    # Ones added to the products make the system regular where the sum of weights is fixed.
+    products = vectors @ vectors.T + 1.0
+    weights = np.linalg.lstsq(products, np.ones(len(vectors)), rcond=None)[0]
+    return np.asarray(weights / weights.sum())
+
+
+def _by_edges(vectors: FloatArray) -> FloatArray:
+    """Return the same weights from the vectors themselves, slowly and to all digits."""
+    edges = vectors[1:] - vectors[0]
+    # Edges of one length each: vectors that nearly coincide weigh as much as others.
+    length = np.linalg.norm(edges, axis=1)
+    share = np.linalg.lstsq((edges / length[:, None]).T, -vectors[0], rcond=None)[0] / length
+    return np.concatenate([[1.0 - share.sum()], share])

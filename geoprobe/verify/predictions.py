@@ -11,15 +11,18 @@ from geoprobe.errors import VerificationError
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
 from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.verify.centred import EPS
 from geoprobe.verify.point_to_hull import Hull
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-RELATIVE = 1e-7
+RELATIVE = 1e-9
 """How far a stated distance may be from the one computed here, as a share of it."""
 ABSOLUTE = 1e-10
 """The same in units of R, for distances near 0."""
+TURN = 8 * EPS
+"""Two bounds may be this over their length apart, in units of R: so far a short normal turns."""
 
 
 def check_consistent(g: Geometry, p: Predictions, where: str) -> int:
@@ -27,8 +30,11 @@ def check_consistent(g: Geometry, p: Predictions, where: str) -> int:
     label = g.need_clusters().label
     if p.names[: g.n_labels] != g.labels or len(set(p.names)) != len(p.names):
         raise VerificationError(f"{where}: the names of the labels are not those of the space.")
-    if tuple(sorted(p.names[g.n_labels :])) != tuple(sorted(p.unseen)):
-        raise VerificationError(f"{where}: the unseen labels are not the further names.")
+    met = {p.names[k] for k in p.true[p.true >= g.n_labels].tolist()}
+    if not met == set(p.names[g.n_labels :]) == set(p.unseen) or len(met) != len(p.unseen):
+        raise VerificationError(
+            f"{where}: the unseen labels are not the labels of test points that training lacks."
+        )
     wrong = np.flatnonzero(p.predicted != label[p.cluster])
     if len(wrong):
         row = int(wrong[0])
@@ -66,6 +72,17 @@ def check_test_data(
     return len(stated)
 
 
+def _check_zeros(p: Predictions, stated: FloatArray, limit: FloatArray, where: str) -> None:
+    """Check that distances within ``tau * R`` are stated as 0."""
+    short = np.flatnonzero((stated > 0.0) & (stated < limit))
+    if len(short):
+        row = int(short[0])
+        raise VerificationError(
+            f"{where}, row {row}: the distance is {float(p.distance[row])!r}, but distances up to "
+            f"tau * R count as 0."
+        )
+
+
 def check_nearest(
     g: Geometry,
     p: Predictions,
@@ -90,14 +107,18 @@ def check_nearest(
     queries = (test_points.astype(np.float64) - centre) / unit
     stated = p.distance / unit
     limit = g.tau if g.scale else 0.0
-    room = RELATIVE * stated + ABSOLUTE * np.maximum(1.0, np.linalg.norm(queries, axis=1))
+    far = np.maximum(1.0, np.linalg.norm(queries, axis=1))
+    room = RELATIVE * stated + ABSOLUTE * far
+    _check_zeros(p, stated, limit - room, where)
     for k in range(len(clusters)):
         hull = Hull(scaled[clusters.assignment == k])
         own = np.flatnonzero(p.cluster == k)
         for row in own.tolist():
             lower, upper = hull.distance(queries[row])
+            decided = upper - lower <= room[row] + TURN * far[row] ** 2 / upper
             inside = stated[row] == 0.0 and lower <= limit + room[row]
-            if not inside and not lower - room[row] <= stated[row] <= upper + room[row]:
+            between = lower - room[row] <= stated[row] <= upper + room[row]
+            if not (decided and (inside or between)):
                 raise VerificationError(
                     f"{where}, row {row}: the distance to cluster {k} is "
                     f"{float(p.distance[row])!r}, but it lies between {lower * unit!r} and "
@@ -106,7 +127,8 @@ def check_nearest(
         others = np.flatnonzero(p.cluster != k)
         # A cluster with a smaller number is named wherever it is inside as well.
         wanted = np.where((stated[others] == 0.0) & (k < p.cluster[others]), limit, stated[others])
-        wanted = wanted - room[others]
+        turn = TURN * far[others] ** 2 / np.maximum(wanted, limit or 1.0)
+        wanted = wanted - room[others] - turn
         bound = hull.lower_bounds(queries[others])
         for at in np.flatnonzero(bound < wanted).tolist():
             row = int(others[at])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import FormatError, VerificationError
+from geoprobe.errors import FormatError, InputError, VerificationError
 from geoprobe.files.atomic import is_unfinished
 from geoprobe.files.csv_files import write_rows
 from geoprobe.geometry.result_tables import tables
@@ -48,9 +48,11 @@ def verify_results(
     FormatError
         If the folder holds no finished results at all.
     InputError
-        If the points or labels cannot be used.
+        If the points or labels cannot be used, or test points are given and nothing was predicted.
     """
     results = read_claims(folder)
+    if test_points is not None and results.geometry.predictions is None:
+        raise InputError(f"{folder}: nothing was predicted, so that test points have no use here.")
     n_numbers = _check_summary(results)
     n_rows = sum(_check_table(results, name) for name in tables(results.geometry))
     report = verify_geometry(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +19,8 @@ import pytest
 
 from geoprobe import cli
 from geoprobe.errors import UnprovedError
-from geoprobe.geometry import read_results
+from geoprobe.geometry import Geometry, Status, Supports, read_results, write_results
+from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
 from geoprobe.hulls import Stage
 from geoprobe.hulls.fallback import resolve
 from geoprobe.tolerances import TAU
@@ -228,6 +231,177 @@ def test_verify_as_json(run: Run, plane: Path) -> None:
     assert answer["verified"] is True
     assert answer["checks"]["pairs of clusters that cannot merge"] == 3
     assert answer["worst_gap"] < 1e-12
+
+
+ONLY_CONSISTENT = "Predictions were checked for consistency only"
+
+
+def test_what_is_claimed_is_said_before_it_holds(run: Run, plane: Path) -> None:
+    run("probe", plane, "--test", plane, "--out", "out")
+    code, out, _ = run("verify", "out")
+    assert code == 0
+    claimed, held = out.split("Checked")
+    lines = [line.split() for line in claimed.splitlines()]
+    for line in (["data", "plane"], ["clusters", "6"], ["linear", "no"], ["tau", "1e-07"]):
+        assert line in lines
+    for word in ("largest_gap", "accuracy"):
+        assert word in claimed
+    assert held.rstrip().endswith("no failure.")
+    assert ["predictions", "computed", "again", "3"] in [line.split() for line in held.splitlines()]
+    assert ONLY_CONSISTENT not in out
+
+
+def test_test_points_that_moved_or_changed(run: Run, plane: Path) -> None:
+    np.savez("new.npz", X=POINTS[:3] + 0.1, y=LABELS[:3])
+    run("probe", plane, "--test", "new.npz", "--out", "out")
+    Path("new.npz").rename("moved.npz")
+    code, out, _ = run("verify", "out")
+    assert code == 0
+    assert ONLY_CONSISTENT in out
+    code, out, _ = run("verify", "out", "--test", "moved.npz")
+    assert code == 0
+    assert ONLY_CONSISTENT not in out
+    # Another file, or none of ours, at the place that is remembered is not what was predicted.
+    np.savez("new.npz", X=POINTS[:3] + 0.2, y=LABELS[:3])
+    code, out, _ = run("verify", "out")
+    assert code == 0
+    assert ONLY_CONSISTENT in out
+    Path("new.npz").write_bytes(b"something else")
+    code, out, _ = run("verify", "out")
+    assert code == 0
+    assert ONLY_CONSISTENT in out
+    np.savez("new.npz", X=POINTS[:3] + 0.2, y=LABELS[:3])
+    code, _, err = run("verify", "out", "--test", "new.npz")
+    assert code == 1
+    assert "hash of the test points" in err
+
+
+def test_test_points_where_nothing_was_predicted(run: Run, plane: Path) -> None:
+    run("probe", plane, "--out", "out")
+    code, _, err = run("verify", "out", "--test", plane)
+    assert code == 2
+    assert "nothing was predicted" in err
+
+
+def forged(folder: str, change: Callable[[Geometry], Geometry], source: Path) -> None:
+    """Write a whole new folder, whose every file and number agrees with what is claimed."""
+    honest = read_results("out")
+    write_results(
+        change(honest.geometry),
+        folder,
+        source=source,
+        test_source=honest.origin.test_path,
+        options=honest.origin.options,
+    )
+
+
+def with_predictions(g: Geometry, **columns: Any) -> Geometry:
+    return dataclasses.replace(g, predictions=dataclasses.replace(g.predictions, **columns))
+
+
+def with_distances(g: Geometry, **columns: Any) -> Geometry:
+    distances = dataclasses.replace(g.clusters.distances, **columns)
+    return dataclasses.replace(g, clusters=dataclasses.replace(g.clusters, distances=distances))
+
+
+def all_right(g: Geometry) -> Geometry:
+    """Every test point in the first cluster of its own label, and inside."""
+    first = np.searchsorted(g.clusters.label, g.predictions.true)
+    zeros = np.zeros(len(first))
+    return with_predictions(g, predicted=g.predictions.true, cluster=first, distance=zeros)
+
+
+def times_22(g: Geometry) -> Geometry:
+    """Upper bounds between points far apart, lower bounds as they are."""
+    d = g.clusters.distances
+    k = int(np.flatnonzero(d.status == Status.DISJOINT)[0])
+    rows = [np.flatnonzero(g.clusters.assignment == c[k]) for c in (d.first, d.second)]
+    lengths = np.linalg.norm(POINTS[rows[0]][:, None] - POINTS[rows[1]][None], axis=2)
+    i, j = np.unravel_index(lengths.argmax(), lengths.shape)
+    sides = [(*d.supports.side_a(m), *d.supports.side_b(m)) for m in range(len(d))]
+    sides[k] = (rows[0][i : i + 1], np.ones(1), rows[1][j : j + 1], np.ones(1))
+    along = (POINTS[rows[0][i]] - POINTS[rows[1][j]]) / lengths.max()
+    margin = (POINTS[rows[0]] @ along).min() - (POINTS[rows[1]] @ along).max()
+    upper, lower = d.upper.copy(), d.lower.copy()
+    upper[k], lower[k] = lengths.max(), margin - 1e-14
+    return with_distances(g, upper=upper, lower=lower, supports=Supports.of(sides))
+
+
+def merged(g: Geometry, status: Status) -> Geometry:
+    """Label a one cluster although b lies within, its distances of such a status."""
+    label = np.arange(3)
+    lower, names = g.hulls.lower.copy(), np.arange(3)
+    statuses = np.where(g.hulls.status == Status.OVERLAP, status, g.hulls.status).astype(np.uint8)
+    upper = np.where(statuses == Status.UNPROVED, 2e-7 * g.scale, g.hulls.upper)
+    hulls = dataclasses.replace(g.hulls, status=statuses, lower=lower, upper=upper)
+    clusters = Clusters(
+        np.searchsorted(np.array(["a", "b", "c"]), LABELS),
+        label,
+        dataclasses.replace(hulls, names=names),
+        NO_BLOCKS,
+    )
+    counters = dataclasses.replace(g.counters, merges=10, contradictory_points=0)
+    return dataclasses.replace(
+        g, hulls=hulls, clusters=clusters, counters=counters, predictions=None
+    )
+
+
+def huge_tau(g: Geometry) -> Geometry:
+    """Every point at most tau * R from every other, so that all overlap and none can merge."""
+    hulls = dataclasses.replace(g.hulls, tau=3.0, status=np.full(3, Status.OVERLAP, np.uint8))
+    return dataclasses.replace(with_distances(g, tau=3.0), hulls=hulls, predictions=None)
+
+
+def zero_for_all(g: Geometry) -> Geometry:
+    return with_predictions(g, distance=np.zeros(len(g.predictions)))
+
+
+def one_more_label(g: Geometry) -> Geometry:
+    p = g.predictions
+    return with_predictions(g, names=(*p.names, "new"), unseen=("new",))
+
+
+def unproved_labels(g: Geometry) -> Geometry:
+    """Labels plainly apart whose distance is said to be open, and so may be anything."""
+    k = int(np.flatnonzero(g.hulls.status == Status.DISJOINT)[0])
+    status, lower = g.hulls.status.copy(), g.hulls.lower.copy()
+    status[k], lower[k] = Status.UNPROVED, 0.0
+    return dataclasses.replace(g, hulls=dataclasses.replace(g.hulls, status=status, lower=lower))
+
+
+def larger_scale(g: Geometry) -> Geometry:
+    """A larger R, of which tau is a larger share: more may count as overlap."""
+    hulls = dataclasses.replace(g.hulls, scale=1e3 * g.scale)
+    return dataclasses.replace(with_distances(g, scale=1e3 * g.scale), hulls=hulls)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda g: merged(g, Status.UNPROVED), "distances of labels, row 0"),
+        (lambda g: merged(g, Status.DISJOINT), "distances of labels, row 0"),
+        (all_right, r"predictions, row \d+"),
+        (times_22, "max_gap accepts more"),
+        (huge_tau, "tau must lie between"),
+        (zero_for_all, r"predictions, row \d+: the distance"),
+        (one_more_label, "unseen labels"),
+        (unproved_labels, "max_gap accepts more"),
+        (larger_scale, "R is"),
+    ],
+    ids=lambda case: getattr(case, "__name__", "") or "",
+)
+def test_forged_folders_whose_files_agree_are_refused(
+    run: Run, change: Callable[[Geometry], Geometry], words: str
+) -> None:
+    new = np.array([[0.5, 0.5], [8.0, 0.0], [3.0, 0.0]])
+    np.savez("space.npz", X=POINTS, y=LABELS, X_test=new, y_test=["a", "b", "c"])
+    assert run("probe", "space.npz", "--test", "space.npz", "--out", "out")[0] == 0
+    assert run("verify", "out")[0] == 0
+    forged("forged", change, Path("space.npz"))
+    code, out, err = run("verify", "forged")
+    assert code == 1
+    assert out == ""
+    assert re.search(words, err)
 
 
 def test_other_data_end_with_1(run: Run, plane: Path) -> None:

@@ -14,6 +14,7 @@ from geoprobe.probes import measure
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
 from geoprobe.verify.point_to_hull import Hull
+from geoprobe.verify.predictions import TURN
 from tests.support.geometry_by_hand import (
     LABELS,
     POINTS,
@@ -62,6 +63,8 @@ def test_true_predictions_pass() -> None:
         ({"fingerprints": {}}, "hash of the test points"),
         ({"names": ("a", "c", "b")}, "names of the labels"),
         ({"unseen": ("new",)}, "unseen labels"),
+        ({"unseen": ("new",), "names": ("a", "b", "c", "new")}, "unseen labels"),
+        ({"distance": np.array([1e-9, 1.0, 0.25])}, r"row 0: .* tau \* R count as 0"),
     ],
 )
 def test_forged_predictions_are_refused(columns: dict[str, Any], words: str) -> None:
@@ -87,7 +90,7 @@ def test_accuracy_of_one_that_nobody_measured() -> None:
         g,
         cluster=np.array([k for _, k in named]),
         predicted=g.predictions.true,
-        distance=np.array([d for d, _ in named]),
+        distance=np.array([d if d > g.tau * g.scale else 0.0 for d, _ in named]),
     )
     assert forged.predictions.accuracy == 1.0
     with pytest.raises(VerificationError, match="is named at the distance"):
@@ -124,3 +127,33 @@ def test_distances_of_the_plain_solver(seed: int) -> None:
     assert (Hull(points).lower_bounds(query[None])[0]) <= upper
     inside = rng.dirichlet(np.ones(len(points))) @ points
     assert Hull(points).distance(inside)[1] <= 1e-7
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bounds_are_apart_by_rounding_alone(seed: int) -> None:
+    """Nearly equal points, flat and thin hulls, queries far away, near a corner and inside."""
+    rng = np.random.default_rng(seed)
+    n_dims = int(rng.integers(2, 60))
+    cloud = rng.normal(size=(int(rng.integers(2, 150)), n_dims))
+    thin = cloud * np.where(np.arange(n_dims) < n_dims // 2, 1e-7, 1.0)
+    twins = np.concatenate([cloud, cloud * (1 + 6e-8), cloud + 1e-9 * rng.normal(size=cloud.shape)])
+    for points in (cloud, thin, twins, np.round(cloud)):
+        scaled = points / max(float(np.linalg.norm(points, axis=1).max()), 1.0)
+        for query in (
+            rng.normal(size=n_dims) * 100.0,
+            rng.dirichlet(np.ones(len(scaled))) @ scaled,
+            scaled[0] + 1e-6 * rng.normal(size=n_dims),
+            scaled.mean(axis=0) + 1e-3 * rng.normal(size=n_dims),
+        ):
+            lower, upper = Hull(scaled).distance(query)
+            far = max(1.0, float(np.linalg.norm(query)))
+            assert upper - lower <= 1e-9 * upper + 1e-10 * far + TURN * far**2 / upper
+
+
+def test_bounds_that_the_solver_left_apart_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(hull: Hull, query: np.ndarray, enough: float = np.inf) -> tuple[float, float]:
+        return 0.0, 2.0
+
+    monkeypatch.setattr(Hull, "distance", undecided)
+    with pytest.raises(VerificationError, match="it lies between"):
+        verify(geometry_by_hand(predictions=True))

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geoprobe.cli.geometry_summary import summarise_verification
 from geoprobe.errors import InputError, VerificationError
 from geoprobe.geometry import Cell, Geometry, PairwiseDistances, Status, Supports
-from geoprobe.geometry.clusters import NO_BLOCKS
+from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
@@ -370,17 +371,118 @@ def test_a_block_that_does_not_meet(whole: Geometry) -> None:
     refused(changed, r"blocks, row 0: gap is 0\.0, but its convex weights give 0\.25")
 
 
-def test_unproved_pairs_of_labels_are_counted() -> None:
-    g = geometry_by_hand()
-    g = dataclasses.replace(g, clusters=None, counters=None)
-    k = int(np.flatnonzero(g.hulls.status == Status.DISJOINT)[0])
-    unproved = with_pairs(
-        g,
-        "hulls",
-        lower=put(g.hulls.lower, k, 0.0),
-        status=put(g.hulls.status, k, Status.UNPROVED),
+def unproved_by_hand(upper: float) -> tuple[Geometry, np.ndarray, np.ndarray]:
+    """Return two points of two labels that far apart, beside far ones, and nothing proved."""
+    points = np.array([[0.0, 0.0], [0.0, 1.0], [upper, 0.0], [upper, -1.0]])
+    labels = np.array(["a", "a", "b", "b"])
+    scale = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
+    codes = np.array([0, 0, 1, 1])
+    hulls = distances_by_hand(points, codes, [(0, 1)], scale)
+    g = Geometry(
+        cell=Cell("close"),
+        classes=np.array(["a", "b"]),
+        counts=np.array([2, 2]),
+        centroids=np.array([points[:2].mean(axis=0), points[2:].mean(axis=0)]),
+        hulls=dataclasses.replace(
+            hulls, lower=np.zeros(1), status=np.array([Status.UNPROVED], np.uint8)
+        ),
+        clusters=None,
+        fingerprints=Space(points, labels).fingerprints(),
     )
-    assert verify_geometry(unproved, POINTS, LABELS).n_unproved == 1
+    return g, points, labels
+
+
+def test_unproved_pairs_of_labels_are_named_and_counted() -> None:
+    g, points, labels = unproved_by_hand(2e-7)
+    report = verify_geometry(g, points, labels)
+    assert report.n_unproved == 1
+    assert report.unproved == ("a and b",)
+    assert report.worst_gap == 1.0
+    said = summarise_verification(report)[-1].lines
+    assert "UNPROVED pairs: 1." in said[0]
+    assert said[1] == "Unproved: a and b."
+
+
+def test_unproved_is_no_word_for_any_distance() -> None:
+    """Hulls plainly apart and marked unproved, so that the upper bound may be anything."""
+    g, points, labels = unproved_by_hand(0.5)
+    with pytest.raises(VerificationError, match="max_gap accepts more"):
+        verify_geometry(g, points, labels)
+    assert verify_geometry(g, points, labels, max_gap=1.0).n_unproved == 1
+
+
+def test_a_short_distance_between_small_clusters_is_no_excuse() -> None:
+    """Two labels 1e-9 R apart and as small as that: there is little that rounding could turn."""
+    d, tau = 1e-9, 1e-11
+    points = np.array(
+        [[0.0, 0.0], [0.0, d / 4], [d / 2, d / 8], [d / 2, d], [1.0, 1.0], [-1.0, -1]]
+    )
+    labels = np.array(["a", "a", "b", "b", "c", "d"])
+    codes = np.array([0, 0, 1, 1, 2, 3])
+    scale = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
+    pairs = list(itertools.combinations(range(4), 2))
+    apart = np.full(len(pairs), Status.DISJOINT, np.uint8)
+    hulls = distances_by_hand(points, codes, pairs, scale)
+    hulls = dataclasses.replace(hulls, tau=tau, status=apart)
+    g = Geometry(
+        cell=Cell("small"),
+        classes=np.array(["a", "b", "c", "d"]),
+        counts=np.bincount(codes).astype(np.int64),
+        centroids=np.array([points[codes == k].mean(axis=0) for k in range(4)]),
+        hulls=hulls,
+        clusters=None,
+        fingerprints=Space(points, labels).fingerprints(),
+    )
+    honest = verify_geometry(g, points, labels)
+    assert honest.worst_gap < 1e-4
+    # The far corner of b instead: convex, of the right length, with a hyperplane between.
+    far = float(np.linalg.norm(points[0] - points[3]))
+    along = (points[0] - points[3]) / far
+    margin = float((points[:2] @ along).min() - (points[2:4] @ along).max())
+    assert margin > tau * scale
+    one = np.ones(1)
+    sides = [(*hulls.supports.side_a(m), *hulls.supports.side_b(m)) for m in range(len(hulls))]
+    sides[0] = (np.array([0]), one, np.array([3]), one)
+    for lower in (margin, far):
+        forged = dataclasses.replace(
+            hulls,
+            upper=put(hulls.upper, 0, far),
+            lower=put(hulls.lower, 0, lower),
+            supports=Supports.of(sides),
+        )
+        with pytest.raises(VerificationError, match=r"row 0 \(a and b\)"):
+            verify_geometry(dataclasses.replace(g, hulls=forged), points, labels)
+
+
+def test_distances_of_clusters_count_although_those_of_labels_are_right() -> None:
+    """A space of one cluster a label, with distances of clusters that are not those of labels."""
+    g, points, labels = unproved_by_hand(0.5)
+    hulls = distances_by_hand(points, np.array([0, 0, 1, 1]), [(0, 1)], g.scale)
+    clusters = Clusters(
+        np.array([0, 0, 1, 1]),
+        np.array([0, 1]),
+        dataclasses.replace(hulls, upper=hulls.upper * 3),
+        NO_BLOCKS,
+    )
+    forged = dataclasses.replace(g, hulls=hulls, clusters=clusters)
+    with pytest.raises(VerificationError, match="distances of clusters"):
+        verify_geometry(forged, points, labels)
+
+
+def test_every_pair_is_listed(whole: Geometry) -> None:
+    d = whole.clusters.distances
+    for which, at in (("hulls", 1), ("clusters", 3)):
+        pairs = pairs_in(whole, which)
+        refused(with_pairs(whole, which, first=put(pairs.first, at, pairs.second[at])), "listed")
+    fewer = distances_by_hand(POINTS, ASSIGNMENT, pairs_of(whole.clusters.label)[1:], whole.scale)
+    assert len(fewer) == len(d) - 1
+    refused(with_clusters(whole, distances=fewer), "are listed, but there are")
+
+
+@pytest.mark.parametrize("max_gap", [float("nan"), -0.1, 1.5])
+def test_a_gap_that_is_none(whole: Geometry, max_gap: float) -> None:
+    with pytest.raises(InputError, match="max_gap must lie between 0 and 1"):
+        verify_geometry(whole, POINTS, LABELS, max_gap=max_gap)
 
 
 def separated(seed: int, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
