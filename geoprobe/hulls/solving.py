@@ -13,6 +13,7 @@ from geoprobe.hulls.active_set import WIDE_GAP, face_bound
 from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.solver import Solver
 from geoprobe.kernels import activeset, pairs
+from geoprobe.kernels.state import Points
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order
 
@@ -106,12 +107,12 @@ def solve_pairs(
     done = 0
     parts: list[PairwiseDistances] = []
 
-    rough = points.astype(np.float32)
+    both = Points(points, points.astype(np.float32))
 
     def work(task: slice) -> PairwiseDistances:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
-        return _solve(points, rough, groups, first[task], second[task], threshold)
+        return _solve(both, groups, first[task], second[task], threshold)
 
     for part in in_order(work, tasks, n_threads):
         parts.append(part)
@@ -132,16 +133,15 @@ def _tasks(groups: Groups, first: IntArray, second: IntArray, n_dims: int) -> li
 
 
 def _solve(
-    points: FloatArray,
-    rough: NDArray[np.float32],
+    both: Points,
     groups: Groups,
     first: IntArray,
     second: IntArray,
     threshold: float,
 ) -> PairwiseDistances:
     """Solve a run of pairs, and look closer at what is left open."""
+    points = both.float64
     work = activeset.allocate(points.shape[1])
-    w = np.empty(points.shape[1])
     n_pairs = len(first)
     supports: list[Sides] = []
     status = np.empty(n_pairs, np.uint8)
@@ -153,8 +153,8 @@ def _solve(
         asked = slice(begin, begin + len(out.status))
         done = int(
             pairs.solve_pairs(
-                points, rough, groups.rows, groups.start, first[asked], second[asked],
-                threshold, work, w, out,
+                both, groups.rows, groups.start, first[asked], second[asked],
+                threshold, work, out,
             )
         )  # fmt: skip
         edge = 0
