@@ -54,6 +54,8 @@ def allocate_agenda(n_rows: int, precision: NDArray[np.float64]) -> Agenda:
         control=control,
         to_check=np.zeros(n_rows, np.int64),
         open_slots=np.zeros(n_rows, np.int64),
+        rows_a=np.zeros(n_rows, np.int64),
+        rows_b=np.zeros(n_rows, np.int64),
         exempt=np.zeros((256, 2), np.int64),
         success_rate=np.zeros((2, 2, 64), np.int64),
         precision=precision,

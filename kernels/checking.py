@@ -8,7 +8,7 @@ from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
 from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, entry_of, separated
 from geoprobe.kernels.jit import inner, part
-from geoprobe.kernels.linkage import members
+from geoprobe.kernels.linkage import list_members
 from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, nearest
 from geoprobe.kernels.pool import reserve, working_set
 from geoprobe.kernels.state import Question
@@ -60,21 +60,13 @@ def worth_trying(agenda, method, exponent):
     return tries < FIRST_TRIES or helped * WORTHWHILE >= tries
 
 
-@part
-def rows_of_open(links, agenda, number):
-    """Return the rows of the first ``number`` open clusters."""
-    total = 0
-    for m in range(number):
-        total += links.n_members[agenda.open_slots[m]]
-    rows = np.empty(total, np.int64)
+@inner
+def list_rows_of_open(links, agenda, number):
+    """Write the rows of the first ``number`` open clusters into ``rows_b``; return how many."""
     spot = 0
     for m in range(number):
-        row = agenda.open_slots[m]
-        while row >= 0:
-            rows[spot] = row
-            spot += 1
-            row = links.next_member[row]
-    return rows
+        spot += list_members(links, agenda.open_slots[m], agenda.rows_b[spot:])
+    return spot
 
 
 @inner
@@ -141,26 +133,25 @@ def drop_separated(links, directions, agenda, slot, other, number, slack):
 
 
 @part
-def separate_group(state, slot, other, number):
+def separate_group(links, directions, agenda, points, pool, slot, number, threshold):
     """Try to separate ``slot`` from all open clusters of a label at once; return whether it did."""
-    links, agenda, points = state.links, state.agenda, state.points
-    work = working_set(state.pool, 0)
+    work = working_set(pool, 0)
     work.n_working[0] = 0
-    question = Question(state.threshold, np.bool_(True), np.int64(GROUP_STEPS))
-    rows = rows_of_open(links, agenda, number)
-    status, _, upper = nearest(points, members(links, slot), rows, work, question)
+    rows_a = agenda.rows_a[: list_members(links, slot, agenda.rows_a)]
+    rows_b = agenda.rows_b[: list_rows_of_open(links, agenda, number)]
+    question = Question(threshold, np.bool_(True), np.int64(GROUP_STEPS))
+    status, _, upper = nearest(points, rows_a, rows_b, work, question)
     agenda.control[SOLVES] += 1
     if status != DISJOINT:
         return False
-    w = work.scratch.w / upper
-    add_direction(state.directions, links, points, links.label[slot], other, w)
+    label, other = links.label[slot], links.label[agenda.open_slots[0]]
+    add_direction(directions, links, points, label, other, work.scratch.w, upper)
     return True
 
 
 @part
-def solve_pair(state, a, b):
+def solve_pair(links, directions, agenda, points, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
-    links, agenda, points, pool = state.links, state.agenda, state.points, state.pool
     control = agenda.control
     control[CLOCK] += 1
     number = 0
@@ -171,18 +162,20 @@ def solve_pair(state, a, b):
         work.n_working[0] = 0
     else:
         keep_rows(work, links.cluster_of, a, b)
-    rows_a = members(links, a)
-    rows_b = members(links, b)
+    rows_a = agenda.rows_a[: list_members(links, a, agenda.rows_a)]
+    rows_b = agenda.rows_b[: list_members(links, b, agenda.rows_b)]
     limit = 100 * (points.float64.shape[1] + 16)
-    question = Question(state.threshold, np.bool_(True), limit)
-    status, _, upper = nearest(points, rows_a, rows_b, work, question)
-    if status == UNPROVED and number > 0:
-        work.n_working[0] = 0
+    question = Question(threshold, np.bool_(True), limit)
+    while True:
+        is_cold = work.n_working[0] == 0
         status, _, upper = nearest(points, rows_a, rows_b, work, question)
+        if status != UNPROVED or is_cold or number == 0:
+            break
+        work.n_working[0] = 0
     control[SOLVES] += 1
     if status == DISJOINT:
-        w = work.scratch.w / upper
-        add_direction(state.directions, links, points, links.label[a], links.label[b], w)
+        label, other = links.label[a], links.label[b]
+        add_direction(directions, links, points, label, other, work.scratch.w, upper)
         exempt(agenda, a, b)
     return status, number
 
@@ -198,35 +191,34 @@ def largest_open(links, agenda, number):
 
 
 @part
-def check_slot(state, slot):
+def check_slot(links, directions, agenda, points, pool, slot, threshold):
     """Check one cluster against all others.
 
     Return DISJOINT, or the status of the first pair that is not disjoint, with its slots
     ``a < b`` and the number of its working set.
     """
-    links, directions, agenda = state.links, state.directions, state.agenda
     label = links.label[slot]
-    slack = state.threshold + FLOAT32_SLACK
+    slack = threshold + FLOAT32_SLACK
     exponent = size_class(links, slot)
     for other in range(directions.pair.shape[0]):
         if directions.pair[label, other] < 0:
             continue
         number = list_open(links, directions, agenda, slot, other, slack)
         if number > 0 and worth_trying(agenda, DISCRIMINANT, exponent):
-            left = drop_by_discriminant(links, agenda, state.points, slot, number, slack)
+            left = drop_by_discriminant(links, agenda, points, slot, number, slack)
             agenda.success_rate[DISCRIMINANT, TRIED, exponent] += 1
             agenda.success_rate[DISCRIMINANT, HELPED, exponent] += 2 * left <= number
             number = left
         if number > 2 and worth_trying(agenda, GROUP, exponent):
             agenda.success_rate[GROUP, TRIED, exponent] += 1
-            if separate_group(state, slot, other, number):
+            if separate_group(links, directions, agenda, points, pool, slot, number, threshold):
                 agenda.success_rate[GROUP, HELPED, exponent] += 1
                 number = 0
         while number > 0:
             q = largest_open(links, agenda, number)
             a = min(slot, q)
             b = max(slot, q)
-            status, c = solve_pair(state, a, b)
+            status, c = solve_pair(links, directions, agenda, points, pool, a, b, threshold)
             if status != DISJOINT:
                 return status, a, b, c
             number = drop_separated(links, directions, agenda, slot, other, number, slack)

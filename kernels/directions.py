@@ -75,8 +75,13 @@ def entry_of(directions, links, pair, a, b, row):
 
 
 @inner
-def add_direction(directions, links, points, a, b, w):
-    """Add the direction ``w`` (of length 1) for the labels ``a``, ``b``, forgetting the oldest."""
+def add_direction(directions, links, points, a, b, w, length):
+    """Add the direction ``w`` for the labels ``a``, ``b``, forgetting the oldest.
+
+    ``w`` is divided by its ``length``.
+    """
+    for j in range(w.shape[0]):
+        w[j] /= length
     pair = directions.pair[a, b]
     capacity = directions.low.shape[1]
     column = directions.used[pair] % capacity

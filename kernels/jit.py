@@ -102,17 +102,22 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that Python calls."""
-    return _compiled(function)
+    """Compile a kernel that Python calls; what :func:`inner` says holds for it as well."""
+    return _compiled(function, _nrt=False)
+
+
+def allocating(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that Python calls and that allocates arrays, for its own use."""
+    return _compiled(function, _nrt=True)
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of a kernel: only other kernels call it, which saves its Python wrapper.
 
-    It may neither allocate nor return an array. Without reference counts the loops do not write
-    to a counter that all threads share, at every row they look at. Numba compiles a function anew
-    for every constant that another passes to it: constants are passed as ``np.int64(1)``, or the
-    like, which has a type and no value.
+    It may neither allocate nor return an array. Without reference counts there is far less to
+    compile, and the loops do not write to a counter that all threads share, at every row they
+    look at. Numba compiles a function anew for every constant that another passes to it:
+    constants are passed as ``np.int64(1)``, or the like, which has a type and no value.
     """
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 

@@ -418,11 +418,18 @@ def ban(links, i, j):
 
 
 @kernel
-def members(links, slot):
-    """Return the rows of a cluster."""
-    rows = np.empty(links.n_members[slot], np.int64)
+def list_members(links, slot, rows):
+    """Write the rows of a cluster; return how many they are."""
+    number = links.n_members[slot]
     row = slot
-    for m in range(rows.shape[0]):
+    for m in range(number):
         rows[m] = row
         row = links.next_member[row]
+    return number
+
+
+def members(links: Linkage, slot: int) -> NDArray[np.int64]:
+    """Return the rows of a cluster, in the order in which they joined it."""
+    rows = np.empty(links.n_members[slot], np.int64)
+    list_members(links, slot, rows)
     return rows

@@ -79,21 +79,20 @@ def record_ban(links, conflicts, c, bans, number, i, j):
 
 
 @part
-def extend(state, n_bans):
+def extend(links, directions, agenda, conflicts, bans, n_bans):
     """Merge ahead without checks; return whether that ended in a ban, written as number ``n_bans``.
 
     A ban comes about where the next merge from a checked state meets a known conflict. Met later,
     the conflict only ends the run; so do a full log and labels that have nothing left to merge.
     """
-    links, directions, agenda = state.links, state.directions, state.agenda
     while links.depth[0] < agenda.control[AHEAD] and has_room(links):
         i, j = closest_pair(links)
         if i < 0:
             break
-        c = known_conflict(links, agenda, state.conflicts, i, j)
+        c = known_conflict(links, agenda, conflicts, i, j)
         if c >= 0:
             if links.depth[0] == 0:
-                record_ban(links, state.conflicts, c, state.bans, n_bans, i, j)
+                record_ban(links, conflicts, c, bans, n_bans, i, j)
                 ban(links, i, j)
                 return True
             break
@@ -149,34 +148,16 @@ def step_back(links, directions, conflicts, c):
 
 
 @kernel
-def back_from_overlap(state, rows, sides, weights):
+def back_from_overlap(links, directions, agenda, conflicts, rows, sides, weights):
     """Take back the merges that bring a proved overlap about, and plan what comes next."""
-    links, agenda, conflicts = state.links, state.agenda, state.conflicts
     control = agenda.control
     c = note_conflict(agenda, conflicts, rows, sides, weights)
-    step_back(links, state.directions, conflicts, c)
+    step_back(links, directions, conflicts, c)
     control[AHEAD] = max(1, min(control[AHEAD] // 2, links.depth[0]))
     if links.depth[0] == 0:
         control[PHASE] = EXTEND
     else:
         list_changed(links, agenda)
-
-
-@part
-def check_state(state):
-    """Check the clusters that are left to check, up to the first that is not disjoint.
-
-    Return what :func:`geoprobe.kernels.checking.check_slot` says of the last one.
-    """
-    agenda = state.agenda
-    control = agenda.control
-    status = DISJOINT
-    a = b = c = np.int64(-1)
-    while status == DISJOINT and control[CHECKED] < control[N_TO_CHECK]:
-        status, a, b, c = check_slot(state, agenda.to_check[control[CHECKED]])
-        if status == DISJOINT:
-            control[CHECKED] += 1
-    return status, a, b, c
 
 
 @kernel
@@ -186,14 +167,15 @@ def advance(state, checks):
     Return the reason, the number of bans written, and the slots of the pair that is left open.
     ``control`` carries everything from one call to the next.
     """
-    links, agenda = state.links, state.agenda
+    links, directions, agenda = state.links, state.directions, state.agenda
+    points, pool, conflicts, bans = state.points, state.pool, state.conflicts, state.bans
     control = agenda.control
     n_bans = 0
     while True:
         if control[PHASE] == EXTEND:
-            if n_bans == state.bans.size.shape[0]:
+            if n_bans == bans.size.shape[0]:
                 return EMPTY_BANS, n_bans, -1, -1
-            if extend(state, n_bans):
+            if extend(links, directions, agenda, conflicts, bans, n_bans):
                 n_bans += 1
                 continue
             if links.depth[0] == 0:
@@ -203,16 +185,24 @@ def advance(state, checks):
         if checks == 0:
             return REPORT, n_bans, -1, -1
         checks -= 1
-        status, a, b, c = check_state(state)
+        status = DISJOINT
+        while status == DISJOINT and control[CHECKED] < control[N_TO_CHECK]:
+            slot = agenda.to_check[control[CHECKED]]
+            status, a, b, c = check_slot(
+                links, directions, agenda, points, pool, slot, state.threshold
+            )
+            if status == DISJOINT:
+                control[CHECKED] += 1
         if status == OVERLAP:
-            work = working_set(state.pool, c)
+            work = working_set(pool, c)
             k = work.n_working[0]
-            back_from_overlap(state, work.row[:k], work.side[:k], work.weight[:k])
+            row, side, weight = work.row[:k], work.side[:k], work.weight[:k]
+            back_from_overlap(links, directions, agenda, conflicts, row, side, weight)
         elif status == UNPROVED:
             return FALLBACK, n_bans, a, b
         else:
             control[MERGES] += links.depth[0]
             links.depth[0] = 0
-            forget_log(state.directions)
+            forget_log(directions)
             control[AHEAD] = min(2 * control[AHEAD], FURTHEST)
             control[PHASE] = EXTEND

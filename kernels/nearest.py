@@ -15,7 +15,7 @@ from geoprobe.kernels.activeset import (
     rebuild,
     refine,
 )
-from geoprobe.kernels.jit import inner, kernel, part
+from geoprobe.kernels.jit import allocating, inner, kernel, part
 from geoprobe.kernels.state import Prices
 
 # The statuses of an answer.
@@ -222,7 +222,7 @@ def is_working(work, row, side):
     return False
 
 
-@part
+@inner
 def drift(work):
     """Return how far the prices of working points differ from the levels of their sides.
 
@@ -239,7 +239,7 @@ def drift(work):
     return error
 
 
-@part
+@inner
 def correct_drift(work, upper, allowed):
     """Refine the weights while they have drifted too far; return the length of ``w`` and the drift.
 
@@ -360,7 +360,7 @@ def search(points, rows_a, rows_b, work, prices, question):
         idle = 0
 
 
-@kernel
+@allocating
 def nearest(points, rows_a, rows_b, work, question):
     """Find the nearest points of two hulls, or decide whether the hulls overlap.
 

@@ -269,6 +269,10 @@ class Agenda(NamedTuple):
     """(n_rows,): slots of the state that have to be checked."""
     open_slots: NDArray[np.int64]
     """(n_rows,): slots of one label that nothing yet separates from the slot being checked."""
+    rows_a: NDArray[np.int64]
+    """(n_rows,): the rows of the first hull of a solve."""
+    rows_b: NDArray[np.int64]
+    """(n_rows,): those of the second."""
     exempt: NDArray[np.int64]
     """(256, 2): pairs of slots that the check of this state has already proved disjoint."""
     success_rate: NDArray[np.int64]

@@ -194,5 +194,7 @@ def _resolve(state: Merging, a: int, b: int) -> bool:
     rows = np.r_[answer.rows_a, answer.rows_b]
     sides = np.repeat([0, 1], [len(answer.rows_a), len(answer.rows_b)])
     weights = np.r_[answer.weights_a, answer.weights_b]
-    merging.back_from_overlap(state, rows, sides, weights)
+    merging.back_from_overlap(
+        state.links, state.directions, state.agenda, state.conflicts, rows, sides, weights
+    )
     return answer.stage is Stage.HIGHS
