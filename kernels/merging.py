@@ -167,6 +167,7 @@ def advance(state, checks):
     Return the reason, the number of bans written, and the slots of the pair that is left open.
     ``control`` carries everything from one call to the next.
     """
+    # Taken apart once: a tuple handed to a pasted passage is copied whole, which takes compiling.
     links, directions, agenda = state.links, state.directions, state.agenda
     points, pool, conflicts, bans = state.points, state.pool, state.conflicts, state.bans
     control = agenda.control

@@ -255,7 +255,7 @@ def correct_drift(work, upper, allowed):
 
 
 @part
-def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor, ending):
+def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
     Listed candidates are looked at first, then all points in float32, then all in float64: the
@@ -283,7 +283,7 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor, e
                 question.decide or upper - lower <= GAP * upper + 2.0 * slack
             ):
                 return DISJOINT, 0, lower
-            if ending:
+            if prices.last_look[0]:
                 return SEARCHING, 0, lower
         if all_points and prices.price.shape[0] > prices.candidates.shape[0]:
             list_candidates(prices, n_a, scratch.support_levels)
@@ -334,8 +334,8 @@ def search(points, rows_a, rows_b, work, prices, question):
         if upper < best * (1.0 - FALLEN):
             best = upper
             idle = 0
-        ending = idle > MOST_IDLE or steps > max_steps
-        if ending:
+        prices.last_look[0] = idle > MOST_IDLE or steps > max_steps
+        if prices.last_look[0]:
             prices.n_listed[0] = ALL
             prices.float32_first[0] = False
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
@@ -343,7 +343,7 @@ def search(points, rows_a, rows_b, work, prices, question):
             # On the way, what a drifted factor may feign is no reason to append a point.
             floor = max(floor, 2.0 * allowed)
         status, added, lower = add_crossing(
-            points, rows_a, rows_b, work, prices, question, upper, floor, ending
+            points, rows_a, rows_b, work, prices, question, upper, floor
         )
         if status == DISJOINT:
             return DISJOINT, lower, upper + slack
@@ -374,6 +374,7 @@ def nearest(points, rows_a, rows_b, work, question):
         np.empty(rows_a.shape[0] + rows_b.shape[0]),
         np.empty(n_candidates, np.int64),
         np.empty(1, np.int64),
+        np.empty(1, np.bool_),
         np.empty(1, np.bool_),
     )
     return search(points, rows_a, rows_b, work, prices, question)

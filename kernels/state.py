@@ -116,6 +116,8 @@ class Prices(NamedTuple):
     """(1,): how many candidates are listed; ``ALL`` where all points have to be looked at."""
     float32_first: NDArray[np.bool_]
     """(1,): whether looks at all points begin with prices in float32."""
+    last_look: NDArray[np.bool_]
+    """(1,): whether the next look at all points is for the bounds only, and appends none."""
 
 
 class Answers(NamedTuple):
