@@ -9,12 +9,10 @@ rotations, and the solutions for the two right-hand sides "sums to one" ride alo
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from geoprobe.kernels.jit import inner, kernel
+from geoprobe.kernels.state import Scratch, Working
 
 # Below this share of its length, a new diagonal entry has lost half its digits to cancellation
 # and is computed again from the residual itself.
@@ -26,56 +24,31 @@ DEPENDENT = 1e-14
 BATCH = 8
 
 
-class Working(NamedTuple):
-    """A working set: the first ``state[0]`` entries of every array are in use.
-
-    At most ``n_dims + 2`` points are independent; ``state`` is (size,), ``dependent`` the share
-    below which a point counts as dependent. Position ``i`` has its signed point in
-    ``signed[slot[i]]``; the entries of ``slot`` not in use name the free ones.
-    """
-
-    factor: NDArray[np.float64]
-    signed: NDArray[np.float64]
-    rhs: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    trial: NDArray[np.float64]
-    column: NDArray[np.float64]
-    block: NDArray[np.float64]
-    spare: NDArray[np.float64]
-    row: NDArray[np.int64]
-    side: NDArray[np.int64]
-    slot: NDArray[np.int64]
-    origin: NDArray[np.int64]
-    new_row: NDArray[np.int64]
-    new_side: NDArray[np.int64]
-    short: NDArray[np.float32]
-    reach: NDArray[np.float64]
-    state: NDArray[np.int64]
-    dependent: NDArray[np.float64]
-
-
 def allocate(n_dims: int) -> Working:
     """Return an empty working set for points of ``n_dims`` dimensions."""
     size = n_dims + 3
     return Working(
+        n_working=np.zeros(1, np.int64),
         factor=np.zeros((size, size)),
-        signed=np.zeros((size, n_dims)),
         rhs=np.zeros((2, size)),
-        weight=np.zeros(size),
-        trial=np.zeros(size),
-        column=np.zeros(size),
-        block=np.zeros((BATCH, size)),
-        spare=np.zeros(max(size, n_dims)),
+        signed=np.zeros((size, n_dims)),
+        slot=np.arange(size),
         row=np.zeros(size, np.int64),
         side=np.zeros(size, np.int64),
-        slot=np.arange(size),
-        origin=np.zeros(BATCH, np.int64),
-        new_row=np.zeros(BATCH, np.int64),
-        new_side=np.zeros(BATCH, np.int64),
-        short=np.zeros(n_dims, np.float32),
-        reach=np.zeros(2),
-        state=np.zeros(1, np.int64),
-        dependent=np.full(1, DEPENDENT),
+        weight=np.zeros(size),
+        scratch=Scratch(
+            w=np.zeros(n_dims),
+            w32=np.zeros(n_dims, np.float32),
+            support_levels=np.zeros(2),
+            trial=np.zeros(size),
+            column=np.zeros(size),
+            products=np.zeros((BATCH, size)),
+            vector=np.zeros(max(size, n_dims)),
+            batch_position=np.zeros(BATCH, np.int64),
+            new_row=np.zeros(BATCH, np.int64),
+            new_side=np.zeros(BATCH, np.int64),
+            dependent=np.full(1, DEPENDENT),
+        ),
     )
 
 
@@ -117,7 +90,8 @@ def recomputed_diagonal(work, k, side):
     The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
     not from their Gram matrix, so that it keeps its digits.
     """
-    signed, column, spare, trial = work.signed, work.column, work.spare, work.trial
+    signed, column = work.signed, work.scratch.column
+    residual, trial = work.scratch.vector, work.scratch.trial
     n_dims = signed.shape[1]
     total = 0.0
     for _ in range(2):
@@ -125,23 +99,23 @@ def recomputed_diagonal(work, k, side):
             trial[i] = column[i]
         solve_upper(work.factor, k, trial)
         for j in range(n_dims):
-            spare[j] = signed[work.slot[k], j]
+            residual[j] = signed[work.slot[k], j]
         ones_a = 1.0 if side == 0 else 0.0
         ones_b = 1.0 - ones_a
         for i in range(k):
             share = trial[i]
             row = signed[work.slot[i]]
             for j in range(n_dims):
-                spare[j] -= share * row[j]
+                residual[j] -= share * row[j]
             if work.side[i] == 0:
                 ones_a -= share
             else:
                 ones_b -= share
         total = ones_a * ones_a + ones_b * ones_b
         for j in range(n_dims):
-            total += spare[j] * spare[j]
+            total += residual[j] * residual[j]
         for i in range(k):
-            trial[i] = dot(signed[work.slot[i]], spare[:n_dims]) + (
+            trial[i] = dot(signed[work.slot[i]], residual[:n_dims]) + (
                 ones_a if work.side[i] == 0 else ones_b
             )
         solve_transposed(work.factor, k, trial)
@@ -156,8 +130,8 @@ def enter(work, row, side):
 
     Return whether it was independent of the working set; a point enters with weight 0.
     """
-    k = work.state[0]
-    signed, column, factor, rhs = work.signed, work.column, work.factor, work.rhs
+    k = work.n_working[0]
+    signed, column, factor, rhs = work.signed, work.scratch.column, work.factor, work.rhs
     new = signed[work.slot[k]]
     length = dot(new, new) + 1.0
     solve_transposed(factor, k, column)
@@ -166,7 +140,7 @@ def enter(work, row, side):
         rest -= column[i] * column[i]
     if rest < CANCELLED * length:
         rest = recomputed_diagonal(work, k, side)
-    if rest <= work.dependent[0] * length:
+    if rest <= work.scratch.dependent[0] * length:
         return False
     top_a = 1.0 if side == 0 else 0.0
     top_b = 1.0 - top_a
@@ -181,7 +155,7 @@ def enter(work, row, side):
     work.row[k] = row
     work.side[k] = side
     work.weight[k] = 0.0
-    work.state[0] = k + 1
+    work.n_working[0] = k + 1
     return True
 
 
@@ -204,41 +178,41 @@ def append(work, points, wanted):
     All products with the working set are taken first, four points at a time, so that the working
     set is read once for four.
     """
-    begin = work.state[0]
-    n_dims = points.shape[1]
-    signed, slot, block = work.signed, work.slot, work.block
-    rows, sides = work.new_row, work.new_side
+    begin = work.n_working[0]
+    n_dims = points.float64.shape[1]
+    signed, slot, scratch = work.signed, work.slot, work.scratch
+    products, column, position = scratch.products, scratch.column, scratch.batch_position
+    rows, sides = scratch.new_row, scratch.new_side
     number = min(wanted, n_dims + 2 - begin)
     for m in range(number):
         new = signed[slot[begin + m]]
         sign = 1.0 if sides[m] == 0 else -1.0
         for j in range(n_dims):
-            new[j] = sign * points[rows[m], j]
+            new[j] = sign * points.float64[rows[m], j]
     for m in range(0, number, 4):
         a = signed[slot[begin + m]]
         b = signed[slot[begin + min(m + 1, number - 1)]]
         c = signed[slot[begin + min(m + 2, number - 1)]]
         d = signed[slot[begin + min(m + 3, number - 1)]]
         for i in range(begin + min(m + 3, number - 1)):
-            block[m, i], block[m + 1, i], block[m + 2, i], block[m + 3, i] = dot4(
-                a, b, c, d, signed[slot[i]]
-            )
+            sums = dot4(a, b, c, d, signed[slot[i]])
+            products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
     for m in range(number):
-        k = work.state[0]
+        k = work.n_working[0]
         for i in range(k):
             # Those before it in the batch that were refused have left no gap.
-            place = i if i < begin else work.origin[i - begin]
-            work.column[i] = block[m, place] + (1.0 if work.side[i] == sides[m] else 0.0)
+            place = i if i < begin else position[i - begin]
+            column[i] = products[m, place] + (1.0 if work.side[i] == sides[m] else 0.0)
         slot[k], slot[begin + m] = slot[begin + m], slot[k]
         if enter(work, rows[m], sides[m]):
-            work.origin[k - begin] = begin + m
-    return work.state[0] - begin
+            position[k - begin] = begin + m
+    return work.n_working[0] - begin
 
 
 @inner
 def delete(work, j):
     """Delete working point ``j``."""
-    k = work.state[0]
+    k = work.n_working[0]
     factor, rhs = work.factor, work.rhs
     freed = work.slot[j]
     for i in range(j, k - 1):
@@ -246,7 +220,7 @@ def delete(work, j):
         work.side[i] = work.side[i + 1]
         work.slot[i] = work.slot[i + 1]
         work.weight[i] = work.weight[i + 1]
-        work.trial[i] = work.trial[i + 1]
+        work.scratch.trial[i] = work.scratch.trial[i + 1]
     work.slot[k - 1] = freed
     for i in range(j):
         row = factor[i]
@@ -273,14 +247,14 @@ def delete(work, j):
             y = rhs[c, i + 1]
             rhs[c, i] = cosine * x + sine * y
             rhs[c, i + 1] = cosine * y - sine * x
-    work.state[0] = k - 1
+    work.n_working[0] = k - 1
 
 
 @inner
 def affine_minimiser(work):
     """Write into ``trial`` the weights, summing to one a side, of the nearest affine points."""
-    k = work.state[0]
-    rhs, trial = work.rhs, work.trial
+    k = work.n_working[0]
+    rhs, trial = work.rhs, work.scratch.trial
     aa = ab = bb = 0.0
     for i in range(k):
         aa += rhs[0, i] * rhs[0, i]
@@ -298,41 +272,41 @@ def affine_minimiser(work):
 def normalise(work):
     """Scale the weights so that they sum to one on each side."""
     sum_a = sum_b = 0.0
-    for i in range(work.state[0]):
+    for i in range(work.n_working[0]):
         if work.side[i] == 0:
             sum_a += work.weight[i]
         else:
             sum_b += work.weight[i]
-    for i in range(work.state[0]):
+    for i in range(work.n_working[0]):
         work.weight[i] /= sum_a if work.side[i] == 0 else sum_b
 
 
 @inner
 def rebuild(work, points):
     """Factorise the working set anew: many updates have let rounding errors grow."""
-    k = work.state[0]
-    work.state[0] = 0
+    k = work.n_working[0]
+    work.n_working[0] = 0
     for i in range(k):
-        work.new_row[0] = work.row[i]
-        work.new_side[0] = work.side[i]
+        work.scratch.new_row[0] = work.row[i]
+        work.scratch.new_side[0] = work.side[i]
         weight = work.weight[i]
         if append(work, points, np.int64(1)) > 0:
-            work.weight[work.state[0] - 1] = weight
+            work.weight[work.n_working[0] - 1] = weight
     normalise(work)
 
 
 @inner
-def difference(work, w):
-    """Write into ``w`` the vector between the two convex combinations; return its length.
+def difference(work):
+    """Form the vector ``w`` between the two convex combinations; return its length.
 
-    ``reach`` receives the dot products of the two combinations with ``w``.
+    ``support_levels`` receives the dot products of the two combinations with ``w``.
     """
+    w, second, levels = work.scratch.w, work.scratch.vector, work.scratch.support_levels
     n_dims = w.shape[0]
-    spare, reach = work.spare, work.reach
     for j in range(n_dims):
         w[j] = 0.0
-        spare[j] = 0.0
-    for i in range(work.state[0]):
+        second[j] = 0.0
+    for i in range(work.n_working[0]):
         weight = work.weight[i]
         row = work.signed[work.slot[i]]
         if work.side[i] == 0:
@@ -340,34 +314,34 @@ def difference(work, w):
                 w[j] += weight * row[j]
         else:
             for j in range(n_dims):
-                spare[j] += weight * row[j]
+                second[j] += weight * row[j]
     square = 0.0
     level = 0.0
     for j in range(n_dims):
-        total = w[j] + spare[j]
-        level -= spare[j] * total
+        total = w[j] + second[j]
+        level -= second[j] * total
         square += total * total
         w[j] = total
-    reach[0] = square + level
-    reach[1] = level
+    levels[0] = square + level
+    levels[1] = level
     return np.sqrt(square)
 
 
 @inner
-def settle(work):
+def minor_cycle(work):
     """Move to the nearest points of the hulls of the working set; return the points dropped.
 
     The step goes towards the affine minimiser as far as the weights stay positive, drops the
-    point that reaches zero and starts again (Wolfe 1976, the minor cycle).
+    point that reaches zero and starts again: the minor cycle of Wolfe (1976).
     """
-    weight, trial = work.weight, work.trial
+    weight, trial = work.weight, work.scratch.trial
     drops = 0
     while True:
         affine_minimiser(work)
         step = 1.0
         worst = np.int64(-1)
         idle = False
-        for i in range(work.state[0]):
+        for i in range(work.n_working[0]):
             if trial[i] <= 0.0:
                 if weight[i] <= 0.0:
                     idle = True
@@ -377,17 +351,17 @@ def settle(work):
                         step = ratio
                         worst = i
         if idle:
-            for i in range(work.state[0] - 1, -1, -1):
+            for i in range(work.n_working[0] - 1, -1, -1):
                 if trial[i] <= 0.0 and weight[i] <= 0.0:
                     delete(work, i)
                     drops += 1
             continue
         if worst < 0:
-            for i in range(work.state[0]):
+            for i in range(work.n_working[0]):
                 weight[i] = trial[i]
             normalise(work)
             return drops
-        for i in range(work.state[0]):
+        for i in range(work.n_working[0]):
             weight[i] += step * (trial[i] - weight[i])
         weight[worst] = 0.0
         delete(work, worst)
@@ -395,23 +369,23 @@ def settle(work):
 
 
 @inner
-def refine(work, w):
+def refine(work):
     """Remove the rounding error that the factor left in the weights, in one Newton step.
 
     At the minimiser every working point of a side has the same price; what differs is solved
     for with the factor. Steps that would turn a weight negative are not taken.
     """
-    k = work.state[0]
-    trial, spare, rhs = work.trial, work.spare, work.rhs
+    k = work.n_working[0]
+    trial, price, rhs = work.scratch.trial, work.scratch.vector, work.rhs
     mean_a = mean_b = 0.0
     for i in range(k):
-        spare[i] = dot(work.signed[work.slot[i]], w)
+        price[i] = dot(work.signed[work.slot[i]], work.scratch.w)
         if work.side[i] == 0:
-            mean_a += work.weight[i] * spare[i]
+            mean_a += work.weight[i] * price[i]
         else:
-            mean_b += work.weight[i] * spare[i]
+            mean_b += work.weight[i] * price[i]
     for i in range(k):
-        trial[i] = (mean_a if work.side[i] == 0 else mean_b) - spare[i]
+        trial[i] = (mean_a if work.side[i] == 0 else mean_b) - price[i]
     solve_transposed(work.factor, k, trial)
     aa = ab = bb = sum_a = sum_b = 0.0
     for i in range(k):

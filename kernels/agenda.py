@@ -1,41 +1,33 @@
-"""What merging has to check next, and what is known of the state it is in."""
+"""The agenda of merging: what to check next, and what is known of the state it is in."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.kernels.jit import inner, kernel
+from geoprobe.kernels.state import Agenda, Certificates
 
-# Entries of `control`.
-(PHASE, AHEAD, TODO, N_TODO, N_EXEMPT, MERGES, BANS, SOLVES, STEPS, CLOCK, N_CONFLICTS) = range(11)
+# Entries of `control`. Where merging is: EXTEND, it merges ahead; CHECK, it checks the state that
+# it has come to.
+PHASE = 0
 EXTEND, CHECK = 0, 1
+# How many merges may run ahead of the next check.
+AHEAD = 1
+# How many of the slots to check have been checked, and how many there are.
+CHECKED, N_TO_CHECK = 2, 3
+# Pairs exempt since the last state; where there are too many the oldest are forgotten.
+N_EXEMPT = 4
+# Merges that are final, and hulls solved for.
+MERGES, SOLVES = 5, 6
+# Counts the times that a pair was asked for.
+CLOCK = 7
+# Conflicts noted so far; where there are too many the oldest are forgotten.
+N_CONFLICTS = 8
+N_CONTROLS = 9
+
 # Merges that may run ahead of a check.
 FURTHEST = 4096
-
-
-class Certificates(NamedTuple):
-    """Overlaps proved: convex weights on two sides, end to end."""
-
-    slots: NDArray[np.int64]
-    size: NDArray[np.int64]
-    row: NDArray[np.int64]
-    side: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-
-class Agenda(NamedTuple):
-    """What is to be checked, and what the state has been found to allow."""
-
-    control: NDArray[np.int64]
-    todo: NDArray[np.int64]
-    open: NDArray[np.int64]
-    exempt: NDArray[np.int64]
-    luck: NDArray[np.int64]
-    precision: NDArray[np.float64]
-    spare: NDArray[np.float64]
 
 
 def allocate_certificates(number: int, n_dims: int) -> Certificates:
@@ -55,16 +47,19 @@ def allocate_agenda(n_rows: int, precision: NDArray[np.float64]) -> Agenda:
 
     ``precision`` (n_dims, n_dims) is the inverse covariance of the points.
     """
-    control = np.zeros(11, np.int64)
+    control = np.zeros(N_CONTROLS, np.int64)
+    control[PHASE] = EXTEND
     control[AHEAD] = FURTHEST
     return Agenda(
         control=control,
-        todo=np.zeros(n_rows, np.int64),
-        open=np.zeros(n_rows, np.int64),
+        to_check=np.zeros(n_rows, np.int64),
+        open_slots=np.zeros(n_rows, np.int64),
+        rows_a=np.zeros(n_rows, np.int64),
+        rows_b=np.zeros(n_rows, np.int64),
         exempt=np.zeros((256, 2), np.int64),
-        luck=np.zeros((2, 2, 64), np.int64),
+        success_rate=np.zeros((2, 2, 64), np.int64),
         precision=precision,
-        spare=np.zeros((2, len(precision))),
+        scratch=np.zeros((2, len(precision))),
     )
 
 

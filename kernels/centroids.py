@@ -1,4 +1,4 @@
-"""Linkage of labels whose distance matrix would be too large: centroids, distances when asked.
+"""Centroid linkage of labels that are too large for a matrix of their distances.
 
 The squared distances from one cluster are formed from the centroids whenever they are needed,
 and never stored. For each slot only its nearest later slot of the label is kept, or, once that
@@ -17,13 +17,16 @@ from geoprobe.kernels.jit import inner, part
 TIE = 1e-12
 # Entry of `near` where `near_distance` is only a lower bound.
 UNKNOWN = -1
+# Entry TIED - c of `near` names slot c as well, but another slot may be as near up to `TIE`.
+TIED = -2
 # Entry of `near_distance` for a new cluster: below all distances, so that it is looked at first.
 NEW = -1.0
-# Entry of `mark` for slots that are no cluster any more or may never merge.
+# Entry of `visit_mark`, above all marks, for slots that are no cluster any more or may never merge.
 GONE = 1 << 62
-# Entries of `tally`: changes that a merge may log, the last mark given, links of bans in use.
-MOST_CHANGES, TOKEN, N_LINKS = range(3)
-# Entries of a link of bans: the other row of the pair, the next link. Row r's chain begins with
+# Entries of `counters`: changes that a merge may log at most, the last visit mark given, links of
+# bans in use.
+MOST_CHANGES, LAST_MARK, N_LINKS = range(3)
+# Columns of `ban_link`: the other row of the pair, the next link or -1. Row r's chain begins with
 # link r, which stands for no ban.
 OTHER, NEXT = 0, 1
 # Terms of a squared distance between two looks at what they have come to; centroids are filled
@@ -40,12 +43,12 @@ def remember(links, spot, row):
 
 
 @inner
-def distance_within(centre, p, q, limit):
+def distance_within(centroid, p, q, limit):
     """Return the squared distance of two centroids, or infinity once it exceeds ``limit``."""
     total = 0.0
-    for stretch in range(centre.shape[1]):
-        for k in range(centre.shape[2]):
-            step = centre[p, stretch, k] - centre[q, stretch, k]
+    for stretch in range(centroid.shape[1]):
+        for k in range(centroid.shape[2]):
+            step = centroid[p, stretch, k] - centroid[q, stretch, k]
             total += step * step
         if total > limit:
             return np.inf
@@ -53,26 +56,25 @@ def distance_within(centre, p, q, limit):
 
 
 @inner
-def centre_shift(links, slot):
+def centroid_shift(links, slot):
     """Return what leads from a slot to the place of its centroid."""
     label = links.label[slot]
-    return -1 - links.start[label] - links.first[label]
+    return links.centroid_start[label] - links.first[label]
 
 
 @inner
-def named(near):
-    """Return the slot that an entry of ``near`` names, or -1.
+def near_slot(near):
+    """Return the slot that an entry of ``near`` names, or ``UNKNOWN``.
 
-    The slot c itself stands for a nearest slot with no other as near up to ``TIE``, -2 - c for
-    one that may have company.
+    The entry is the slot itself where no other slot is as near up to ``TIE``, else ``TIED - c``.
     """
-    return near if near >= UNKNOWN else -2 - near
+    return near if near >= UNKNOWN else TIED - near
 
 
 @inner
-def entry(slot, alone):
-    """Return the entry of ``near`` for a nearest slot; see :func:`named`."""
-    return slot if alone else -2 - slot
+def near_entry(slot, alone):
+    """Return the entry of ``near`` for a nearest slot; see :func:`near_slot`."""
+    return slot if alone else TIED - slot
 
 
 @inner
@@ -81,17 +83,17 @@ def mark_banned(links, slot):
 
     Slots that a union may be formed with have smaller marks, slots that are gone greater ones.
     """
-    links.tally[TOKEN] += 1
-    token = links.tally[TOKEN]
-    if links.tally[N_LINKS] > links.follow.shape[0]:
+    links.counters[LAST_MARK] += 1
+    mark = links.counters[LAST_MARK]
+    if links.counters[N_LINKS] > links.next_member.shape[0]:
         row = slot
         while row >= 0:
             link = links.ban_link[row, NEXT]
             while link >= 0:
-                links.mark[links.cluster_of[links.ban_link[link, OTHER]]] = token
+                links.visit_mark[links.cluster_of[links.ban_link[link, OTHER]]] = mark
                 link = links.ban_link[link, NEXT]
-            row = links.follow[row]
-    return token
+            row = links.next_member[row]
+    return mark
 
 
 @part
@@ -101,16 +103,16 @@ def offered(near, bound, lost, slot, value):
     ``lost`` tells that the slot named so far is part of it.
     """
     if value < bound:
-        return entry(slot, value < bound - TIE), value
+        return near_entry(slot, value < bound - TIE), value
     if lost:
         return UNKNOWN, bound
     if near != UNKNOWN and value <= bound + TIE:
-        return entry(named(near), np.bool_(False)), bound
+        return near_entry(near_slot(near), np.bool_(False)), bound
     return near, bound
 
 
 @part
-def settle(links, slot, limit):
+def resolve_nearest(links, slot, limit):
     """Find the nearest later slot of ``slot`` anew; return the first one within ``limit``.
 
     A new cluster is offered to the earlier slots on the way, and the later ones learn which
@@ -121,28 +123,28 @@ def settle(links, slot, limit):
     remember(links, spot, slot)
     spot += 1
     label = links.label[slot]
-    shift = centre_shift(links, slot)
-    token = mark_banned(links, slot)
+    shift = centroid_shift(links, slot)
+    mark = mark_banned(links, slot)
     is_new = links.near_distance[slot] == NEW
-    centre = links.centre
+    centroid = links.centroid
     least = np.inf
     second = np.inf
     pick = np.int64(-1)
-    found = -1
+    first_within = -1
     # No call in here may take `links`: counting the references to its arrays would cost more
     # than the distances.
     for c in range(links.first[label] if is_new else slot + 1, links.first[label + 1]):
-        if c == slot or links.mark[c] > token:
+        if c == slot or links.visit_mark[c] > mark:
             continue
         near = links.near[c]
         bound = links.near_distance[c]
         value = np.inf
-        if links.mark[c] < token:
-            reach = max(least + TIE, limit) if c > slot else bound + TIE
-            value = distance_within(centre, c + shift, slot + shift, reach)
+        if links.visit_mark[c] < mark:
+            cutoff = max(least + TIE, limit) if c > slot else bound + TIE
+            value = distance_within(centroid, c + shift, slot + shift, cutoff)
         if c > slot:
-            if found < 0 and value <= limit:
-                found = c
+            if first_within < 0 and value <= limit:
+                first_within = c
             if value < least:
                 second = least
                 least = value
@@ -151,8 +153,8 @@ def settle(links, slot, limit):
                 second = value
             if not is_new:
                 continue
-        old = named(near)
-        lost = old == slot or (old >= 0 and links.mark[old] == GONE)
+        old = near_slot(near)
+        lost = old == slot or (old >= 0 and links.visit_mark[old] == GONE)
         if c > slot:
             if not lost:
                 continue
@@ -168,10 +170,10 @@ def settle(links, slot, limit):
         links.near[c] = near
         links.near_distance[c] = bound
     links.near_distance[slot] = least
-    links.near[slot] = UNKNOWN if pick < 0 else entry(pick, second > least + TIE)
+    links.near[slot] = UNKNOWN if pick < 0 else near_entry(pick, second > least + TIE)
     if level > 0:
         links.log_change[level] = spot
-    return found if found >= 0 else pick
+    return first_within if first_within >= 0 else pick
 
 
 @part
@@ -180,14 +182,14 @@ def join_centroids(links, i, j, share):
 
     The others are told when the next closest pair is sought, before anything else.
     """
-    shift = centre_shift(links, i)
+    shift = centroid_shift(links, i)
     level = links.depth[0]
-    mine = links.centre[i + shift].reshape(-1)
-    other = links.centre[j + shift].reshape(-1)
+    mine = links.centroid[i + shift].reshape(-1)
+    other = links.centroid[j + shift].reshape(-1)
     for k in range(mine.shape[0]):
         links.log_row[level, k] = mine[k]
         mine[k] = (1.0 - share) * mine[k] + share * other[k]
-    links.mark[j] = GONE
+    links.visit_mark[j] = GONE
     links.near[i] = UNKNOWN
     links.near_distance[i] = NEW
 
@@ -195,20 +197,20 @@ def join_centroids(links, i, j, share):
 @part
 def undo_centroids(links, i, j):
     """Take back what :func:`join_centroids` did to the centroids."""
-    mine = links.centre[i + centre_shift(links, i)].reshape(-1)
+    mine = links.centroid[i + centroid_shift(links, i)].reshape(-1)
     for k in range(mine.shape[0]):
         mine[k] = links.log_row[links.depth[0], k]
-    links.mark[j] = 0
+    links.visit_mark[j] = 0
 
 
 @part
 def ban_centroids(links, i, j):
     """Chain the pair of rows ``i < j`` to both of them."""
     for row, other in ((i, j), (j, i)):
-        link = links.tally[N_LINKS]
-        links.tally[N_LINKS] += 1
+        link = links.counters[N_LINKS]
+        links.counters[N_LINKS] += 1
         links.ban_link[link, OTHER] = other
         links.ban_link[link, NEXT] = links.ban_link[row, NEXT]
         links.ban_link[row, NEXT] = link
-    if named(links.near[i]) == j:
+    if near_slot(links.near[i]) == j:
         links.near[i] = UNKNOWN

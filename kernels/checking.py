@@ -1,36 +1,44 @@
-"""Whether a cluster meets any cluster of another label: known directions first, solves last."""
+"""The check of a cluster against those of other labels: known directions first, solves last."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels import bank as banks
 from geoprobe.kernels.activeset import dot
-from geoprobe.kernels.agenda import CLOCK, SOLVES, STEPS, exempt, is_exempt
-from geoprobe.kernels.bank import add, place, separated
+from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
+from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, entry_of, separated
 from geoprobe.kernels.jit import inner, part
-from geoprobe.kernels.linkage import members
+from geoprobe.kernels.linkage import list_members
 from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, nearest
-from geoprobe.kernels.pool import reserve, working
+from geoprobe.kernels.pool import reserve, working_set
+from geoprobe.kernels.state import Question
 
-# Ways to settle many pairs at once, and how they have fared by size of cluster.
-SEEN, GROUP = 0, 1
+# Ways to separate a cluster from many others at once: `success_rate` keeps how they have fared.
+DISCRIMINANT, GROUP = 0, 1
+TRIED, HELPED = 0, 1
+# They are tried this often to begin with, and then where one try in so many has helped.
+FIRST_TRIES = 8
+WORTHWHILE = 3
+# Steps that a solve against a whole group may take.
+GROUP_STEPS = 64
+# Pairs whose smaller cluster has fewer members are solved from scratch.
+SMALL = 8
 
 
 @inner
-def list_open(links, bank, agenda, slot, other, slack):
+def list_open(links, directions, agenda, slot, other, slack):
     """List the clusters of label ``other`` that no known direction separates from ``slot``."""
     label = links.label[slot]
-    pair = bank.pair[label, other]
-    p = place(bank, links, pair, label, other, slot)
+    pair = directions.pair[label, other]
+    p = entry_of(directions, links, pair, label, other, slot)
     begin = links.first[other]
-    offset = place(bank, links, pair, label, other, begin) - begin
+    offset = entry_of(directions, links, pair, label, other, begin) - begin
     number = 0
-    used = min(bank.used[pair], bank.low.shape[1])
+    used = min(directions.used[pair], directions.low.shape[1])
     for q in range(begin, links.first[other + 1]):
-        if links.dead[q] == 0.0 and not separated(bank, p, offset + q, used, slack):
+        if links.dead[q] == 0.0 and not separated(directions, p, offset + q, used, slack):
             if not is_exempt(agenda, min(slot, q), max(slot, q)):
-                agenda.open[number] = q
+                agenda.open_slots[number] = q
                 number += 1
     return number
 
@@ -47,45 +55,39 @@ def size_class(links, slot):
 @part
 def worth_trying(agenda, method, exponent):
     """Return whether a method has helped clusters of this size often enough to pay."""
-    tries = agenda.luck[method, 0, exponent]
-    return tries < 8 or agenda.luck[method, 1, exponent] * 3 >= tries
-
-
-@part
-def rows_of_open(links, agenda, number):
-    """Return the rows of the first ``number`` open clusters."""
-    total = 0
-    for m in range(number):
-        total += links.n_members[agenda.open[m]]
-    rows = np.empty(total, np.int64)
-    spot = 0
-    for m in range(number):
-        row = agenda.open[m]
-        while row >= 0:
-            rows[spot] = row
-            spot += 1
-            row = links.follow[row]
-    return rows
+    tries = agenda.success_rate[method, TRIED, exponent]
+    helped = agenda.success_rate[method, HELPED, exponent]
+    return tries < FIRST_TRIES or helped * WORTHWHILE >= tries
 
 
 @inner
-def drop_seen(links, agenda, points, slot, number, slack):
+def list_rows_of_open(links, agenda, number):
+    """Write the rows of the first ``number`` open clusters into ``rows_b``; return how many."""
+    spot = 0
+    for m in range(number):
+        spot += list_members(links, agenda.open_slots[m], agenda.rows_b[spot:])
+    return spot
+
+
+@inner
+def drop_by_discriminant(links, agenda, points, slot, number, slack):
     """Drop from the open clusters those that the cluster's own discriminant separates.
 
     The direction (Fisher's, from the mean of all points to the cluster's) is found without a
     solve and tells a small cluster from nearly everything else.
     """
-    n_dims = points.shape[1]
-    centre, w = agenda.spare[0], agenda.spare[1]
+    x = points.float64
+    n_dims = x.shape[1]
+    total, w = agenda.scratch[0], agenda.scratch[1]
     for j in range(n_dims):
-        centre[j] = 0.0
+        total[j] = 0.0
     row = slot
     while row >= 0:
         for j in range(n_dims):
-            centre[j] += points[row, j]
-        row = links.follow[row]
+            total[j] += x[row, j]
+        row = links.next_member[row]
     for j in range(n_dims):
-        w[j] = dot(agenda.precision[j], centre)
+        w[j] = dot(agenda.precision[j], total)
     length = np.sqrt(dot(w, w))
     if length == 0.0:
         return number
@@ -94,131 +96,130 @@ def drop_seen(links, agenda, points, slot, number, slack):
     low = np.inf
     row = slot
     while row >= 0:
-        low = min(low, dot(points[row], w))
-        row = links.follow[row]
+        low = min(low, dot(x[row], w))
+        row = links.next_member[row]
     left = 0
     for m in range(number):
-        row = agenda.open[m]
+        row = agenda.open_slots[m]
         high = -np.inf
         while row >= 0 and high < low - slack:
-            high = max(high, dot(points[row], w))
-            row = links.follow[row]
+            high = max(high, dot(x[row], w))
+            row = links.next_member[row]
         if high >= low - slack:
-            agenda.open[left] = agenda.open[m]
+            agenda.open_slots[left] = agenda.open_slots[m]
             left += 1
     return left
 
 
 @inner
-def keep_open(links, bank, agenda, slot, other, number, slack):
+def drop_separated(links, directions, agenda, slot, other, number, slack):
     """Drop from the open clusters what the directions added since they were listed separate."""
     label = links.label[slot]
-    pair = bank.pair[label, other]
-    p = place(bank, links, pair, label, other, slot)
+    pair = directions.pair[label, other]
+    p = entry_of(directions, links, pair, label, other, slot)
     begin = links.first[other]
-    offset = place(bank, links, pair, label, other, begin) - begin
+    offset = entry_of(directions, links, pair, label, other, begin) - begin
     left = 0
-    used = min(bank.used[pair], bank.low.shape[1])
+    used = min(directions.used[pair], directions.low.shape[1])
     for m in range(number):
-        q = agenda.open[m]
-        if separated(bank, p, offset + q, used, slack):
+        q = agenda.open_slots[m]
+        if separated(directions, p, offset + q, used, slack):
             continue
         if is_exempt(agenda, min(slot, q), max(slot, q)):
             continue
-        agenda.open[left] = q
+        agenda.open_slots[left] = q
         left += 1
     return left
 
 
 @part
-def try_group(links, bank, agenda, points, rough, pool, slot, other, number, threshold):
-    """Try to separate ``slot`` from all open clusters of a label at once."""
-    control = agenda.control
-    work = working(pool, 0)
-    work.state[0] = 0
-    status, _, upper, steps = nearest(
-        points,
-        rough,
-        members(links, slot),
-        rows_of_open(links, agenda, number),
-        work,
-        pool.w[0],
-        threshold,
-        np.bool_(True),
-        np.int64(64),
-    )
-    control[SOLVES] += 1
-    control[STEPS] += steps
+def separate_group(links, directions, agenda, points, pool, slot, number, threshold):
+    """Try to separate ``slot`` from all open clusters of a label at once; return whether it did."""
+    work = working_set(pool, 0)
+    work.n_working[0] = 0
+    rows_a = agenda.rows_a[: list_members(links, slot, agenda.rows_a)]
+    rows_b = agenda.rows_b[: list_rows_of_open(links, agenda, number)]
+    question = Question(threshold, np.bool_(True), np.int64(GROUP_STEPS))
+    status, _, upper = nearest(points, rows_a, rows_b, work, question)
+    agenda.control[SOLVES] += 1
     if status != DISJOINT:
         return False
-    add(bank, links, points, links.label[slot], other, pool.w[0] / upper)
+    label, other = links.label[slot], links.label[agenda.open_slots[0]]
+    add_direction(directions, links, points, label, other, work.scratch.w, upper)
     return True
 
 
 @part
-def ask(links, bank, agenda, points, rough, pool, a, b, threshold):
+def solve_pair(links, directions, agenda, points, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
     control = agenda.control
     control[CLOCK] += 1
-    small = min(links.n_members[a], links.n_members[b])
-    c = 0
-    if small >= 8:
-        c = reserve(pool, a, b, control[CLOCK])
-    work = working(pool, c)
-    if c == 0:
-        work.state[0] = 0
+    number = 0
+    if min(links.n_members[a], links.n_members[b]) >= SMALL:
+        number = reserve(pool, a, b, control[CLOCK])
+    work = working_set(pool, number)
+    if number == 0:
+        work.n_working[0] = 0
     else:
         keep_rows(work, links.cluster_of, a, b)
-    rows_a = members(links, a)
-    rows_b = members(links, b)
-    limit = 100 * (points.shape[1] + 16)
-    status, _, upper, steps = nearest(
-        points, rough, rows_a, rows_b, work, pool.w[c], threshold, np.bool_(True), limit
-    )
-    if status == UNPROVED and c > 0:
-        work.state[0] = 0
-        status, _, upper, more = nearest(
-            points, rough, rows_a, rows_b, work, pool.w[c], threshold, np.bool_(True), limit
-        )
-        steps += more
+    rows_a = agenda.rows_a[: list_members(links, a, agenda.rows_a)]
+    rows_b = agenda.rows_b[: list_members(links, b, agenda.rows_b)]
+    limit = 100 * (points.float64.shape[1] + 16)
+    question = Question(threshold, np.bool_(True), limit)
+    while True:
+        is_cold = work.n_working[0] == 0
+        status, _, upper = nearest(points, rows_a, rows_b, work, question)
+        if status != UNPROVED or is_cold or number == 0:
+            break
+        work.n_working[0] = 0
     control[SOLVES] += 1
-    control[STEPS] += steps
     if status == DISJOINT:
-        add(bank, links, points, links.label[a], links.label[b], pool.w[c] / upper)
+        label, other = links.label[a], links.label[b]
+        add_direction(directions, links, points, label, other, work.scratch.w, upper)
         exempt(agenda, a, b)
-    return status, c
+    return status, number
+
+
+@inner
+def largest_open(links, agenda, number):
+    """Return the largest of the open clusters, the first of several."""
+    pick = agenda.open_slots[0]
+    for m in range(number):
+        if links.n_members[agenda.open_slots[m]] > links.n_members[pick]:
+            pick = agenda.open_slots[m]
+    return pick
 
 
 @part
-def check_slot(links, bank, agenda, points, rough, pool, slot, threshold):
-    """Check one cluster against all others; return (conflict or unproved status, a, b, c)."""
+def check_slot(links, directions, agenda, points, pool, slot, threshold):
+    """Check one cluster against all others.
+
+    Return DISJOINT, or the status of the first pair that is not disjoint, with its slots
+    ``a < b`` and the number of its working set.
+    """
     label = links.label[slot]
-    slack = threshold + banks.FLOAT32_SLACK
+    slack = threshold + FLOAT32_SLACK
     exponent = size_class(links, slot)
-    for other in range(bank.pair.shape[0]):
-        if bank.pair[label, other] < 0:
+    for other in range(directions.pair.shape[0]):
+        if directions.pair[label, other] < 0:
             continue
-        number = list_open(links, bank, agenda, slot, other, slack)
-        if number > 0 and worth_trying(agenda, SEEN, exponent):
-            left = drop_seen(links, agenda, points, slot, number, slack)
-            agenda.luck[SEEN, 0, exponent] += 1
-            agenda.luck[SEEN, 1, exponent] += 2 * left <= number
+        number = list_open(links, directions, agenda, slot, other, slack)
+        if number > 0 and worth_trying(agenda, DISCRIMINANT, exponent):
+            left = drop_by_discriminant(links, agenda, points, slot, number, slack)
+            agenda.success_rate[DISCRIMINANT, TRIED, exponent] += 1
+            agenda.success_rate[DISCRIMINANT, HELPED, exponent] += 2 * left <= number
             number = left
         if number > 2 and worth_trying(agenda, GROUP, exponent):
-            agenda.luck[GROUP, 0, exponent] += 1
-            if try_group(links, bank, agenda, points, rough, pool, slot, other, number, threshold):
-                agenda.luck[GROUP, 1, exponent] += 1
+            agenda.success_rate[GROUP, TRIED, exponent] += 1
+            if separate_group(links, directions, agenda, points, pool, slot, number, threshold):
+                agenda.success_rate[GROUP, HELPED, exponent] += 1
                 number = 0
         while number > 0:
-            pick = 0
-            for m in range(number):
-                if links.n_members[agenda.open[m]] > links.n_members[agenda.open[pick]]:
-                    pick = m
-            q = agenda.open[pick]
+            q = largest_open(links, agenda, number)
             a = min(slot, q)
             b = max(slot, q)
-            status, c = ask(links, bank, agenda, points, rough, pool, a, b, threshold)
+            status, c = solve_pair(links, directions, agenda, points, pool, a, b, threshold)
             if status != DISJOINT:
                 return status, a, b, c
-            number = keep_open(links, bank, agenda, slot, other, number, slack)
+            number = drop_separated(links, directions, agenda, slot, other, number, slack)
     return DISJOINT, -1, -1, -1

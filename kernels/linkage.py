@@ -8,8 +8,6 @@ large for a matrix are kept as their centroids; see :mod:`geoprobe.kernels.centr
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,47 +17,19 @@ from geoprobe.kernels.centroids import (
     N_LINKS,
     STRIDE,
     TIE,
+    TIED,
     UNKNOWN,
     ban_centroids,
     join_centroids,
     remember,
-    settle,
+    resolve_nearest,
     undo_centroids,
 )
 from geoprobe.kernels.jit import inner, kernel, part
+from geoprobe.kernels.state import Linkage
 
 # Rows of a label up to which its distances are kept as a matrix: 512 MB at most.
 MATRIX_LIMIT = 8000
-
-
-class Linkage(NamedTuple):
-    """The clusters of all labels and how they came about; see the fields of :func:`allocate`."""
-
-    first: NDArray[np.int64]
-    label: NDArray[np.int64]
-    original: NDArray[np.int64]
-    matrix: NDArray[np.float64]
-    start: NDArray[np.int64]
-    dead: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    near: NDArray[np.int64]
-    near_distance: NDArray[np.float64]
-    best: NDArray[np.float64]
-    cluster_of: NDArray[np.int64]
-    follow: NDArray[np.int64]
-    tail: NDArray[np.int64]
-    n_members: NDArray[np.int64]
-    log_pair: NDArray[np.int64]
-    log_weight: NDArray[np.float64]
-    log_row: NDArray[np.float64]
-    log_change: NDArray[np.int64]
-    change_row: NDArray[np.int64]
-    change_distance: NDArray[np.float64]
-    depth: NDArray[np.int64]
-    tally: NDArray[np.int64]
-    centre: NDArray[np.float64]
-    mark: NDArray[np.int64]
-    ban_link: NDArray[np.int64]
 
 
 def allocate(
@@ -94,13 +64,7 @@ def allocate(
     sizes = np.diff(first)
     large = involved & (sizes > matrix_limit)
     by_matrix = involved & ~large
-    squares = np.where(by_matrix, sizes**2, 0)
-    start = np.concatenate([[0], np.cumsum(squares)]).astype(np.int64)
-    length = int(start[-1])
-    # Below zero: where the label's centroids start, counted from -1 downwards.
-    start[:-1][large] = np.cumsum(sizes[large]) - sizes[large]
-    start[:-1][large] = -1 - start[:-1][large]
-    # A merge tells every cluster of its label; looking for it may have settled any bound, and
+    # A merge tells every cluster of its label; looking for it may have resolved any bound, and
     # the row picked once more.
     n_large = int(sizes[large].sum())
     most_changes = int(sizes[involved].max(initial=1)) + n_large + 2
@@ -109,41 +73,48 @@ def allocate(
     depth = int(np.clip(log_bytes // (8 * widest), 64, min(2048, n_rows + 64)))
     changes = 64 * depth + n_rows + n_large + 1
     rows = np.arange(n_rows)
-    centre = np.zeros((n_large, width))
-    centre[:, : points.shape[1]] = points[np.repeat(large, sizes)]
+    centroid = np.zeros((n_large, width))
+    centroid[:, : points.shape[1]] = points[np.repeat(large, sizes)]
     return Linkage(
         first=first.astype(np.int64),
         label=np.repeat(np.arange(len(sizes)), sizes),
         original=original.astype(np.int64),
-        matrix=np.empty(length),
-        start=start,
-        dead=np.zeros(n_rows),
         weight=weight.astype(np.float64),
+        dead=np.zeros(n_rows),
+        cluster_of=rows.copy(),
+        next_member=np.full(n_rows, -1),
+        last_member=rows.copy(),
+        n_members=np.ones(n_rows, np.int64),
         near=np.zeros(n_rows, np.int64),
         near_distance=np.full(n_rows, np.inf),
         best=np.full(len(sizes), np.inf),
-        cluster_of=rows.copy(),
-        follow=np.full(n_rows, -1),
-        tail=rows.copy(),
-        n_members=np.ones(n_rows, np.int64),
+        matrix_start=_starts(by_matrix, sizes**2),
+        matrix=np.empty(int((sizes[by_matrix] ** 2).sum())),
+        centroid_start=_starts(large, sizes),
+        centroid=centroid.reshape(n_large, width // STRIDE, STRIDE),
+        visit_mark=np.zeros(n_rows, np.int64),
+        ban_link=np.full((n_rows, 2), -1),
+        counters=np.array([most_changes, 0, n_rows]),
+        depth=np.zeros(1, np.int64),
         log_pair=np.zeros((depth, 3), np.int64),
         log_weight=np.zeros(depth),
         log_row=np.zeros((depth, widest)),
         log_change=np.zeros(depth + 1, np.int64),
         change_row=np.zeros((changes, 2), np.int64),
         change_distance=np.zeros(changes),
-        depth=np.zeros(1, np.int64),
-        tally=np.array([most_changes, 0, n_rows]),
-        centre=centre.reshape(n_large, width // STRIDE, STRIDE),
-        mark=np.zeros(n_rows, np.int64),
-        ban_link=np.full((n_rows, 2), -1),
     )
+
+
+def _starts(chosen: NDArray[np.bool_], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where stretches of the chosen labels begin, end to end; -1 for other labels."""
+    ends = np.cumsum(np.where(chosen, length, 0))
+    return np.where(chosen, ends - length, -1).astype(np.int64)
 
 
 def with_room(links: Linkage, bans: int) -> Linkage:
     """Return the linkage with room for that many more bans in labels without a matrix."""
-    needed = int(links.tally[N_LINKS]) + 2 * bans
-    if len(links.centre) == 0 or needed <= len(links.ban_link):
+    needed = int(links.counters[N_LINKS]) + 2 * bans
+    if len(links.centroid) == 0 or needed <= len(links.ban_link):
         return links
     more = np.full((2 * needed - len(links.ban_link), 2), -1)
     return links._replace(ban_link=np.concatenate([links.ban_link, more]))
@@ -174,9 +145,9 @@ def prepare_centroids(
     """
     begin, end = links.first[label], links.first[label + 1]
     kept_out = barred[begin:end]
-    links.mark[begin:end][kept_out] = GONE
+    links.visit_mark[begin:end][kept_out] = GONE
     slots = near + begin
-    links.near[begin:end] = np.where(others > bound + TIE, slots, -2 - slots)
+    links.near[begin:end] = np.where(others > bound + TIE, slots, TIED - slots)
     links.near[begin:end][(near < 0) | kept_out] = UNKNOWN
     links.near_distance[begin:end] = np.where(kept_out, np.inf, bound)
     links.best[label] = links.near_distance[begin:end].min()
@@ -185,11 +156,17 @@ def prepare_centroids(
 def label_matrix(links: Linkage, label: int) -> NDArray[np.float64]:
     """Return the matrix of one label."""
     size = links.first[label + 1] - links.first[label]
-    begin = links.start[label]
+    begin = links.matrix_start[label]
     return links.matrix[begin : begin + size * size].reshape(size, size)
 
 
 square = part(label_matrix)
+
+
+@part
+def has_matrix(links, label):
+    """Return whether the distances of a label are kept as a matrix."""
+    return links.matrix_start[label] >= 0
 
 
 @inner
@@ -242,7 +219,7 @@ def prepare(links, label, barred):
 def first_ready(links, limit):
     """Return the row with the smallest original of those that have a neighbour within ``limit``.
 
-    The neighbour may be known by a lower bound only: then the row has to be settled first.
+    The neighbour may be known by a lower bound only: then it has to be resolved first.
     """
     pick = -1
     for label in range(links.best.shape[0]):
@@ -273,12 +250,12 @@ def closest_pair(links):
         limit = least + TIE
         pick = first_ready(links, limit)
         label = links.label[pick]
-        if links.start[label] >= 0:
+        if has_matrix(links, label):
             break
         near = links.near[pick]
         if near >= 0:
             return pick, near
-        other = settle(links, pick, limit)
+        other = resolve_nearest(links, pick, limit)
         update_best(links, label)
         if near != UNKNOWN:
             return pick, other
@@ -297,7 +274,7 @@ def has_room(links):
     used = links.log_change[level]
     return (
         level < links.log_pair.shape[0]
-        and used + links.tally[MOST_CHANGES] <= links.change_row.shape[0]
+        and used + links.counters[MOST_CHANGES] <= links.change_row.shape[0]
     )
 
 
@@ -348,7 +325,7 @@ def join(links, i, j):
     spot = links.log_change[level]
     links.log_pair[level, 0] = i
     links.log_pair[level, 1] = j
-    links.log_pair[level, 2] = links.tail[i]
+    links.log_pair[level, 2] = links.last_member[i]
     links.log_weight[level] = links.weight[i]
     remember(links, spot, i)
     remember(links, spot + 1, j)
@@ -357,17 +334,17 @@ def join(links, i, j):
     links.weight[i] += links.weight[j]
     links.dead[j] = np.inf
     links.near_distance[j] = np.inf
-    links.follow[links.tail[i]] = j
-    links.tail[i] = links.tail[j]
+    links.next_member[links.last_member[i]] = j
+    links.last_member[i] = links.last_member[j]
     links.n_members[i] += links.n_members[j]
     member = j
     while member >= 0:
         links.cluster_of[member] = i
-        member = links.follow[member]
-    if links.start[links.label[i]] < 0:
-        join_centroids(links, i, j, share)
-    else:
+        member = links.next_member[member]
+    if has_matrix(links, links.label[i]):
         spot = join_rows(links, i, j, share, spot)
+    else:
+        join_centroids(links, i, j, share)
     update_best(links, links.label[i])
     links.depth[0] = level + 1
     links.log_change[level + 1] = spot
@@ -399,22 +376,22 @@ def undo(links):
         r = links.change_row[spot, 0]
         links.near[r] = links.change_row[spot, 1]
         links.near_distance[r] = links.change_distance[spot]
-        # Bounds settled since the merge may be those of other labels.
+        # Bounds resolved since the merge may be those of other labels.
         home = links.label[r]
         links.best[home] = min(links.best[home], links.near_distance[r])
-    if links.start[links.label[i]] < 0:
-        undo_centroids(links, i, j)
-    else:
+    if has_matrix(links, links.label[i]):
         undo_rows(links, i, j)
+    else:
+        undo_centroids(links, i, j)
     links.dead[j] = 0.0
     links.weight[i] = links.log_weight[level]
-    links.tail[i] = links.log_pair[level, 2]
-    links.follow[links.tail[i]] = -1
+    links.last_member[i] = links.log_pair[level, 2]
+    links.next_member[links.last_member[i]] = -1
     links.n_members[i] -= links.n_members[j]
     member = j
     while member >= 0:
         links.cluster_of[member] = j
-        member = links.follow[member]
+        member = links.next_member[member]
     update_best(links, links.label[i])
 
 
@@ -433,19 +410,26 @@ def ban_entry(links, i, j):
 @inner
 def ban(links, i, j):
     """Ban the union of two clusters ``i < j``, and with it every union of supersets."""
-    if links.start[links.label[i]] < 0:
-        ban_centroids(links, i, j)
-    else:
+    if has_matrix(links, links.label[i]):
         ban_entry(links, i, j)
+    else:
+        ban_centroids(links, i, j)
     update_best(links, links.label[i])
 
 
 @kernel
-def members(links, slot):
-    """Return the rows of a cluster."""
-    rows = np.empty(links.n_members[slot], np.int64)
+def list_members(links, slot, rows):
+    """Write the rows of a cluster; return how many they are."""
+    number = links.n_members[slot]
     row = slot
-    for m in range(rows.shape[0]):
+    for m in range(number):
         rows[m] = row
-        row = links.follow[row]
+        row = links.next_member[row]
+    return number
+
+
+def members(links: Linkage, slot: int) -> NDArray[np.int64]:
+    """Return the rows of a cluster, in the order in which they joined it."""
+    rows = np.empty(links.n_members[slot], np.int64)
+    list_members(links, slot, rows)
     return rows

@@ -12,26 +12,26 @@ import numpy as np
 
 from geoprobe.kernels.agenda import (
     AHEAD,
-    BANS,
     CHECK,
+    CHECKED,
     EXTEND,
     FURTHEST,
     MERGES,
     N_CONFLICTS,
     N_EXEMPT,
-    N_TODO,
+    N_TO_CHECK,
     PHASE,
-    TODO,
 )
-from geoprobe.kernels.bank import joined, settled, undone
 from geoprobe.kernels.checking import check_slot
+from geoprobe.kernels.directions import follow_merge, follow_undo, forget_log
 from geoprobe.kernels.jit import inner, kernel, part
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo
 from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED
-from geoprobe.kernels.pool import working
+from geoprobe.kernels.pool import working_set
 
-# What `advance` comes back for.
-FINISHED, REPORT, EMPTY_BANS, ARBITER = 0, 1, 2, 3
+# What `advance` comes back for: nothing is left to merge; as many states as asked for are checked;
+# the room for bans is full; a pair is left open that only the fallback can decide.
+FINISHED, REPORT, EMPTY_BANS, FALLBACK = 0, 1, 2, 3
 
 
 @inner
@@ -79,13 +79,13 @@ def record_ban(links, conflicts, c, bans, number, i, j):
 
 
 @part
-def extend(links, bank, agenda, conflicts, bans, n_bans):
-    """Merge ahead without checks; return the known conflict met from a checked state, or -1.
+def extend(links, directions, agenda, conflicts, bans, n_bans):
+    """Merge ahead without checks; return whether that ended in a ban, written as number ``n_bans``.
 
-    The second value tells whether anything can be merged at all.
+    A ban comes about where the next merge from a checked state meets a known conflict. Met later,
+    the conflict only ends the run; so do a full log and labels that have nothing left to merge.
     """
-    control = agenda.control
-    while links.depth[0] < control[AHEAD] and has_room(links):
+    while links.depth[0] < agenda.control[AHEAD] and has_room(links):
         i, j = closest_pair(links)
         if i < 0:
             break
@@ -97,7 +97,7 @@ def extend(links, bank, agenda, conflicts, bans, n_bans):
                 return True
             break
         join(links, i, j)
-        joined(bank, links, i, j)
+        follow_merge(directions, links, i, j)
     return False
 
 
@@ -115,10 +115,10 @@ def list_changed(links, agenda):
                 known = True
                 break
         if not known:
-            agenda.todo[number] = slot
+            agenda.to_check[number] = slot
             number += 1
-    agenda.control[TODO] = 0
-    agenda.control[N_TODO] = number
+    agenda.control[CHECKED] = 0
+    agenda.control[N_TO_CHECK] = number
     agenda.control[N_EXEMPT] = 0
 
 
@@ -137,22 +137,22 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
 
 
 @inner
-def step_back(links, bank, conflicts, c):
+def step_back(links, directions, conflicts, c):
     """Undo merges until conflict ``c`` is gone."""
     while united(links, conflicts, c, np.int64(-1), np.int64(-1)):
         level = links.depth[0] - 1
         i = links.log_pair[level, 0]
         j = links.log_pair[level, 1]
         undo(links)
-        undone(bank, links, i, j)
+        follow_undo(directions, links, i, j)
 
 
 @kernel
-def back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights):
+def back_from_overlap(links, directions, agenda, conflicts, rows, sides, weights):
     """Take back the merges that bring a proved overlap about, and plan what comes next."""
     control = agenda.control
     c = note_conflict(agenda, conflicts, rows, sides, weights)
-    step_back(links, bank, conflicts, c)
+    step_back(links, directions, conflicts, c)
     control[AHEAD] = max(1, min(control[AHEAD] // 2, links.depth[0]))
     if links.depth[0] == 0:
         control[PHASE] = EXTEND
@@ -161,20 +161,23 @@ def back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights):
 
 
 @kernel
-def advance(links, bank, agenda, points, rough, pool, conflicts, bans, threshold, checks):
-    """Merge on until finished, or until the caller is needed; return why and the pair open.
+def advance(state, checks):
+    """Merge on until finished, or until the caller is needed, ``checks`` checks later at most.
 
+    Return the reason, the number of bans written, and the slots of the pair that is left open.
     ``control`` carries everything from one call to the next.
     """
+    # Taken apart once: a tuple handed to a pasted passage is copied whole, which takes compiling.
+    links, directions, agenda = state.links, state.directions, state.agenda
+    points, pool, conflicts, bans = state.points, state.pool, state.conflicts, state.bans
     control = agenda.control
     n_bans = 0
     while True:
         if control[PHASE] == EXTEND:
             if n_bans == bans.size.shape[0]:
                 return EMPTY_BANS, n_bans, -1, -1
-            if extend(links, bank, agenda, conflicts, bans, n_bans):
+            if extend(links, directions, agenda, conflicts, bans, n_bans):
                 n_bans += 1
-                control[BANS] += 1
                 continue
             if links.depth[0] == 0:
                 return FINISHED, n_bans, -1, -1
@@ -184,22 +187,23 @@ def advance(links, bank, agenda, points, rough, pool, conflicts, bans, threshold
             return REPORT, n_bans, -1, -1
         checks -= 1
         status = DISJOINT
-        while status == DISJOINT and control[TODO] < control[N_TODO]:
-            slot = agenda.todo[control[TODO]]
-            status, a, b, c = check_slot(links, bank, agenda, points, rough, pool, slot, threshold)
-            if status == DISJOINT:
-                control[TODO] += 1
-        if status == OVERLAP:
-            work = working(pool, c)
-            k = work.state[0]
-            back_from_overlap(
-                links, bank, agenda, conflicts, work.row[:k], work.side[:k], work.weight[:k]
+        while status == DISJOINT and control[CHECKED] < control[N_TO_CHECK]:
+            slot = agenda.to_check[control[CHECKED]]
+            status, a, b, c = check_slot(
+                links, directions, agenda, points, pool, slot, state.threshold
             )
+            if status == DISJOINT:
+                control[CHECKED] += 1
+        if status == OVERLAP:
+            work = working_set(pool, c)
+            k = work.n_working[0]
+            row, side, weight = work.row[:k], work.side[:k], work.weight[:k]
+            back_from_overlap(links, directions, agenda, conflicts, row, side, weight)
         elif status == UNPROVED:
-            return ARBITER, n_bans, a, b
+            return FALLBACK, n_bans, a, b
         else:
             control[MERGES] += links.depth[0]
             links.depth[0] = 0
-            settled(bank)
+            forget_log(directions)
             control[AHEAD] = min(2 * control[AHEAD], FURTHEST)
             control[PHASE] = EXTEND

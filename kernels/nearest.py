@@ -11,13 +11,19 @@ from geoprobe.kernels.activeset import (
     delete,
     difference,
     dot,
+    minor_cycle,
     rebuild,
     refine,
-    settle,
 )
-from geoprobe.kernels.jit import inner, kernel, part
+from geoprobe.kernels.jit import allocating, inner, kernel, part
+from geoprobe.kernels.state import Prices
 
+# The statuses of an answer.
 DISJOINT, OVERLAP, UNPROVED = 0, 1, 2
+# Not yet a status: the search goes on.
+SEARCHING = 3
+# Entry of `n_listed` where all points have to be looked at.
+ALL = -1
 
 # A look at all points is followed by looks at this many of them, for each dimension.
 CANDIDATES_PER_DIM = 3
@@ -28,10 +34,19 @@ GAP = 1e-10
 DRIFT = 1e-3
 FINAL_DRIFT = 1e-7
 PRICE_NOISE = 1e-15
-# Points that cross by less than this share of the distance are left to exact prices.
-ROUGH = 1e-6
+# Points that cross by less than this share of the distance are left to prices in float64.
+FLOAT32_CROSSING = 1e-6
 # What counts as dependent where the usual limit leaves the bounds apart.
 STRICT = 1e-22
+# The upper bound has fallen when it has by this share; the search ends when it has not fallen for
+# this many rounds.
+FALLEN = 1e-9
+MOST_IDLE = 20
+# Rounds between two looks at how far the prices of working points have drifted apart.
+DRIFT_ROUNDS = 8
+# The factor is built anew at most this often, and after more than this many steps.
+MOST_RENEWALS = 100
+RENEWAL_STEPS = 20
 
 
 @kernel
@@ -43,18 +58,19 @@ def rounding(n_dims):
 @inner
 def start(points, rows_a, rows_b, work):
     """Begin with the two points that lie innermost along the line through the two means."""
-    n_dims = points.shape[1]
-    w = work.spare
+    x = points.float64
+    n_dims = x.shape[1]
+    w, new_row, new_side = work.scratch.vector, work.scratch.new_row, work.scratch.new_side
     for j in range(n_dims):
         w[j] = 0.0
     share = 1.0 / rows_a.shape[0]
     for i in range(rows_a.shape[0]):
-        point = points[rows_a[i]]
+        point = x[rows_a[i]]
         for j in range(n_dims):
             w[j] += share * point[j]
     share = 1.0 / rows_b.shape[0]
     for i in range(rows_b.shape[0]):
-        point = points[rows_b[i]]
+        point = x[rows_b[i]]
         for j in range(n_dims):
             w[j] -= share * point[j]
     for side in range(2):
@@ -62,12 +78,12 @@ def start(points, rows_a, rows_b, work):
         sign = 1.0 if side == 0 else -1.0
         best = np.inf
         for i in range(rows.shape[0]):
-            value = sign * dot(points[rows[i]], w[:n_dims])
+            value = sign * dot(x[rows[i]], w[:n_dims])
             if value < best:
                 best = value
-                work.new_row[side] = rows[i]
-        work.new_side[side] = side
-    work.state[0] = 0
+                new_row[side] = rows[i]
+        new_side[side] = side
+    work.n_working[0] = 0
     append(work, points, np.int64(2))
     work.weight[:2] = 1.0
 
@@ -75,34 +91,36 @@ def start(points, rows_a, rows_b, work):
 @part
 def price_all(points, rows_a, rows_b, w, price):
     """Write the dot products with ``w``; return the lowest of A and the highest of B."""
+    x = points.float64
     n_a = rows_a.shape[0]
     low = np.inf
     high = -np.inf
     for i in range(n_a):
-        value = dot(points[rows_a[i]], w)
+        value = dot(x[rows_a[i]], w)
         price[i] = value
         low = min(low, value)
     for i in range(rows_b.shape[0]):
-        value = dot(points[rows_b[i]], w)
+        value = dot(x[rows_b[i]], w)
         price[n_a + i] = value
         high = max(high, value)
     return low, high
 
 
 @part
-def price_roughly(rough, rows_a, rows_b, w, short, price):
-    """Write the dot products with ``w`` in float32: half the bytes, and good enough to propose."""
+def price_all_float32(points, rows_a, rows_b, scratch, price):
+    """Do as :func:`price_all` in float32: half the bytes, and good enough to propose."""
+    x, w, w32 = points.float32, scratch.w, scratch.w32
     n_a = rows_a.shape[0]
     n_dims = w.shape[0]
     for j in range(n_dims):
-        short[j] = w[j]
+        w32[j] = w[j]
     low = np.inf
     high = -np.inf
     for i in range(n_a + rows_b.shape[0]):
-        row = rough[rows_a[i] if i < n_a else rows_b[i - n_a]]
+        row = x[rows_a[i] if i < n_a else rows_b[i - n_a]]
         total = np.float32(0.0)
         for j in range(n_dims):
-            total += row[j] * short[j]
+            total += row[j] * w32[j]
         price[i] = total
         if i < n_a:
             low = min(low, price[i])
@@ -112,8 +130,27 @@ def price_roughly(rough, rows_a, rows_b, w, short, price):
 
 
 @part
-def closest(price, n_a, n, level_a, level_b, wanted, candidates):
-    """Collect about ``wanted`` positions of points that come closest to crossing."""
+def price_candidates(points, rows_a, rows_b, w, prices):
+    """Write the dot products of the listed candidates with ``w``."""
+    x = points.float64
+    n_a = rows_a.shape[0]
+    price, candidates = prices.price, prices.candidates
+    for c in range(prices.n_listed[0]):
+        i = candidates[c]
+        row = rows_a[i] if i < n_a else rows_b[i - n_a]
+        price[i] = dot(x[row], w)
+
+
+@part
+def list_candidates(prices, n_a, levels):
+    """List about half as many positions as there is room for: those that come closest to crossing.
+
+    How many are listed follows from a cut of the excess over the levels, found by bisection.
+    """
+    price, candidates = prices.price, prices.candidates
+    level_a, level_b = levels[0], levels[1]
+    n = price.shape[0]
+    room = candidates.shape[0]
     low = np.inf
     high = -np.inf
     for i in range(n):
@@ -126,34 +163,35 @@ def closest(price, n_a, n, level_a, level_b, wanted, candidates):
         for i in range(n):
             excess = level_a - price[i] if i < n_a else price[i] - level_b
             above += excess >= cut
-        if above < wanted:
+        if above < room // 2:
             high = cut
-        elif above > candidates.shape[0]:
+        elif above > room:
             low = cut
         else:
             break
     count = 0
     for i in range(n):
         excess = level_a - price[i] if i < n_a else price[i] - level_b
-        if excess >= cut and count < candidates.shape[0]:
+        if excess >= cut and count < room:
             candidates[count] = i
             count += 1
-    return count
+    prices.n_listed[0] = count
 
 
 @inner
-def add_worst(
-    points, rows_a, rows_b, work, price, candidates, count, level_a, level_b, floor, batch
-):
-    """Append up to ``batch`` points that cross the levels of the working set the most.
+def add_worst(points, rows_a, rows_b, work, prices, floor):
+    """Append the points that cross the levels of the working set the most, by ``floor`` at least.
 
-    ``count`` positions of ``candidates`` are looked at, all positions when it is negative.
+    Only the listed candidates are looked at where some are listed. Return how many points were
+    appended.
     """
+    scratch, price, candidates = work.scratch, prices.price, prices.candidates
+    level_a, level_b = scratch.support_levels[0], scratch.support_levels[1]
+    count = prices.n_listed[0]
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
     picked = np.int64(0)
-    size = work.state[0]
-    for _ in range(batch):
+    for _ in range(1 + min(BATCH - 1, scratch.w.shape[0] // 32)):
         worst = floor
         pick = -1
         for c in range(number):
@@ -167,166 +205,179 @@ def add_worst(
         price[pick] = level_a if pick < n_a else level_b
         row = rows_a[pick] if pick < n_a else rows_b[pick - n_a]
         side = 0 if pick < n_a else 1
-        known = False
-        for m in range(size):
-            if work.row[m] == row and work.side[m] == side:
-                known = True
-                break
-        if known:
+        if is_working(work, row, side):
             continue
-        work.new_row[picked] = row
-        work.new_side[picked] = side
+        scratch.new_row[picked] = row
+        scratch.new_side[picked] = side
         picked += 1
     return append(work, points, picked)
 
 
-@part
-def drift(work, w):
+@inner
+def is_working(work, row, side):
+    """Return whether a point is in the working set."""
+    for m in range(work.n_working[0]):
+        if work.row[m] == row and work.side[m] == side:
+            return True
+    return False
+
+
+@inner
+def drift(work):
     """Return how far the prices of working points differ from the levels of their sides.
 
     At the minimiser they are equal; what differs is the rounding error of many updates.
     """
     error = 0.0
-    reach = work.reach
-    for i in range(work.state[0]):
+    w, levels = work.scratch.w, work.scratch.support_levels
+    for i in range(work.n_working[0]):
         value = dot(work.signed[work.slot[i]], w)
         if work.side[i] == 0:
-            error = max(error, abs(value - reach[0]))
+            error = max(error, abs(value - levels[0]))
         else:
-            error = max(error, abs(value + reach[1]))
+            error = max(error, abs(value + levels[1]))
     return error
 
 
 @inner
-def search(points, rough, rows_a, rows_b, work, w, price, candidates, threshold, decide, max_steps):
-    """Run the loop of :func:`nearest` in the room it has made for the prices."""
-    n_dims = points.shape[1]
+def correct_drift(work, upper, allowed):
+    """Refine the weights while they have drifted too far; return the length of ``w`` and the drift.
+
+    The length is ``upper`` where nothing had to be refined.
+    """
+    error = np.inf
+    for _ in range(3):
+        error = drift(work)
+        if error <= allowed or not refine(work):
+            break
+        upper = difference(work)
+    return upper, error
+
+
+@part
+def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
+    """Look for points that cross the hyperplane through the nearest points, and append the worst.
+
+    Listed candidates are looked at first, then all points in float32, then all in float64: the
+    next only where the one before found none to append. Return DISJOINT where that is proved
+    well enough to end, else SEARCHING, with the number of points appended and the lower bound,
+    which is minus infinity unless all points were looked at in float64.
+    """
+    scratch, listed, float32_first = work.scratch, prices.n_listed, prices.float32_first
+    slack = rounding(scratch.w.shape[0])
+    threshold = question.threshold
     n_a = rows_a.shape[0]
-    n = price.shape[0]
-    number = candidates.shape[0] // 2
-    count = -1
-    slack = rounding(n_dims)
-    batch = 1 + min(BATCH - 1, n_dims // 32)
-    if work.state[0] == 0:
+    lower = -np.inf
+    while True:
+        all_points = listed[0] == ALL
+        exact = not float32_first[0]
+        if not all_points:
+            price_candidates(points, rows_a, rows_b, scratch.w, prices)
+        elif float32_first[0]:
+            low, high = price_all_float32(points, rows_a, rows_b, scratch, prices.price)
+            exact = question.decide and low - high > threshold * upper
+        if all_points and exact:
+            low, high = price_all(points, rows_a, rows_b, scratch.w, prices.price)
+            lower = (low - high) / upper - slack
+            if lower > threshold and (
+                question.decide or upper - lower <= GAP * upper + 2.0 * slack
+            ):
+                return DISJOINT, 0, lower
+            if prices.last_look[0]:
+                return SEARCHING, 0, lower
+        if all_points and prices.price.shape[0] > prices.candidates.shape[0]:
+            list_candidates(prices, n_a, scratch.support_levels)
+        least = floor if exact else max(floor, FLOAT32_CROSSING * upper)
+        added = add_worst(points, rows_a, rows_b, work, prices, least)
+        if added > 0 or (all_points and exact):
+            return SEARCHING, added, lower
+        if all_points:
+            float32_first[0] = False
+        listed[0] = ALL
+
+
+@inner
+def search(points, rows_a, rows_b, work, prices, question):
+    """Run the loop of :func:`nearest` in the room it has made for the prices."""
+    threshold, max_steps = question.threshold, question.max_steps
+    slack = rounding(work.scratch.w.shape[0])
+    prices.n_listed[0] = ALL
+    prices.float32_first[0] = True
+    work.scratch.dependent[0] = DEPENDENT
+    if work.n_working[0] == 0:
         start(points, rows_a, rows_b, work)
-    steps = 0
-    best = np.inf
-    idle = 0
-    renewals = 0
+    steps = rounds = idle = renewals = 0
     renewed = -1000
-    renew = False
-    final = False
-    roughly = True
-    rounds = 0
-    reach = work.reach
-    work.dependent[0] = DEPENDENT
+    best = np.inf
+    renew = final = False
     while True:
         if renew:
             rebuild(work, points)
             renewals += 1
             renewed = steps
             renew = False
-        steps += settle(work)
-        upper = difference(work, w)
+        steps += minor_cycle(work)
+        upper = difference(work)
         if upper + slack <= threshold:
-            return OVERLAP, 0.0, upper + slack, steps
+            return OVERLAP, 0.0, upper + slack
         rounds += 1
         allowed = (FINAL_DRIFT if final else DRIFT) * upper * upper
-        if final or rounds % 8 == 0:
-            error = np.inf
-            for _ in range(3):
-                error = drift(work, w)
-                if error <= allowed + PRICE_NOISE or not refine(work, w):
-                    break
-                upper = difference(work, w)
+        if final or rounds % DRIFT_ROUNDS == 0:
+            upper, error = correct_drift(work, upper, allowed + PRICE_NOISE)
             if upper + slack <= threshold:
-                return OVERLAP, 0.0, upper + slack, steps
-            if error > allowed + PRICE_NOISE and steps > renewed + 20 and renewals < 100:
+                return OVERLAP, 0.0, upper + slack
+            may_renew = steps > renewed + RENEWAL_STEPS and renewals < MOST_RENEWALS
+            if error > allowed + PRICE_NOISE and may_renew:
                 renew = True
                 continue
-        if upper < best * (1.0 - 1e-9):
+        idle += 1
+        if upper < best * (1.0 - FALLEN):
             best = upper
             idle = 0
-        else:
-            idle += 1
-        ending = idle > 20 or steps > max_steps
-        if ending:
-            roughly = False
-            count = -1
-        # On the way, what a drifted factor may feign is no reason to append a point.
+        prices.last_look[0] = idle > MOST_IDLE or steps > max_steps
+        if prices.last_look[0]:
+            prices.n_listed[0] = ALL
+            prices.float32_first[0] = False
         floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
         if not final:
+            # On the way, what a drifted factor may feign is no reason to append a point.
             floor = max(floor, 2.0 * allowed)
-        added = 0
-        lower = -np.inf
-        while True:
-            everything = count < 0
-            exact = not roughly
-            if not everything:
-                for c in range(count):
-                    i = candidates[c]
-                    row = rows_a[i] if i < n_a else rows_b[i - n_a]
-                    price[i] = dot(points[row], w)
-            elif roughly:
-                low, high = price_roughly(rough, rows_a, rows_b, w, work.short, price)
-                exact = decide and low - high > threshold * upper
-            if everything and exact:
-                low, high = price_all(points, rows_a, rows_b, w, price)
-                lower = (low - high) / upper - slack
-                if lower > threshold and (decide or upper - lower <= GAP * upper + 2.0 * slack):
-                    return DISJOINT, lower, upper + slack, steps
-                if ending:
-                    break
-            if everything and n > 2 * number:
-                count = closest(price, n_a, n, reach[0], reach[1], number, candidates)
-            added = add_worst(
-                points,
-                rows_a,
-                rows_b,
-                work,
-                price,
-                candidates,
-                count,
-                reach[0],
-                reach[1],
-                floor if exact else max(floor, ROUGH * upper),
-                batch,
-            )
-            steps += added
-            if added > 0 or (everything and exact):
-                break
-            if everything:
-                roughly = False
-            count = -1
-        if added == 0:
-            if not final and steps <= max_steps:
-                final = True
-                idle = 0
-            elif work.dependent[0] > STRICT and steps <= max_steps:
-                work.dependent[0] = STRICT
-                idle = 0
-                renew = True
-            else:
-                return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack, steps
+        status, added, lower = add_crossing(
+            points, rows_a, rows_b, work, prices, question, upper, floor
+        )
+        if status == DISJOINT:
+            return DISJOINT, lower, upper + slack
+        steps += added
+        if added > 0:
+            continue
+        if not final and steps <= max_steps:
+            final = True
+        elif work.scratch.dependent[0] > STRICT and steps <= max_steps:
+            work.scratch.dependent[0] = STRICT
+            renew = True
+        else:
+            return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack
+        idle = 0
 
 
-@kernel
-def nearest(points, rough, rows_a, rows_b, work, w, threshold, decide, max_steps):
+@allocating
+def nearest(points, rows_a, rows_b, work, question):
     """Find the nearest points of two hulls, or decide whether the hulls overlap.
 
-    ``rough`` is a float32 copy of ``points`` that proposes which points to append; every answer
-    rests on float64. ``work`` is warm when its size is not 0: its rows must be among the given
-    ones. With ``decide`` the loop ends as soon as either answer is proved.
+    ``work`` is warm when it holds points: their rows must be among the given ones.
 
-    Return the status, the lower and the upper bound of the distance, and the number of points
-    appended and dropped; ``work`` holds the weights and ``w`` the vector between the nearest
-    points.
+    Return the status, and the lower and the upper bound of the distance. ``work`` holds the
+    weights, and its ``scratch.w`` the vector between the nearest points.
     """
-    price = np.empty(rows_a.shape[0] + rows_b.shape[0])
-    candidates = np.empty(2 * (64 + CANDIDATES_PER_DIM * points.shape[1]), np.int64)
-    return search(
-        points, rough, rows_a, rows_b, work, w, price, candidates, threshold, decide, max_steps
+    n_candidates = 2 * (64 + CANDIDATES_PER_DIM * work.scratch.w.shape[0])
+    prices = Prices(
+        np.empty(rows_a.shape[0] + rows_b.shape[0]),
+        np.empty(n_candidates, np.int64),
+        np.empty(1, np.int64),
+        np.empty(1, np.bool_),
+        np.empty(1, np.bool_),
     )
+    return search(points, rows_a, rows_b, work, prices, question)
 
 
 @inner
@@ -334,7 +385,7 @@ def keep_rows(work, cluster_of, slot_a, slot_b):
     """Delete from a warm working set what is no longer in its clusters; empty it if a side is."""
     count_a = count_b = 0
     lost = 0
-    for i in range(work.state[0]):
+    for i in range(work.n_working[0]):
         home = slot_a if work.side[i] == 0 else slot_b
         if cluster_of[work.row[i]] != home:
             lost += 1
@@ -343,22 +394,22 @@ def keep_rows(work, cluster_of, slot_a, slot_b):
         else:
             count_b += 1
     if count_a == 0 or count_b == 0 or lost > 16:
-        work.state[0] = 0
+        work.n_working[0] = 0
         return
     if lost == 0:
         return
-    for i in range(work.state[0] - 1, -1, -1):
+    for i in range(work.n_working[0] - 1, -1, -1):
         home = slot_a if work.side[i] == 0 else slot_b
         if cluster_of[work.row[i]] != home:
             delete(work, i)
     total_a = total_b = 0.0
-    for i in range(work.state[0]):
+    for i in range(work.n_working[0]):
         if work.side[i] == 0:
             total_a += work.weight[i]
         else:
             total_b += work.weight[i]
     if total_a <= 0.0 or total_b <= 0.0:
-        work.state[0] = 0
+        work.n_working[0] = 0
         return
-    for i in range(work.state[0]):
+    for i in range(work.n_working[0]):
         work.weight[i] /= total_a if work.side[i] == 0 else total_b

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.nearest import nearest
-
-
-class Answers(NamedTuple):
-    """Room for the answers about a run of pairs.
-
-    Pair ``k`` has its first support in ``row`` and ``weight`` from ``end[k - 1]`` to
-    ``middle[k]``, its second from there to ``end[k]``.
-    """
-
-    status: NDArray[np.uint8]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    middle: NDArray[np.int64]
-    end: NDArray[np.int64]
-    row: NDArray[np.int64]
-    weight: NDArray[np.float64]
+from geoprobe.kernels.state import Answers, Question
 
 
 def allocate(n_pairs: int, n_dims: int) -> Answers:
@@ -42,37 +24,29 @@ def allocate(n_pairs: int, n_dims: int) -> Answers:
 
 
 @kernel
-def solve_pairs(points, rough, rows, start, first, second, threshold, work, w, out):
+def solve_pairs(points, rows, start, first, second, threshold, work, out):
     """Solve the pairs ``(first[k], second[k])`` of groups ``rows[start[g]:start[g + 1]]``.
 
-    ``out`` is a :class:`Answers`; the supports are written end to end, and the number of pairs
+    The supports are written into ``out`` (:class:`Answers`) end to end, and the number of pairs
     done is returned: fewer than asked for when the room for supports ran out.
     """
-    most = points.shape[1] + 3
+    n_dims = points.float64.shape[1]
+    question = Question(threshold, np.bool_(False), 200 * (n_dims + 16))
     spot = 0
-    limit = 200 * (points.shape[1] + 16)
     for k in range(first.shape[0]):
-        if spot + most > out.row.shape[0]:
+        if spot + n_dims + 3 > out.row.shape[0]:
             return k
         a = first[k]
         b = second[k]
-        work.state[0] = 0
-        status, lower, upper, _ = nearest(
-            points,
-            rough,
-            rows[start[a] : start[a + 1]],
-            rows[start[b] : start[b + 1]],
-            work,
-            w,
-            threshold,
-            np.bool_(False),
-            limit,
+        work.n_working[0] = 0
+        status, lower, upper = nearest(
+            points, rows[start[a] : start[a + 1]], rows[start[b] : start[b + 1]], work, question
         )
         out.status[k] = status
         out.lower[k] = lower
         out.upper[k] = upper
         for side in range(2):
-            for m in range(work.state[0]):
+            for m in range(work.n_working[0]):
                 if work.side[m] == side:
                     out.row[spot] = work.row[m]
                     out.weight[spot] = work.weight[m]

@@ -2,92 +2,46 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from geoprobe.kernels.activeset import BATCH, Working
+from geoprobe.kernels.activeset import allocate
 from geoprobe.kernels.jit import part
-
-
-class Pool(NamedTuple):
-    """Working sets, stacked: number 0 is for single use, the others stay with a pair."""
-
-    factor: NDArray[np.float64]
-    signed: NDArray[np.float64]
-    rhs: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    trial: NDArray[np.float64]
-    column: NDArray[np.float64]
-    block: NDArray[np.float64]
-    spare: NDArray[np.float64]
-    row: NDArray[np.int64]
-    side: NDArray[np.int64]
-    slot: NDArray[np.int64]
-    origin: NDArray[np.int64]
-    new_row: NDArray[np.int64]
-    new_side: NDArray[np.int64]
-    short: NDArray[np.float32]
-    reach: NDArray[np.float64]
-    state: NDArray[np.int64]
-    dependent: NDArray[np.float64]
-    pair: NDArray[np.int64]
-    clock: NDArray[np.int64]
-    w: NDArray[np.float64]
+from geoprobe.kernels.state import Pool, Working
 
 
 def allocate_pool(n_dims: int, n_bytes: int = 160 << 20) -> Pool:
     """Return a pool of empty working sets."""
-    size = n_dims + 3
+    one = allocate(n_dims)
+    size = len(one.factor)
     number = int(np.clip(n_bytes // (16 * size * size), 4, 512))
+    # Zeros take no memory before they are written to.
+    fields = {
+        name: np.zeros((number, *field.shape), field.dtype)
+        for name, field in one._asdict().items()
+        if name != "scratch"
+    }
+    fields["slot"][:] = one.slot
     return Pool(
-        factor=np.zeros((number, size, size)),
-        signed=np.zeros((number, size, n_dims)),
-        rhs=np.zeros((number, 2, size)),
-        weight=np.zeros((number, size)),
-        trial=np.zeros((number, size)),
-        column=np.zeros((number, size)),
-        block=np.zeros((number, BATCH, size)),
-        spare=np.zeros((number, max(size, n_dims))),
-        row=np.zeros((number, size), np.int64),
-        side=np.zeros((number, size), np.int64),
-        slot=np.tile(np.arange(size), (number, 1)),
-        origin=np.zeros((number, BATCH), np.int64),
-        new_row=np.zeros((number, BATCH), np.int64),
-        new_side=np.zeros((number, BATCH), np.int64),
-        short=np.zeros((number, n_dims), np.float32),
-        reach=np.zeros((number, 2)),
-        state=np.zeros((number, 1), np.int64),
-        dependent=np.zeros((number, 1)),
+        sets=Working(scratch=one.scratch, **fields),
         pair=np.full((number, 2), -1, np.int64),
-        clock=np.zeros(number, np.int64),
-        w=np.zeros((number, n_dims)),
+        last_used=np.zeros(number, np.int64),
     )
 
 
 @part
-def working(pool, c):
-    """Return working set number ``c`` of the pool."""
+def working_set(pool, number):
+    """Return one working set of the pool."""
+    sets = pool.sets
     return Working(
-        pool.factor[c],
-        pool.signed[c],
-        pool.rhs[c],
-        pool.weight[c],
-        pool.trial[c],
-        pool.column[c],
-        pool.block[c],
-        pool.spare[c],
-        pool.row[c],
-        pool.side[c],
-        pool.slot[c],
-        pool.origin[c],
-        pool.new_row[c],
-        pool.new_side[c],
-        pool.short[c],
-        pool.reach[c],
-        pool.state[c],
-        pool.dependent[c],
+        sets.n_working[number],
+        sets.factor[number],
+        sets.rhs[number],
+        sets.signed[number],
+        sets.slot[number],
+        sets.row[number],
+        sets.side[number],
+        sets.weight[number],
+        sets.scratch,
     )
 
 
@@ -95,14 +49,14 @@ def working(pool, c):
 def reserve(pool, a, b, clock):
     """Return the number of the working set that stays with the pair of slots ``a < b``."""
     oldest = 1
-    for c in range(1, pool.clock.shape[0]):
+    for c in range(1, pool.last_used.shape[0]):
         if pool.pair[c, 0] == a and pool.pair[c, 1] == b:
-            pool.clock[c] = clock
+            pool.last_used[c] = clock
             return c
-        if pool.clock[c] < pool.clock[oldest]:
+        if pool.last_used[c] < pool.last_used[oldest]:
             oldest = c
     pool.pair[oldest, 0] = a
     pool.pair[oldest, 1] = b
-    pool.clock[oldest] = clock
-    pool.state[oldest, 0] = 0
+    pool.last_used[oldest] = clock
+    pool.sets.n_working[oldest, 0] = 0
     return oldest

@@ -9,6 +9,7 @@ from geoprobe.geometry.normals import best_normal
 from geoprobe.geometry.pairs import Stage, Status
 from geoprobe.hulls.solver import Answer
 from geoprobe.kernels import activeset, nearest
+from geoprobe.kernels.state import Points, Question, Working
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -35,24 +36,20 @@ def solve_from(
     rows_a: IntArray,
     rows_b: IntArray,
     threshold: float,
-    work: activeset.Working,
+    work: Working,
     stage: Stage,
 ) -> Answer:
     """Solve from a working set, empty or not, and take the better of two hyperplanes."""
     n_dims = points.shape[1]
-    w = np.empty(n_dims)
-    code, lower, upper, _ = nearest.nearest(
-        points,
-        points.astype(np.float32),
+    code, lower, upper = nearest.nearest(
+        Points(points, points.astype(np.float32)),
         rows_a,
         rows_b,
         work,
-        w,
-        threshold,
-        False,
-        STEPS_PER_DIM * (n_dims + 16),
+        Question(threshold, False, STEPS_PER_DIM * (n_dims + 16)),
     )
-    k = int(work.state[0])
+    w = work.scratch.w
+    k = int(work.n_working[0])
     on_a, on_b = work.side[:k] == 0, work.side[:k] == 1
     used_a, used_b = work.row[:k][on_a].copy(), work.row[:k][on_b].copy()
     status = Status(code)

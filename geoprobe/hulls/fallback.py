@@ -10,6 +10,7 @@ from geoprobe.hulls.active_set import ActiveSet, solve_from
 from geoprobe.hulls.highs import Highs
 from geoprobe.hulls.solver import Answer
 from geoprobe.kernels import activeset
+from geoprobe.kernels.state import Points
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -32,13 +33,14 @@ def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: f
     if program.status is Status.OVERLAP:
         return program
     work = activeset.allocate(points.shape[1])
+    both = Points(points, points.astype(np.float32))
     for rows, weights, side in (
         (program.rows_a, program.weights_a, 0),
         (program.rows_b, program.weights_b, 1),
     ):
         for row, weight in zip(rows, weights, strict=True):
-            work.new_row[0], work.new_side[0] = row, side
-            if activeset.append(work, points, 1):
-                work.weight[work.state[0] - 1] = weight
+            work.scratch.new_row[0], work.scratch.new_side[0] = row, side
+            if activeset.append(work, both, 1):
+                work.weight[work.n_working[0] - 1] = weight
     activeset.normalise(work)
     return solve_from(points, rows_a, rows_b, threshold, work, Stage.HIGHS)

@@ -16,6 +16,7 @@ from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver, decided
 from geoprobe.kernels import activeset, nearest, pairs
+from geoprobe.kernels.state import Points
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order
@@ -128,14 +129,14 @@ def solve_pairs(
         In units of R: ``scale`` is 1 and ``tau`` the threshold; ``names`` number the groups.
     """
     n_pairs = len(first)
-    points32 = points.astype(np.float32)
+    both = Points(points, points.astype(np.float32))
     status, stage = np.empty(n_pairs, np.uint8), np.empty(n_pairs, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
 
     def work(task: slice) -> PairAnswers:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
-        return _solve(points, points32, groups, first[task], second[task], threshold)
+        return _solve(both, groups, first[task], second[task], threshold)
 
     supports: list[Supports] = []
     done = 0
@@ -182,16 +183,15 @@ def _tasks(groups: Groups, first: IntArray, second: IntArray, n_dims: int) -> li
 
 
 def _solve(
-    points: FloatArray,
-    points32: NDArray[np.float32],
+    both: Points,
     groups: Groups,
     first: IntArray,
     second: IntArray,
     threshold: float,
 ) -> PairAnswers:
     """Solve a run of pairs, and look closer at what is left open."""
+    points = both.float64
     work = activeset.allocate(points.shape[1])
-    w = np.empty(points.shape[1])
     n_pairs = len(first)
     supports: list[Sides] = []
     status = np.empty(n_pairs, np.uint8)
@@ -203,8 +203,8 @@ def _solve(
         asked = slice(begin, begin + len(out.status))
         done = int(
             pairs.solve_pairs(
-                points, points32, groups.rows, groups.start, first[asked], second[asked],
-                threshold, work, w, out,
+                both, groups.rows, groups.start, first[asked], second[asked],
+                threshold, work, out,
             )
         )  # fmt: skip
         edge = 0

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from geoprobe.errors import UnprovedError
 from geoprobe.geometry.pairs import Stage, Status
 from geoprobe.hulls.fallback import resolve
-from geoprobe.kernels import agenda as agendas
-from geoprobe.kernels import bank as banks
-from geoprobe.kernels import linkage, merging
-from geoprobe.kernels import pool as pools
+from geoprobe.kernels import agenda, directions, linkage, merging, pool
+from geoprobe.kernels.state import Certificates, Merging, Points
 from geoprobe.probes.candidates import later_neighbours
 from geoprobe.progress import Progress, ProgressCallback
 
@@ -56,12 +54,11 @@ class Merged:
         The smallest row of each row's cluster.
     bans : list of Ban
         In the order in which they were found.
-    merges, solves, highs_calls : int
+    solves, highs_calls : int
     """
 
     cluster_of: IntArray
     bans: list[Ban] = field(default_factory=list)
-    merges: int = 0
     solves: int = 0
     highs_calls: int = 0
 
@@ -119,31 +116,32 @@ def merge_clusters(
         else:
             _fill_matrix(linkage.label_matrix(links, label), points[span])
             linkage.prepare(links, label, barred)
-    bank = banks.allocate(links, partner, n_dims)
-    agenda = agendas.allocate_agenda(n_rows, _precision(points))
-    pool = pools.allocate_pool(n_dims)
-    rough = points.astype(np.float32)
-    conflicts = agendas.allocate_certificates(32, n_dims)
-    bans = agendas.allocate_certificates(256, n_dims)
+    state = Merging(
+        points=Points(points, points.astype(np.float32)),
+        links=links,
+        directions=directions.allocate(links, partner, n_dims),
+        agenda=agenda.allocate_agenda(n_rows, _precision(points)),
+        pool=pool.allocate_pool(n_dims),
+        conflicts=agenda.allocate_certificates(32, n_dims),
+        bans=agenda.allocate_certificates(256, n_dims),
+        threshold=tau,
+    )
     merged = Merged(cluster_of=links.cluster_of)
     total = int(np.diff(first)[involved].sum() - involved.sum())
-    control = agenda.control
+    control = state.agenda.control
     while True:
-        links = linkage.with_room(links, len(bans.size))
-        reason, n_bans, a, b = merging.advance(
-            links, bank, agenda, points, rough, pool, conflicts, bans, tau, CHECKS
-        )
-        merged.bans += [_ban(bans, k) for k in range(n_bans)]
+        state = state._replace(links=linkage.with_room(state.links, len(state.bans.size)))
+        reason, n_bans, a, b = merging.advance(state, CHECKS)
+        merged.bans += [_ban(state.bans, k) for k in range(n_bans)]
         if progress is not None:
-            done = int(control[agendas.MERGES])
+            done = int(control[agenda.MERGES])
             left = total if reason == merging.FINISHED else min(done, total - 1)
             progress(Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans"))
         if reason == merging.FINISHED:
             break
-        if reason == merging.ARBITER:
-            merged.highs_calls += _resolve(links, bank, agenda, conflicts, points, a, b, tau)
-    merged.merges = int(control[agendas.MERGES])
-    merged.solves = int(control[agendas.SOLVES])
+        if reason == merging.FALLBACK:
+            merged.highs_calls += _resolve(state, a, b)
+    merged.solves = int(control[agenda.SOLVES])
     return merged
 
 
@@ -165,7 +163,7 @@ def _precision(points: FloatArray) -> FloatArray:
     return np.linalg.inv(covariance)
 
 
-def _ban(bans: agendas.Certificates, k: int) -> Ban:
+def _ban(bans: Certificates, k: int) -> Ban:
     """Copy ban ``k`` out of the kernel's room."""
     size = bans.size[k]
     side = bans.side[k, :size]
@@ -179,19 +177,11 @@ def _ban(bans: agendas.Certificates, k: int) -> Ban:
     )
 
 
-def _resolve(
-    links: linkage.Linkage,
-    bank: banks.Bank,
-    agenda: agendas.Agenda,
-    conflicts: agendas.Certificates,
-    points: FloatArray,
-    a: int,
-    b: int,
-    tau: float,
-) -> bool:
+def _resolve(state: Merging, a: int, b: int) -> bool:
     """Decide about the clusters in slots ``a`` and ``b``, tell the kernel, return who did."""
-    rows_a, rows_b = linkage.members(links, a), linkage.members(links, b)
-    answer = resolve(points, rows_a, rows_b, tau)
+    tau = state.threshold
+    rows_a, rows_b = linkage.members(state.links, a), linkage.members(state.links, b)
+    answer = resolve(state.points.float64, rows_a, rows_b, tau)
     if answer.status is Status.UNPROVED:
         raise UnprovedError(
             f"two clusters of {len(rows_a)} and {len(rows_b)} points are between "
@@ -199,10 +189,12 @@ def _resolve(
             f"tau = {tau:g}; neither the kernels nor HiGHS can tell more. Choose another tau."
         )
     if answer.status is Status.DISJOINT:
-        agendas.exempt(agenda, a, b)
+        agenda.exempt(state.agenda, a, b)
         return answer.stage is Stage.HIGHS
     rows = np.r_[answer.rows_a, answer.rows_b]
     sides = np.repeat([0, 1], [len(answer.rows_a), len(answer.rows_b)])
     weights = np.r_[answer.weights_a, answer.weights_b]
-    merging.back_from_overlap(links, bank, agenda, conflicts, rows, sides, weights)
+    merging.back_from_overlap(
+        state.links, state.directions, state.agenda, state.conflicts, rows, sides, weights
+    )
     return answer.stage is Stage.HIGHS

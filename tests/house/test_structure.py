@@ -49,8 +49,6 @@ ROOMS = [
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 NEVER = {("verify", "hulls"), ("hulls", "verify"), ("spaces", "hulls"), ("files", "arrays")}
 HEAVY = ("torch", "transformers", "faiss", "matplotlib")
-# Rooms where a module may still begin with a question; each leaves the list when it is rewritten.
-NOT_YET = {"kernels"}
 QUESTIONS = ("how", "what", "when", "where", "whether", "which", "why")
 
 
@@ -91,7 +89,7 @@ def test_first_lines_say_what_a_module_is(repository: Path) -> None:
     for room, path in modules(repository):
         text = ast.get_docstring(syntax(path))
         assert text, f"{path} has no docstring"
-        if room not in NOT_YET and re.split(r"\W", text, maxsplit=1)[0].lower() in QUESTIONS:
+        if re.split(r"\W", text, maxsplit=1)[0].lower() in QUESTIONS:
             wrong.append(f"{path.relative_to(repository)}: {text.splitlines()[0]}")
     assert wrong == []
 

@@ -1,0 +1,182 @@
+"""Separating directions: for each pair of labels, an interval a cluster and direction.
+
+Most questions about two clusters are answered here by two comparisons. The intervals are
+float32; a separation counts only when it exceeds their rounding error and the threshold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.kernels.activeset import dot
+from geoprobe.kernels.jit import inner
+from geoprobe.kernels.state import Directions, Linkage
+
+# Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
+FLOAT32_SLACK = 2.5e-7
+# Directions looked at together.
+CHUNK = 64
+# Stands for infinity: the interval of no row reaches from WIDE to -WIDE, that of a direction not
+# yet added from -WIDE to WIDE.
+WIDE = np.float32(1e30)
+
+
+def allocate(
+    links: Linkage, partner: NDArray[np.bool_], n_dims: int, n_bytes: int = 1 << 27
+) -> Directions:
+    """Return room for directions, with none in it yet.
+
+    Parameters
+    ----------
+    links : Linkage
+    partner : ndarray of bool, shape (n_labels, n_labels)
+        The pairs of labels that need directions.
+    n_dims : int
+    n_bytes : int
+        Memory for intervals and projections.
+    """
+    sizes = np.diff(links.first)
+    pair = np.full(partner.shape, -1, np.int64)
+    begin: list[int] = []
+    total = 0
+    for a, b in zip(*np.nonzero(np.triu(partner, 1)), strict=True):
+        pair[a, b] = pair[b, a] = len(begin)
+        begin.append(total)
+        total += int(sizes[a] + sizes[b])
+    # Solves are dear in many dimensions and directions cheap to look through in few.
+    wanted = max(32, 4 * n_dims // 3)
+    room = n_bytes // (12 * max(total, 1))
+    capacity = int(np.clip(min(wanted, room) // 32 * 32, 32, 1024))
+    most = int(partner.sum(axis=1).max())
+    depth = len(links.log_pair)
+    return Directions(
+        pair=pair,
+        begin=np.array(begin, np.int64),
+        low=np.full((total, capacity), -WIDE, np.float32),
+        high=np.full((total, capacity), WIDE, np.float32),
+        projection=np.zeros((total, capacity), np.float32),
+        used=np.zeros(len(begin), np.int64),
+        added_at=np.zeros((len(begin), capacity), np.int64),
+        log_low=np.zeros((depth, most, capacity), np.float32),
+        log_high=np.zeros((depth, most, capacity), np.float32),
+    )
+
+
+@inner
+def entry_of(directions, links, pair, a, b, row):
+    """Return the entry of ``row`` for the pair of labels ``a``, ``b``."""
+    low = min(a, b)
+    high = max(a, b)
+    begin = directions.begin[pair]
+    if links.label[row] == low:
+        return begin + row - links.first[low]
+    return begin + links.first[low + 1] - links.first[low] + row - links.first[high]
+
+
+@inner
+def add_direction(directions, links, points, a, b, w, length):
+    """Add the direction ``w`` for the labels ``a``, ``b``, forgetting the oldest.
+
+    ``w`` is divided by its ``length``.
+    """
+    for j in range(w.shape[0]):
+        w[j] /= length
+    pair = directions.pair[a, b]
+    capacity = directions.low.shape[1]
+    column = directions.used[pair] % capacity
+    directions.used[pair] += 1
+    directions.added_at[pair, column] = links.depth[0]
+    for label in (a, b):
+        begin = links.first[label]
+        offset = entry_of(directions, links, pair, a, b, begin) - begin
+        for row in range(begin, links.first[label + 1]):
+            directions.low[offset + row, column] = WIDE
+            directions.high[offset + row, column] = -WIDE
+        for row in range(begin, links.first[label + 1]):
+            value = np.float32(dot(points.float64[row], w))
+            directions.projection[offset + row, column] = value
+            home = offset + links.cluster_of[row]
+            directions.low[home, column] = min(directions.low[home, column], value)
+            directions.high[home, column] = max(directions.high[home, column], value)
+
+
+@inner
+def separated(directions, p, q, used, slack):
+    """Return whether a known direction separates the clusters kept at ``p`` and ``q``."""
+    limit = np.float32(slack)
+    for begin in range(0, used, CHUNK):
+        # Indices of slices start at 0: one that might be negative would be gathered, not loaded.
+        low_p = directions.low[p, begin : begin + CHUNK]
+        high_p = directions.high[p, begin : begin + CHUNK]
+        low_q = directions.low[q, begin : begin + CHUNK]
+        high_q = directions.high[q, begin : begin + CHUNK]
+        apart = np.int32(0)
+        for c in range(low_p.shape[0]):
+            apart |= np.int32(low_p[c] - high_q[c] > limit)
+            apart |= np.int32(low_q[c] - high_p[c] > limit)
+        if apart != 0:
+            return True
+    return False
+
+
+@inner
+def follow_merge(directions, links, i, j):
+    """Follow a merge of ``j`` into ``i``: call after the linkage has merged."""
+    level = links.depth[0] - 1
+    label = links.label[i]
+    spot = 0
+    for other in range(directions.pair.shape[0]):
+        pair = directions.pair[label, other]
+        if pair < 0:
+            continue
+        p = entry_of(directions, links, pair, label, other, i)
+        q = entry_of(directions, links, pair, label, other, j)
+        for c in range(directions.low.shape[1]):
+            directions.log_low[level, spot, c] = directions.low[p, c]
+            directions.log_high[level, spot, c] = directions.high[p, c]
+            directions.low[p, c] = min(directions.low[p, c], directions.low[q, c])
+            directions.high[p, c] = max(directions.high[p, c], directions.high[q, c])
+        spot += 1
+
+
+@inner
+def recompute_interval(directions, links, pair, offset, slot, column):
+    """Find one interval of a cluster anew from its rows."""
+    low = WIDE
+    high = -WIDE
+    row = slot
+    while row >= 0:
+        value = directions.projection[offset + row, column]
+        low = min(low, value)
+        high = max(high, value)
+        row = links.next_member[row]
+    directions.low[offset + slot, column] = low
+    directions.high[offset + slot, column] = high
+
+
+@inner
+def follow_undo(directions, links, i, j):
+    """Follow the undoing of a merge: call after the linkage has undone it."""
+    level = links.depth[0]
+    label = links.label[i]
+    spot = 0
+    for other in range(directions.pair.shape[0]):
+        pair = directions.pair[label, other]
+        if pair < 0:
+            continue
+        offset = entry_of(directions, links, pair, label, other, i) - i
+        for c in range(min(directions.used[pair], directions.low.shape[1])):
+            if directions.added_at[pair, c] > level:
+                recompute_interval(directions, links, pair, offset, i, c)
+                recompute_interval(directions, links, pair, offset, j, c)
+            else:
+                directions.low[offset + i, c] = directions.log_low[level, spot, c]
+                directions.high[offset + i, c] = directions.log_high[level, spot, c]
+        spot += 1
+
+
+@inner
+def forget_log(directions):
+    """Forget when directions were added: the merges in the log have become final."""
+    directions.added_at[:, :] = 0

@@ -1,0 +1,302 @@
+"""The named tuples that kernels share, with every field explained.
+
+They stand in one file because the compiled code of a kernel depends on the order of the fields of
+every tuple that it is given: :mod:`geoprobe.kernels.jit` compiles everything anew when this file
+changes. Arrays of one entry are counters that kernels change in place.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Points(NamedTuple):
+    """The points of a space, in the unit ball, in two precisions."""
+
+    float64: NDArray[np.float64]
+    """(n_rows, n_dims): what every answer rests on."""
+    float32: NDArray[np.float32]
+    """(n_rows, n_dims): a copy that proposes which points to look at."""
+
+
+class Question(NamedTuple):
+    """What is asked about two hulls."""
+
+    threshold: float
+    """Hulls at most this far apart overlap."""
+    decide: bool | np.bool_
+    """Whether the search may end as soon as either answer is proved, the distance being of no
+    interest."""
+    max_steps: int
+    """Points appended and dropped after which the search gives up."""
+
+
+class Scratch(NamedTuple):
+    """Room that one solve needs and the next one may overwrite; ``size`` is ``n_dims + 3``."""
+
+    w: NDArray[np.float64]
+    """(n_dims,): the vector between the two convex combinations, from the second to the first."""
+    w32: NDArray[np.float32]
+    """(n_dims,): ``w`` in float32."""
+    support_levels: NDArray[np.float64]
+    """(2,): the dot products of the two convex combinations with ``w``."""
+    trial: NDArray[np.float64]
+    """(size,): weights of the nearest points of the affine hulls; other solutions with the
+    factor."""
+    column: NDArray[np.float64]
+    """(size,): the products of a new point with the working points, then its column of R."""
+    products: NDArray[np.float64]
+    """(BATCH, size): the products of the new points with the working points and each other."""
+    vector: NDArray[np.float64]
+    """(max(size, n_dims),): a vector of points, or of prices of working points."""
+    batch_position: NDArray[np.int64]
+    """(BATCH,): for the m-th point of a batch that was let in, its column in ``products``."""
+    new_row: NDArray[np.int64]
+    """(BATCH,): rows of the points to append."""
+    new_side: NDArray[np.int64]
+    """(BATCH,): their sides."""
+    dependent: NDArray[np.float64]
+    """(1,): a point whose new diagonal entry is below this share of its length is refused."""
+
+
+class Working(NamedTuple):
+    """A working set: the first ``n_working[0]`` entries of every array are in use.
+
+    At most ``n_dims + 2`` points are independent; ``size`` is one more.
+    """
+
+    n_working: NDArray[np.int64]
+    """(1,): the number of working points."""
+    factor: NDArray[np.float64]
+    """(size, size): the upper triangular R of :mod:`geoprobe.kernels.activeset`."""
+    rhs: NDArray[np.float64]
+    """(2, size): the solutions of ``R.T @ x = e``, e being 1 for the points of one side, else
+    0."""
+    signed: NDArray[np.float64]
+    """(size, n_dims): the working points, those of the second side negated, at their ``slot``."""
+    slot: NDArray[np.int64]
+    """(size,): the row of ``signed`` of each working point; entries not in use name the free
+    ones."""
+    row: NDArray[np.int64]
+    """(size,): the row of each working point among all points."""
+    side: NDArray[np.int64]
+    """(size,): 0 for the first hull, 1 for the second."""
+    weight: NDArray[np.float64]
+    """(size,): the convex weights, of sum 1 on each side."""
+    scratch: Scratch
+
+
+class Pool(NamedTuple):
+    """Working sets that stay with a pair of clusters from check to check."""
+
+    sets: Working
+    """The working sets, stacked along a new first axis; number 0 is for single use. They share
+    one ``scratch``, which is not stacked."""
+    pair: NDArray[np.int64]
+    """(n_sets, 2): the slots ``a < b`` that each set belongs to, or -1."""
+    last_used: NDArray[np.int64]
+    """(n_sets,): when each set was used last, counted in solves."""
+
+
+class Prices(NamedTuple):
+    """What the search for crossing points keeps from step to step.
+
+    Positions count the points of the first set, then those of the second. The price of a point
+    is its dot product with ``w``.
+    """
+
+    price: NDArray[np.float64]
+    """(n_a + n_b,): the price of each position, as far as it was computed."""
+    candidates: NDArray[np.int64]
+    """(n_candidates,): positions that came closest to crossing at the last look at all points."""
+    n_listed: NDArray[np.int64]
+    """(1,): how many candidates are listed; ``ALL`` where all points have to be looked at."""
+    float32_first: NDArray[np.bool_]
+    """(1,): whether looks at all points begin with prices in float32."""
+    last_look: NDArray[np.bool_]
+    """(1,): whether the next look at all points is for the bounds only, and appends none."""
+
+
+class Answers(NamedTuple):
+    """Room for the answers about a run of pairs.
+
+    Pair ``k`` has its first support in ``row`` and ``weight`` from ``end[k - 1]`` to
+    ``middle[k]``, its second from there to ``end[k]``.
+    """
+
+    status: NDArray[np.uint8]
+    """(n_pairs,): DISJOINT, OVERLAP or UNPROVED of :mod:`geoprobe.kernels.nearest`."""
+    lower: NDArray[np.float64]
+    """(n_pairs,): lower bound of the distance."""
+    upper: NDArray[np.float64]
+    """(n_pairs,): upper bound of the distance."""
+    middle: NDArray[np.int64]
+    """(n_pairs,): where the second support begins."""
+    end: NDArray[np.int64]
+    """(n_pairs,): where the second support ends."""
+    row: NDArray[np.int64]
+    """(n_entries,): rows of the supports, end to end."""
+    weight: NDArray[np.float64]
+    """(n_entries,): their convex weights."""
+
+
+class Linkage(NamedTuple):
+    """The clusters of all labels and how they came about.
+
+    Rows are sorted by label. A cluster is known by its *slot*, its smallest row; in arrays of
+    length n_rows that speak of clusters only the entries of slots count.
+    """
+
+    first: NDArray[np.int64]
+    """(n_labels + 1,): label ``l`` has the rows ``first[l]`` to ``first[l + 1]``."""
+    label: NDArray[np.int64]
+    """(n_rows,): the label of each row."""
+    original: NDArray[np.int64]
+    """(n_rows,): what each row was called before sorting; decides ties."""
+    weight: NDArray[np.float64]
+    """(n_rows,): the number of points in each cluster, repeated ones included."""
+    dead: NDArray[np.float64]
+    """(n_rows,): 0 for slots, infinite for rows that are no slot any more, so that adding it
+    to distances keeps them out."""
+
+    cluster_of: NDArray[np.int64]
+    """(n_rows,): the slot of the cluster that each row is in."""
+    next_member: NDArray[np.int64]
+    """(n_rows,): the next row of the same cluster, -1 after the last; the slot is the first."""
+    last_member: NDArray[np.int64]
+    """(n_rows,): the last row of each cluster."""
+    n_members: NDArray[np.int64]
+    """(n_rows,): the number of rows in each cluster."""
+
+    near: NDArray[np.int64]
+    """(n_rows,): the nearest slot of each slot, as far as it is known. In a label with a matrix
+    it is the nearest of all. In a label without one it is the nearest later slot, in the code of
+    :func:`geoprobe.kernels.centroids.near_slot`, or ``UNKNOWN``."""
+    near_distance: NDArray[np.float64]
+    """(n_rows,): the squared distance to it; where ``near`` is ``UNKNOWN``, a lower bound of
+    those to all later slots, or ``NEW``."""
+    best: NDArray[np.float64]
+    """(n_labels,): the smallest ``near_distance`` of each label."""
+
+    matrix_start: NDArray[np.int64]
+    """(n_labels,): where the matrix of each label begins in ``matrix``; -1 where it has none."""
+    matrix: NDArray[np.float64]
+    """(n_entries,): squared distances of the centroids of each label, row by row; infinite on
+    the diagonal and for banned pairs."""
+
+    centroid_start: NDArray[np.int64]
+    """(n_labels,): where the centroids of a label without a matrix begin in ``centroid``; -1 for
+    other labels."""
+    centroid: NDArray[np.float64]
+    """(n_centroids, n_stretches, STRIDE): centroids of the slots of labels without a matrix,
+    filled up with zeros."""
+    visit_mark: NDArray[np.int64]
+    """(n_rows,): for slots of labels without a matrix the last mark given to those that may not
+    merge with the slot then looked at; ``GONE`` for what may never merge again."""
+    ban_link: NDArray[np.int64]
+    """(n_links, 2): chains of banned pairs; ``OTHER`` and ``NEXT`` name the columns. Link ``r``
+    is the head of row ``r``'s chain."""
+    counters: NDArray[np.int64]
+    """(3,): see ``MOST_CHANGES`` and what follows it in :mod:`geoprobe.kernels.centroids`."""
+
+    depth: NDArray[np.int64]
+    """(1,): the number of merges in the log, which can be undone."""
+    log_pair: NDArray[np.int64]
+    """(max_depth, 3): for each merge its slots ``i < j`` and the last member of ``i`` before."""
+    log_weight: NDArray[np.float64]
+    """(max_depth,): the weight of ``i`` before."""
+    log_row: NDArray[np.float64]
+    """(max_depth, widest): the matrix row of ``i`` before, or its centroid."""
+    log_change: NDArray[np.int64]
+    """(max_depth + 1,): where the changes of each merge begin in ``change_row``, and end."""
+    change_row: NDArray[np.int64]
+    """(max_changes, 2): a row whose nearest slot changed, and its ``near`` before."""
+    change_distance: NDArray[np.float64]
+    """(max_changes,): its ``near_distance`` before."""
+
+
+class Directions(NamedTuple):
+    """Separating directions of each pair of labels, and the interval of each cluster along them.
+
+    A pair of labels ``a < b`` owns consecutive rows, those of ``a`` first; a column is a
+    direction. ``capacity`` is the number of directions kept for a pair of labels.
+    """
+
+    pair: NDArray[np.int64]
+    """(n_labels, n_labels): the number of the pair of labels; -1 for labels known disjoint."""
+    begin: NDArray[np.int64]
+    """(n_pairs,): the first row of each pair."""
+    used: NDArray[np.int64]
+    """(n_pairs,): directions added so far, forgotten ones included; the next one takes the
+    column ``used % capacity``."""
+    low: NDArray[np.float32]
+    """(n_entries, capacity): the lower end of a cluster's interval, in the row of its slot."""
+    high: NDArray[np.float32]
+    """(n_entries, capacity): the upper end."""
+    projection: NDArray[np.float32]
+    """(n_entries, capacity): the projection of every single row."""
+    added_at: NDArray[np.int64]
+    """(n_pairs, capacity): the depth of the log when a direction was added."""
+    log_low: NDArray[np.float32]
+    """(max_depth, max_partners, capacity): lower ends of ``i`` before each merge in the log, for
+    each label that its label overlaps."""
+    log_high: NDArray[np.float32]
+    """(max_depth, max_partners, capacity): the upper ends."""
+
+
+class Certificates(NamedTuple):
+    """Overlaps proved: convex weights on two sides; ``size`` is ``n_dims + 3``."""
+
+    slots: NDArray[np.int64]
+    """(number, 2): of a ban, the two slots that may not merge; of a conflict, not in use."""
+    size: NDArray[np.int64]
+    """(number,): how many rows carry weight."""
+    row: NDArray[np.int64]
+    """(number, size): those rows."""
+    side: NDArray[np.int64]
+    """(number, size): 0 or 1; in a ban, 0 is the union and 1 the cluster in between."""
+    weight: NDArray[np.float64]
+    """(number, size): convex weights, of sum 1 on each side."""
+
+
+class Agenda(NamedTuple):
+    """What is to be checked next, and what checking has found out so far."""
+
+    control: NDArray[np.int64]
+    """(9,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
+    to_check: NDArray[np.int64]
+    """(n_rows,): slots of the state that have to be checked."""
+    open_slots: NDArray[np.int64]
+    """(n_rows,): slots of one label that nothing yet separates from the slot being checked."""
+    rows_a: NDArray[np.int64]
+    """(n_rows,): the rows of the first hull of a solve."""
+    rows_b: NDArray[np.int64]
+    """(n_rows,): those of the second."""
+    exempt: NDArray[np.int64]
+    """(256, 2): pairs of slots that the check of this state has already proved disjoint."""
+    success_rate: NDArray[np.int64]
+    """(2, 2, 64): how often a method of :mod:`geoprobe.kernels.checking` was ``TRIED`` and
+    ``HELPED``, by the binary logarithm of the cluster's size."""
+    precision: NDArray[np.float64]
+    """(n_dims, n_dims): the inverse covariance of all points."""
+    scratch: NDArray[np.float64]
+    """(2, n_dims): a sum of points, and the direction made of it."""
+
+
+class Merging(NamedTuple):
+    """Everything that merging works on."""
+
+    points: Points
+    links: Linkage
+    directions: Directions
+    agenda: Agenda
+    pool: Pool
+    conflicts: Certificates
+    """The overlaps met last; a new one takes the place of the oldest."""
+    bans: Certificates
+    """Proofs of the bans since the caller last took them away."""
+    threshold: float
+    """Hulls at most this far apart overlap."""

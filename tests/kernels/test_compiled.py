@@ -1,0 +1,146 @@
+"""Compiled kernels are never stale, and a change compiles anew only what depends on it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geoprobe.kernels import jit
+
+STATE = """
+from typing import NamedTuple
+
+class Pair(NamedTuple):
+    first: int
+    second: int
+"""
+LOW = """
+from geoprobe.kernels.jit import inner
+
+FACTOR = 2
+
+@inner
+def scale(value):
+    return FACTOR * value
+"""
+HIGH = """
+from geoprobe.kernels.jit import kernel
+from geoprobe.kernels.low import scale
+
+@kernel
+def scaled(value):
+    return scale(value) + 1
+"""
+OTHER = """
+from geoprobe.kernels.jit import kernel
+
+@kernel
+def first(pair):
+    return pair.first
+"""
+ASK = """
+from geoprobe.kernels.high import scaled
+from geoprobe.kernels.other import first
+from geoprobe.kernels.state import Pair
+
+print(scaled(10), first(Pair(first=1, second=2)))
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, repository: Path) -> Path:
+    """Return a package of three small kernel files beside the real ``jit.py``."""
+    kernels = tmp_path / "geoprobe" / "kernels"
+    kernels.mkdir(parents=True)
+    (kernels.parent / "__init__.py").touch()
+    (kernels / "__init__.py").touch()
+    shutil.copy(repository / "kernels" / "jit.py", kernels)
+    for name, text in (("state", STATE), ("low", LOW), ("high", HIGH), ("other", OTHER)):
+        (kernels / f"{name}.py").write_text(text, encoding="utf8")
+    return kernels
+
+
+def ask(package: Path) -> tuple[str, dict[str, int]]:
+    """Return what the kernels say in a fresh process, and how many versions of each are kept."""
+    root = package.parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", ASK],
+        cwd=root,
+        env={**os.environ, "GEOPROBE_CACHE_DIR": str(root / "cache"), "NUMBA_DISABLE_JIT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = [folder.name.rpartition("-")[0] for folder in (root / "cache").iterdir()]
+    return done.stdout.strip(), {name: names.count(name) for name in sorted(set(names))}
+
+
+def change(package: Path, name: str, old: str, new: str) -> None:
+    """Change a file without its date, by which Numba alone would notice."""
+    path = package / f"{name}.py"
+    text, before = path.read_text(encoding="utf8"), path.stat()
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_change_compiles_anew_what_depends_on_it(package: Path) -> None:
+    assert ask(package) == ("21 1", {"high": 1, "low": 1, "other": 1})
+    assert ask(package) == ("21 1", {"high": 1, "low": 1, "other": 1})
+    change(package, "low", "FACTOR = 2", "FACTOR = 3")
+    assert ask(package) == ("31 1", {"high": 2, "low": 2, "other": 1})
+    change(package, "high", "+ 1", "+ 5")
+    assert ask(package) == ("35 1", {"high": 3, "low": 2, "other": 1})
+    fields = ("    first: int\n    second: int", "    second: int\n    first: int")
+    change(package, "state", *fields)
+    assert ask(package) == ("35 1", {"high": 4, "low": 3, "other": 2})
+
+
+def test_dependencies() -> None:
+    always = {"jit", "state"}
+    assert jit.dependencies("activeset") == {"activeset", *always}
+    assert jit.dependencies("pairs") == {"pairs", "nearest", "activeset", *always}
+    assert jit.dependencies("linkage") == {"linkage", "centroids", *always}
+    assert {"checking", "directions", "agenda", "pool"} < jit.dependencies("merging")
+
+
+def test_kernels_take_eight_arguments_at_most(repository: Path) -> None:
+    many = [
+        f"{path.name}: {node.name}"
+        for path in sorted((repository / "kernels").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8")))
+        if isinstance(node, ast.FunctionDef) and len(node.args.args) > 8
+    ]
+    assert many == []
+
+
+def test_named_tuples_stand_in_one_file(repository: Path) -> None:
+    """No import tells which tuples a kernel is given, so that every version names this file."""
+    elsewhere = []
+    for path in sorted((repository / "kernels").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            is_tuple = isinstance(node, ast.Name) and node.id in ("NamedTuple", "namedtuple")
+            if is_tuple and path.name != "state.py":
+                elsewhere.append(f"{path.name}:{node.lineno}")
+    assert elsewhere == []
+
+
+def test_every_field_is_explained(repository: Path) -> None:
+    """A field of an array is followed by a string; a tuple within a tuple explains itself."""
+    bare = []
+    tree = ast.parse((repository / "kernels" / "state.py").read_text(encoding="utf8"))
+    for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for field, after in zip(owner.body, [*owner.body[1:], None], strict=True):
+            if not isinstance(field, ast.AnnAssign):
+                continue
+            said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            if not said and isinstance(field.annotation, ast.Subscript):
+                bare.append(f"{owner.name}:{field.lineno}")
+    assert bare == []
