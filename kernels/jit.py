@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import atexit
+import contextlib
 import hashlib
 import os
+import pickle
+import shutil
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 
 # Sums may be reordered and multiplications fused, so that dot products use the vector units;
 # NaN, infinities and signed zeros keep their meaning. Decisions never rest on such a sum alone:
@@ -22,6 +29,10 @@ _HERE = Path(__file__).parent
 _PACKAGE = "geoprobe.kernels"
 # What the compiled code of every kernel depends on: the options, and the fields of the tuples.
 _ALWAYS = ("jit", "state")
+
+
+class CacheWarning(UserWarning):
+    """Compiled kernels cannot be kept, or read, where they should."""
 
 
 def cache_folder(name: str) -> Path:
@@ -40,6 +51,15 @@ def cache_folder(name: str) -> Path:
     for each in sorted(dependencies(name)):
         digest.update(f"{each}\n".encode())
         digest.update(_source(each))
+    return _base() / f"{name}-{digest.hexdigest()[:16]}"
+
+
+@cache
+def _base() -> Path:
+    """Return the folder of all compiled kernels: the user's, or a temporary one where that fails.
+
+    Left to itself Numba would take the folder that the package is installed in.
+    """
     home = Path.home()
     if sys.platform == "darwin":
         default = home / "Library" / "Caches"
@@ -48,7 +68,53 @@ def cache_folder(name: str) -> Path:
     else:
         default = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
     base = Path(os.environ.get("GEOPROBE_CACHE_DIR", default / "geoprobe"))
-    return base / f"{name}-{digest.hexdigest()[:16]}"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        # Access rights do not tell everything: a file system may be read-only.
+        tempfile.TemporaryFile(dir=base).close()
+    except OSError as error:
+        instead = Path(tempfile.mkdtemp(prefix="geoprobe-kernels-"))
+        atexit.register(shutil.rmtree, instead, ignore_errors=True)
+        # Processes that this one starts share the folder.
+        os.environ["GEOPROBE_CACHE_DIR"] = str(instead)
+        warnings.warn(
+            f"{base} cannot hold compiled kernels ({error.strerror}); this run keeps them in "
+            f"{instead}, and the next one compiles them again. GEOPROBE_CACHE_DIR names another "
+            "folder.",
+            CacheWarning,
+            stacklevel=2,
+        )
+        return instead
+    return base
+
+
+class _Kept(FunctionCache):  # type: ignore[misc]
+    """The compiled versions of a kernel on disk, whose failure costs time and not the run."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self._warn("read", error)
+            # The next process finds an empty list of versions instead of a damaged one.
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self._warn("kept", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        warnings.warn(
+            f"compiled kernels cannot be {what} in {Path(self.cache_path).parent.parent} "
+            f"({getattr(error, 'strerror', None) or 'damaged'}); they are compiled again. "
+            "GEOPROBE_CACHE_DIR names another folder.",
+            CacheWarning,
+            stacklevel=2,
+        )
 
 
 def dependencies(name: str) -> set[str]:
@@ -91,14 +157,19 @@ def _imported(name: str) -> list[str]:
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Compile on the first call and keep the outcome for later processes."""
+    dispatcher = numba.njit(nogil=True, fastmath=SUM_FLAGS, error_model="numpy", **options)(
+        function
+    )
+    if numba.config.DISABLE_JIT:
+        return dispatcher
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder(function.__module__.rpartition(".")[2]))
     try:
-        return numba.njit(
-            cache=True, nogil=True, fastmath=SUM_FLAGS, error_model="numpy", **options
-        )(function)
+        # What ``cache=True`` does, with a cache that survives its folder.
+        dispatcher._cache = _Kept(function)
     finally:
         numba.config.CACHE_DIR = before
+    return dispatcher
 
 
 def kernel(function: Callable[..., Any]) -> Any:

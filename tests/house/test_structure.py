@@ -86,7 +86,7 @@ def test_kernels_know_only_numpy_and_numba(repository: Path) -> None:
 def test_first_lines_say_what_a_module_is(repository: Path) -> None:
     """A module begins with a plain noun, not with a question."""
     wrong = []
-    for room, path in modules(repository):
+    for _, path in modules(repository):
         text = ast.get_docstring(syntax(path))
         assert text, f"{path} has no docstring"
         if re.split(r"\W", text, maxsplit=1)[0].lower() in QUESTIONS:

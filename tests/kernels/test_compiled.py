@@ -1,9 +1,10 @@
-"""Compiled kernels are never stale, and a change compiles anew only what depends on it."""
+"""Compiled kernels: never stale, compiled anew only where needed, and never the end of a run."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,18 +67,25 @@ def package(tmp_path: Path, repository: Path) -> Path:
     return kernels
 
 
-def ask(package: Path) -> tuple[str, dict[str, int]]:
-    """Return what the kernels say in a fresh process, and how many versions of each are kept."""
-    root = package.parents[1]
+def run(package: Path, cache: Path, code: str = ASK) -> subprocess.CompletedProcess[str]:
+    """Return how a fresh process ends that uses the kernels."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK],
-        cwd=root,
-        env={**os.environ, "GEOPROBE_CACHE_DIR": str(root / "cache"), "NUMBA_DISABLE_JIT": "0"},
+        [sys.executable, "-c", code],
+        cwd=package.parents[1],
+        env={**os.environ, "GEOPROBE_CACHE_DIR": str(cache), "NUMBA_DISABLE_JIT": "0"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def ask(package: Path) -> tuple[str, dict[str, int]]:
+    """Return what the kernels say in a fresh process, and how many versions of each are kept."""
+    root = package.parents[1]
+    done = run(package, root / "cache")
+    assert done.stderr == ""
     names = [folder.name.rpartition("-")[0] for folder in (root / "cache").iterdir()]
     return done.stdout.strip(), {name: names.count(name) for name in sorted(set(names))}
 
@@ -101,6 +109,48 @@ def test_a_change_compiles_anew_what_depends_on_it(package: Path) -> None:
     fields = ("    first: int\n    second: int", "    second: int\n    first: int")
     change(package, "state", *fields)
     assert ask(package) == ("35 1", {"high": 4, "low": 3, "other": 2})
+
+
+def test_a_run_survives_a_cache_that_cannot_be_used(package: Path, tmp_path: Path) -> None:
+    """A temporary folder takes its place, the message names both, nothing else is written."""
+    file = tmp_path / "file"
+    file.touch()
+    done = run(package, file / "cache")
+    assert done.stdout.strip() == "21 1"
+    assert f"{file / 'cache'} cannot hold compiled kernels (Not a directory)" in done.stderr
+    assert done.stderr.count("CacheWarning") == 1
+    instead = re.search(r"keeps them in (\S+),", done.stderr)
+    assert instead is not None and not Path(instead[1]).exists()
+    assert not list(package.rglob("*.nb?"))
+
+
+def test_a_run_survives_a_cache_that_fills_up(package: Path, tmp_path: Path) -> None:
+    full = """
+import errno
+from numba.core.caching import IndexDataCacheFile
+
+def save(self, key, data):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+IndexDataCacheFile.save = save
+"""
+    done = run(package, tmp_path / "cache", full + ASK)
+    assert done.stdout.strip() == "21 1"
+    assert f"cannot be kept in {tmp_path / 'cache'} (No space left on device)" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_damaged_cache_is_compiled_anew(package: Path, tmp_path: Path, suffix: str) -> None:
+    cache = tmp_path / "cache"
+    run(package, cache)
+    damaged = list(cache.rglob(f"*.{suffix}"))
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:40])
+    done = run(package, cache)
+    assert done.stdout.strip() == "21 1"
+    assert f"cannot be read in {cache} (damaged)" in done.stderr
+    assert run(package, cache).stderr == ""
 
 
 def test_dependencies() -> None:
