@@ -1,4 +1,4 @@
-"""Compiled kernels: never stale, never the end of a run, and the same bits wherever they come from."""
+"""Compiled kernels: never stale, never the end of a run, the same bits from everywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from geoprobe.kernels import jit
+from geoprobe.kernels import cache
 
 STATE = """
 from typing import NamedTuple
@@ -56,12 +56,13 @@ print(scaled(10), first(Pair(first=1, second=2)))
 
 @pytest.fixture
 def package(tmp_path: Path, repository: Path) -> Path:
-    """Return a package of three small kernel files beside the real ``jit.py``."""
+    """Return a package of three small kernel files beside the real ``jit.py`` and ``cache.py``."""
     kernels = tmp_path / "geoprobe" / "kernels"
     kernels.mkdir(parents=True)
     (kernels.parent / "__init__.py").touch()
     (kernels / "__init__.py").touch()
-    shutil.copy(repository / "kernels" / "jit.py", kernels)
+    for name in ("cache", "jit"):
+        shutil.copy(repository / "kernels" / f"{name}.py", kernels)
     for name, text in (("state", STATE), ("low", LOW), ("high", HIGH), ("other", OTHER)):
         (kernels / f"{name}.py").write_text(text, encoding="utf8")
     return kernels
@@ -121,6 +122,55 @@ def test_a_run_survives_a_cache_that_cannot_be_used(package: Path, tmp_path: Pat
     assert done.stderr.count("CacheWarning") == 1
     instead = re.search(r"keeps them in (\S+),", done.stderr)
     assert instead is not None and not Path(instead[1]).exists()
+    assert not list(package.rglob("*.nb?"))
+
+
+def test_a_run_survives_a_folder_that_is_in_the_way(package: Path, tmp_path: Path) -> None:
+    """What refuses files may lie within the cache: kernels do not end up in the package instead."""
+    cache = tmp_path / "cache"
+    run(package, cache)
+    for folder in cache.glob("low-*/*"):
+        shutil.rmtree(folder)
+        folder.touch()
+    done = run(package, cache)
+    assert done.stdout.strip() == "21 1"
+    assert re.search(f"{cache}/low-[0-9a-f]+ cannot hold compiled kernels", done.stderr)
+    assert done.stderr.count("CacheWarning") == 1
+    assert not list(package.rglob("*.nb?"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="homes are found otherwise")
+def test_a_run_survives_without_a_home(package: Path, tmp_path: Path) -> None:
+    homeless = """
+import os
+from pathlib import Path
+
+def home():
+    raise RuntimeError("Could not determine home directory.")
+
+Path.home = home
+for name in ("GEOPROBE_CACHE_DIR", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+"""
+    done = run(package, tmp_path / "cache", homeless + ASK)
+    assert done.stdout.strip() == "21 1"
+    assert "(Could not determine home directory.); this run keeps them in" in done.stderr
+
+
+def test_a_run_survives_without_any_folder(package: Path, tmp_path: Path) -> None:
+    full = """
+import tempfile
+
+def refuse(prefix):
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+tempfile.mkdtemp = refuse
+"""
+    file = tmp_path / "file"
+    file.touch()
+    done = run(package, file / "cache", full + ASK)
+    assert done.stdout.strip() == "21 1"
+    assert "no folder can hold compiled kernels (No usable temporary dir" in done.stderr
     assert not list(package.rglob("*.nb?"))
 
 
@@ -207,11 +257,11 @@ print(hashlib.sha256(solved.upper.tobytes() + solved.lower.tobytes()).hexdigest(
 
 
 def test_dependencies() -> None:
-    always = {"jit", "state"}
-    assert jit.dependencies("activeset") == {"activeset", *always}
-    assert jit.dependencies("pairs") == {"pairs", "nearest", "activeset", *always}
-    assert jit.dependencies("linkage") == {"linkage", "centroids", *always}
-    assert {"checking", "directions", "agenda", "pool"} < jit.dependencies("merging")
+    always = {"cache", "jit", "state"}
+    assert cache.dependencies("activeset") == {"activeset", *always}
+    assert cache.dependencies("pairs") == {"pairs", "nearest", "activeset", *always}
+    assert cache.dependencies("linkage") == {"linkage", "centroids", *always}
+    assert {"checking", "directions", "agenda", "pool"} < cache.dependencies("merging")
 
 
 def test_kernels_take_eight_arguments_at_most(repository: Path) -> None:
