@@ -47,6 +47,8 @@ DRIFT_ROUNDS = 8
 # The factor is built anew at most this often, and after more than this many steps.
 MOST_RENEWALS = 100
 RENEWAL_STEPS = 20
+# Stands for the step of the last renewal before there is one.
+NEVER = -1000
 
 
 @kernel
@@ -296,18 +298,39 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
         listed[0] = ALL
 
 
-@inner
-def search(points, rows_a, rows_b, work, prices, question):
-    """Run the loop of :func:`nearest` in the room it has made for the prices."""
-    threshold, max_steps = question.threshold, question.max_steps
-    slack = rounding(work.scratch.w.shape[0])
+@part
+def begin(points, rows_a, rows_b, work, prices):
+    """Forget earlier prices, and give an empty working set its first points."""
     prices.n_listed[0] = ALL
     prices.float32_first[0] = True
     work.scratch.dependent[0] = DEPENDENT
     if work.n_working[0] == 0:
         start(points, rows_a, rows_b, work)
+
+
+@part
+def least_crossing(upper, slack, allowed, final):
+    """Return how far a point has to cross for being worth appending."""
+    floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
+    if not final:
+        # On the way, what a drifted factor may feign is no reason to append a point.
+        floor = max(floor, 2.0 * allowed)
+    return floor
+
+
+@inner
+def search(points, rows_a, rows_b, work, prices, question):
+    """Run the loop of :func:`nearest` in the room it has made for the prices.
+
+    A round moves to the nearest points of the working set and appends the points that cross.
+    Where none does, the rounds that follow allow less drift, then points that are less
+    independent of the others, before the search gives up.
+    """
+    threshold, max_steps = question.threshold, question.max_steps
+    slack = rounding(work.scratch.w.shape[0])
+    begin(points, rows_a, rows_b, work, prices)
     steps = rounds = idle = renewals = 0
-    renewed = -1000
+    renewed = NEVER
     best = np.inf
     renew = final = False
     while True:
@@ -338,10 +361,7 @@ def search(points, rows_a, rows_b, work, prices, question):
         if prices.last_look[0]:
             prices.n_listed[0] = ALL
             prices.float32_first[0] = False
-        floor = upper * max(0.1 * GAP * upper, 0.1 * slack)
-        if not final:
-            # On the way, what a drifted factor may feign is no reason to append a point.
-            floor = max(floor, 2.0 * allowed)
+        floor = least_crossing(upper, slack, allowed, final)
         status, added, lower = add_crossing(
             points, rows_a, rows_b, work, prices, question, upper, floor
         )
@@ -350,14 +370,14 @@ def search(points, rows_a, rows_b, work, prices, question):
         steps += added
         if added > 0:
             continue
-        if not final and steps <= max_steps:
+        idle = 0
+        if steps <= max_steps and not final:
             final = True
-        elif work.scratch.dependent[0] > STRICT and steps <= max_steps:
+        elif steps <= max_steps and work.scratch.dependent[0] > STRICT:
             work.scratch.dependent[0] = STRICT
             renew = True
         else:
             return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack
-        idle = 0
 
 
 @allocating
