@@ -131,8 +131,6 @@ def resolve_nearest(links, slot, limit):
     second = np.inf
     pick = np.int64(-1)
     first_within = -1
-    # No call in here may take `links`: counting the references to its arrays would cost more
-    # than the distances.
     for c in range(links.first[label] if is_new else slot + 1, links.first[label + 1]):
         if c == slot or links.visit_mark[c] > mark:
             continue
@@ -163,9 +161,7 @@ def resolve_nearest(links, slot, limit):
             near, bound = offered(near, bound, lost, slot, value)
             if near == links.near[c] and bound == links.near_distance[c]:
                 continue
-        links.change_row[spot, 0] = c
-        links.change_row[spot, 1] = links.near[c]
-        links.change_distance[spot] = links.near_distance[c]
+        remember(links, spot, c)
         spot += 1
         links.near[c] = near
         links.near_distance[c] = bound

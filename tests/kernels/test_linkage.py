@@ -24,7 +24,7 @@ from tests.support.named_spaces import SPACES, NamedSpace
 from tests.support.reference import textbook_clustering
 
 TAU = 1e-7
-JOIN, UNDO, SETTLE, BAN = range(4)
+JOIN, UNDO, RESOLVE, BAN = range(4)
 
 
 @numba.njit
@@ -32,7 +32,7 @@ def replay(links, actions, trail):
     """Do what ``actions`` (n_actions,) say; note the pairs, the level and how many are left."""
     for k in range(actions.shape[0]):
         action = actions[k]
-        if action == SETTLE:
+        if action == RESOLVE:
             links.depth[0] = 0
         elif action == UNDO:
             if links.depth[0] > 0:
