@@ -111,6 +111,8 @@ def test_figures_have_axes_and_words(findings: dict[str, Finding], name: str) ->
     pytest.importorskip("matplotlib", reason="figures need the extra report")
     figure = findings[name].plot()
     for ax in figure.axes:
+        if ax.get_label() == "<colorbar>":
+            continue
         assert ax.get_xlabel()
         assert ax.get_title()
         assert ax.get_ylabel() or ax.get_yticklabels()
@@ -134,6 +136,48 @@ def test_names_from_data_stay_text(findings: dict[str, Finding]) -> None:
     shown = " ".join(texts(findings["paths"].plot()))
     assert sum(name in shown for name in ODD.values()) == 3
     assert "$" in texts(findings["between"].plot())
+
+
+def test_colours_are_explained_by_a_bar(findings: dict[str, Finding]) -> None:
+    matplotlib = pytest.importorskip("matplotlib", reason="figures need the extra report")
+    tasks: Any = findings["tasks"]
+    figure = tasks.plot()
+    ax, bar = figure.axes
+    assert bar.get_ylabel() == "mean change"
+    low, high = ax.images[0].get_clim()
+    assert -low == high == np.nanmax(np.abs(ax.images[0].get_array()))
+    assert bar.get_ylim() == (low, high)
+    # The bar is one picture in the file, not hundreds of shapes.
+    assert len(list(svg(figure).iter("{http://www.w3.org/2000/svg}image"))) == 2
+    ax = matplotlib.figure.Figure().subplots()
+    assert len(tasks.plot(ax).axes) == 2
+
+
+def test_panels_of_memorisation_share_their_axes(findings: dict[str, Finding]) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    low = {"subtest": [0.1, 0.2], "test": [0.1, 0.15]}
+    high = {"subtest": [0.5, 0.9, 0.95], "test": [0.4, 0.5, 0.6]}
+    figure = compare_memorisation({published(): low, tuned(): high}).plot()
+    first, second = figure.axes
+    assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
+    bottom, top = first.get_ylim()
+    assert bottom < 0.1 and top > 0.95
+
+
+def test_legends_name_only_what_is_drawn(findings: dict[str, Finding], spaces: Any) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+
+    def legend_of(finding: Any, **options: Any) -> list[str]:
+        (ax,) = finding.plot(**options).axes
+        return [text.get_text() for text in ax.get_legend().get_texts()]
+
+    assert legend_of(findings["performance"]) == ["as published", "fine-tuned"]
+    # A model as published has no fine-tuned head.
+    head = {space.cell: 0.9 for space in spaces if space.cell.tuned_on}
+    assert legend_of(compare_performance(spaces, head=head), measure="head") == ["fine-tuned"]
+    only = [space for space in spaces if space.cell.tuned_on is None]
+    assert legend_of(compare_performance(only)) == ["as published"]
+    assert legend_of(compare_linearity(only)) == ["as published"]
 
 
 def test_figures_load_no_window(findings: dict[str, Finding]) -> None:

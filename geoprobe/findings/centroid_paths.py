@@ -17,8 +17,8 @@ from geoprobe.findings.plot_style import (
     draw_planes,
     legend,
     line_style,
-    note,
     plane,
+    write_apart,
 )
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import Geometry
@@ -86,6 +86,7 @@ class CentroidPaths(Finding):
         reach = max(
             max(abs(r.x), abs(r.y)) for r in self.rows if (r.layer, r.seed) == (layer, seed)
         )
+        marks: list[tuple[float, float, str]] = []
         for k, label in enumerate(self.labels):
             path = [r for r in self.rows if (r.layer, r.seed, r.label) == (layer, seed, label)]
             style = line_style(k)
@@ -95,9 +96,12 @@ class CentroidPaths(Finding):
             # Written twice at one place, the two steps would cover each other.
             still = np.hypot(x[-1] - x[0], y[-1] - y[0]) <= _STILL * reach
             steps = f"{path[0].step} to {path[-1].step}" if still else str(path[-1].step)
-            note(ax, x[-1], y[-1], steps, xytext=(5, 5), textcoords="offset points")
+            written = [(x[-1], y[-1], steps)]
             if not still:
-                note(ax, x[0], y[0], str(path[0].step), xytext=(5, 5), textcoords="offset points")
+                written.append((x[0], y[0], str(path[0].step)))
+            for one in written:
+                if not any(_same(one, other, reach) for other in marks):
+                    marks.append(one)
         across, up = axis_names(self.explained[layer, seed])
         row = self.rows[0]
         describe(
@@ -107,7 +111,15 @@ class CentroidPaths(Finding):
             y=up,
         )
         ax.set_aspect("equal", adjustable="datalim")
+        places = np.array([(x, y) for x, y, _ in marks])
+        write_apart(ax, places, [step for _, _, step in marks])
         legend(ax)
+
+
+def _same(one: tuple[float, float, str], other: tuple[float, float, str], reach: float) -> bool:
+    """Say whether a step is written already where this one would be."""
+    near = np.hypot(one[0] - other[0], one[1] - other[1]) <= 2 * _STILL * reach
+    return bool(near and one[2] == other[2])
 
 
 def follow_centroids(

@@ -86,19 +86,129 @@ def legend(ax: Any, *, below: bool = False, **options: Any) -> None:
     if below:
         # Beside them it would lie beyond the edge of a phone.
         options |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
-    if not ax.get_legend_handles_labels()[0]:
+    shown = [entry for entry in zip(*ax.get_legend_handles_labels(), strict=True) if _seen(entry[0])]
+    if not shown:
         return
-    box = ax.legend(frameon=False, fontsize="small", labelcolor=INK, **options)
+    handles, labels = zip(*shown, strict=True)
+    box = ax.legend(handles, labels, frameon=False, fontsize="small", labelcolor=INK, **options)
     for text in box.get_texts():
         text.set_parse_math(False)
     if box.get_title() is not None:
         box.get_title().set_color(INK)
 
 
+def colour_bar(image: Any, ax: Any, name: str) -> None:
+    """Explain the colours of an image beside its axes."""
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.set_label(name, color=INK)
+    bar.ax.tick_params(colors=INK)
+    bar.ax.patch.set_facecolor("white")
+    bar.outline.set_edgecolor(INK)
+    # Hundreds of small rectangles would be larger than the rest of the figure.
+    bar.solids.set_rasterized(True)
+
+
+def _seen(handle: Any) -> bool:
+    """Say whether a line, with or without error bars, has a point that is drawn."""
+    line = handle[0] if isinstance(handle, tuple) else handle
+    points = np.asarray(line.get_xydata(), dtype=np.float64)
+    return bool(np.isfinite(points).all(axis=1).any())
+
+
+def share_limits(axes: Sequence[Any]) -> None:
+    """Give panels the same limits, wide enough for each, so that they can be compared by eye."""
+    for read, put in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
+        ends = np.array([getattr(ax, read)() for ax in axes])
+        for ax in axes:
+            getattr(ax, put)(ends[:, 0].min(), ends[:, 1].max())
+
+
 def note(ax: Any, x: float, y: float, text: str, **options: Any) -> Any:
     """Write plain text at a point of the data."""
     style = {"color": INK, "fontsize": "small", "parse_math": False, **options}
     return ax.annotate(text, (x, y), **style)
+
+
+# Width and height of a character of small print, in points.
+_CHARACTER = np.array([5.2, 9.0])
+
+
+def write_apart(
+    ax: Any, places: FloatArray, texts: Sequence[str], directions: FloatArray | None = None
+) -> None:
+    """Write a text near each place so that none covers another; far ones get a thin line.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With equal scales, and with everything else drawn that decides on its limits.
+    places : ndarray of float64, shape (n_texts, 2)
+        In the units of the data.
+    texts : sequence of str
+    directions : ndarray of float64, shape (n_texts, 2), optional
+        Where from its place each text should rather be; up to the right by default.
+    """
+    if directions is None:
+        directions = np.ones_like(places)
+    scale = _points_per_unit(ax)
+    taken: list[tuple[FloatArray, FloatArray]] = []
+    for place, text, direction in zip(places, texts, directions, strict=True):
+        half = _CHARACTER * (len(text), 1) / 2
+        offset = _free_offset(scale * place, half, math.atan2(direction[1], direction[0]), taken)
+        taken.append((scale * place + offset, half))
+        # A text that touches its place needs no line.
+        far = bool(np.any(np.abs(offset) > half + _CHARACTER))
+        line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 1}
+        note(
+            ax, *place, text, xytext=tuple(offset), textcoords="offset points", ha="center",
+            va="center", arrowprops=line if far else None,
+        )  # fmt: skip
+
+
+def _points_per_unit(ax: Any) -> float:
+    """Return about how many points on paper a unit of the data will have, on equal scales."""
+    figure, place = ax.figure, ax.get_position()
+    size = 72 * figure.get_size_inches() * (place.width, place.height)
+    span = np.array([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
+    return float((size / span).min())
+
+
+def _free_offset(
+    place: FloatArray, half: FloatArray, angle: float, taken: Sequence[tuple[FloatArray, FloatArray]]
+) -> FloatArray:
+    """Search on growing rings, from the angle given to both sides, for room for a box."""
+    for ring in range(1, 100):
+        reach = half + ring * _CHARACTER / 2
+        for turn in (0, 1, -1, 2, -2, 3, -3, 4):
+            there = angle + turn * math.pi / 4
+            offset = reach * (math.cos(there), math.sin(there))
+            if all(np.any(np.abs(place + offset - at) >= half + size) for at, size in taken):
+                return offset
+    return offset
+
+
+def key_of_numbers(figure: Any, ax: Any, names: Sequence[str]) -> None:
+    """Write below a figure, or below the axes given, what the numbers from 1 on stand for."""
+    if not names:
+        return
+    line = need("matplotlib.lines").Line2D
+    widest = max(map(len, names)) + len(str(len(names))) + 3
+    columns = max(1, min(len(names), int(72 * figure.get_size_inches()[0] / 5.2 / widest)))
+    if ax is None:
+        rows = math.ceil(len(names) / columns)
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + 0.17 * rows)
+        where: Any = {"loc": "outside lower center"}
+    else:
+        where = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+    box = (figure if ax is None else ax).legend(
+        [line([], [], linestyle="none") for _ in names],
+        [f"{k} {name}" for k, name in enumerate(names, 1)],
+        frameon=False, fontsize="small", labelcolor=INK, handlelength=0, handletextpad=0,
+        ncols=columns, **where,
+    )  # fmt: skip
+    for text in box.get_texts():
+        text.set_parse_math(False)
 
 
 def step_axis(ax: Any, steps: Sequence[int]) -> None:

@@ -95,6 +95,9 @@ def make_room(figure: Any, size: tuple[float, float]) -> bool:
     now = [float(x) for x in figure.get_size_inches()]
     wanted = list(now)
     for axes in figure.axes:
+        if axes.get_subplotspec() is None:
+            # A colour bar is narrow on purpose.
+            continue
         rows, columns = axes.get_subplotspec().get_gridspec().get_geometry()
         place = axes.get_position()
         for k, (share, n) in enumerate(((place.width, columns), (place.height, rows))):
@@ -261,4 +264,6 @@ def _told(figure: Any) -> str:
             axis.append(f"shown: {shown}")
         title = axes.get_title().replace("\n", " ")
         parts.append("; ".join([title, *axis] if title else axis))
+    for key in figure.legends:
+        parts.append("shown: " + ", ".join(text.get_text() for text in key.get_texts()))
     return ". ".join(filter(None, parts)) + "."
