@@ -16,7 +16,6 @@ from geoprobe.findings.plot_style import (
     axis_names,
     describe,
     draw_planes,
-    key_of_numbers,
     plane,
     write_apart,
 )
@@ -96,15 +95,14 @@ class Differences(Finding):
         moving = dict.fromkeys(row.label for row in self.rows if row.length > 0)
         texts = {label: label if names else str(k) for k, label in enumerate(moving, 1)}
 
-        def draw(panel: Any, number: int, of_seed: int) -> None:
-            self._draw(panel, number, of_seed, {} if names is False else texts)
+        def write(panel: Any, number: int, of_seed: int) -> None:
+            if names is not False:
+                self._write(panel, number, of_seed, texts)
 
-        figure = draw_planes(self.explained, draw, ax, layer, seed)
-        if names is None:
-            key_of_numbers(figure, ax, list(moving))
-        return figure
+        key = list(moving) if names is None else []
+        return draw_planes(self.explained, self._draw, write, ax, layer, seed, key)
 
-    def _draw(self, ax: Any, layer: int, seed: int, texts: dict[str, str]) -> None:
+    def _draw(self, ax: Any, layer: int, seed: int) -> None:
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
         start = np.array(self.origins[layer, seed])
         ends = np.array([(row.x, row.y) for row in rows])
@@ -115,9 +113,8 @@ class Differences(Finding):
         )  # fmt: skip
         # Arrows do not widen the axes; their ends do.
         ax.plot(*np.vstack([ends, start]).T, linestyle="none")
+        ax.margins(0.1)
         ax.plot(*start, "+", color=INK, markersize=10)
-        named = [k for k, row in enumerate(rows) if row.length > 0 and row.label in texts]
-        write_apart(ax, ends[named], [texts[rows[k].label] for k in named], away[named])
         across, up = axis_names(self.explained[layer, seed])
         cosine = self.mean_cosine[layer, seed]
         moved = any(row.length > 0 for row in rows)
@@ -134,6 +131,17 @@ class Differences(Finding):
             y=up,
         )
         ax.set_aspect("equal", adjustable="datalim")
+
+    def _write(self, ax: Any, layer: int, seed: int, texts: dict[str, str]) -> None:
+        """Write a text beyond the tip of every arrow."""
+        rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
+        start = np.array(self.origins[layer, seed])
+        ends = np.array([(row.x, row.y) for row in rows])
+        away = ends - start
+        named = [k for k, row in enumerate(rows) if row.length > 0]
+        shafts = np.concatenate([start + share * away for share in np.linspace(0.05, 1, 40)])
+        shown = [texts[rows[k].label] for k in named]
+        write_apart(ax, ends[named], shown, shafts, thick=2, directions=away[named])
 
 
 def difference_vectors(runs: Sequence[Trajectory]) -> Differences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -130,32 +131,44 @@ def note(ax: Any, x: float, y: float, text: str, **options: Any) -> Any:
 
 
 # Width and height of a character of small print, in points.
-_CHARACTER = np.array([5.2, 9.0])
+_CHARACTER = np.array([5.8, 12.0])
 
 
 def write_apart(
-    ax: Any, places: FloatArray, texts: Sequence[str], directions: FloatArray | None = None
+    ax: Any,
+    places: FloatArray,
+    texts: Sequence[str],
+    drawn: FloatArray,
+    *,
+    thick: float,
+    directions: FloatArray | None = None,
 ) -> None:
-    """Write a text near each place so that none covers another; far ones get a thin line.
+    """Write a text near each place where nothing else is; a far one is tied to it by a thin line.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        With equal scales, and with everything else drawn that decides on its limits.
+        With equal scales, laid out, and with everything in it that decides on its limits.
     places : ndarray of float64, shape (n_texts, 2)
         In the units of the data.
     texts : sequence of str
+    drawn : ndarray of float64, shape (n_points, 2)
+        Where something is drawn that no text should cover.
+    thick : float
+        How far, in points on paper, it reaches around.
     directions : ndarray of float64, shape (n_texts, 2), optional
         Where from its place each text should rather be; up to the right by default.
     """
     if directions is None:
         directions = np.ones_like(places)
-    scale = _points_per_unit(ax)
-    taken: list[tuple[FloatArray, FloatArray]] = []
-    for place, text, direction in zip(places, texts, directions, strict=True):
+    on_paper = 72 / ax.figure.dpi * ax.transData.transform(places)
+    taken = 72 / ax.figure.dpi * ax.transData.transform(drawn)
+    reach = np.full(taken.shape, thick)
+    for place, at, text, direction in zip(places, on_paper, texts, directions, strict=True):
         half = _CHARACTER * (len(text), 1) / 2
-        offset = _free_offset(scale * place, half, math.atan2(direction[1], direction[0]), taken)
-        taken.append((scale * place + offset, half))
+        angle = math.atan2(direction[1], direction[0])
+        offset = _free_offset(taken - at, reach + half, half, angle)
+        taken, reach = np.vstack([taken, at + offset]), np.vstack([reach, half])
         # A text that touches its place needs no line.
         far = bool(np.any(np.abs(offset) > half + _CHARACTER))
         line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 1}
@@ -165,34 +178,24 @@ def write_apart(
         )  # fmt: skip
 
 
-def _points_per_unit(ax: Any) -> float:
-    """Return about how many points on paper a unit of the data will have, on equal scales."""
-    figure, place = ax.figure, ax.get_position()
-    size = 72 * figure.get_size_inches() * (place.width, place.height)
-    span = np.array([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
-    return float((size / span).min())
-
-
 def _free_offset(
-    place: FloatArray, half: FloatArray, angle: float, taken: Sequence[tuple[FloatArray, FloatArray]]
+    taken: FloatArray, apart: FloatArray, half: FloatArray, angle: float
 ) -> FloatArray:
     """Search on growing rings, from the angle given to both sides, for room for a box."""
+    offset = half
     for ring in range(1, 100):
-        reach = half + ring * _CHARACTER / 2
         for turn in (0, 1, -1, 2, -2, 3, -3, 4):
             there = angle + turn * math.pi / 4
-            offset = reach * (math.cos(there), math.sin(there))
-            if all(np.any(np.abs(place + offset - at) >= half + size) for at, size in taken):
+            offset = (half + 3 * ring) * (math.cos(there), math.sin(there))
+            if np.any(np.abs(offset - taken) >= apart, axis=1).all():
                 return offset
     return offset
 
 
-def key_of_numbers(figure: Any, ax: Any, names: Sequence[str]) -> None:
+def _add_key(figure: Any, ax: Any, names: Sequence[str]) -> None:
     """Write below a figure, or below the axes given, what the numbers from 1 on stand for."""
-    if not names:
-        return
     line = need("matplotlib.lines").Line2D
-    widest = max(map(len, names)) + len(str(len(names))) + 3
+    widest = min(36, max(map(len, names)) + len(str(len(names))) + 3)
     columns = max(1, min(len(names), int(72 * figure.get_size_inches()[0] / 5.2 / widest)))
     if ax is None:
         rows = math.ceil(len(names) / columns)
@@ -263,20 +266,25 @@ def axis_names(explained: tuple[float, float]) -> tuple[str, str]:
 def draw_planes(
     explained: Mapping[tuple[int, int], tuple[float, float]],
     draw: Callable[[Any, int, int], None],
+    write: Callable[[Any, int, int], None],
     ax: Any,
     layer: int | None,
     seed: int | None,
+    key: Sequence[str] = (),
 ) -> Any:
     """Draw the planes of one seed side by side, or one of them into given axes.
 
     Parameters
     ----------
     explained : mapping from (layer, seed) to the shares of the variance
-    draw : callable
-        Takes axes, layer and seed.
+    draw, write : callable
+        Take axes, layer and seed. Texts whose places depend on each other are written when all
+        else has been laid out.
     ax : matplotlib.axes.Axes or None
     layer, seed : int or None
         All layers, and the smallest seed, for None.
+    key : sequence of str
+        What the numbers from 1 on stand for in the panels.
 
     Returns
     -------
@@ -295,6 +303,14 @@ def draw_planes(
     figure, axes = new_axes(len(panels)) if ax is None else (ax.figure, [ax])
     for panel, number in zip(axes, panels, strict=True):
         draw(panel, number, seed)
+    if key:
+        _add_key(figure, ax, key)
+    with warnings.catch_warnings():
+        # What does not fit or has no glyph is told when the figure is drawn in earnest.
+        warnings.simplefilter("ignore", UserWarning)
+        figure.draw_without_rendering()
+    for panel, number in zip(axes, panels, strict=True):
+        write(panel, number, seed)
     return figure
 
 
