@@ -87,7 +87,9 @@ def legend(ax: Any, *, below: bool = False, **options: Any) -> None:
     if below:
         # Beside them it would lie beyond the edge of a phone.
         options |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
-    shown = [entry for entry in zip(*ax.get_legend_handles_labels(), strict=True) if _seen(entry[0])]
+    shown = [
+        entry for entry in zip(*ax.get_legend_handles_labels(), strict=True) if _seen(entry[0])
+    ]
     if not shown:
         return
     handles, labels = zip(*shown, strict=True)
