@@ -265,6 +265,7 @@ def test_print_keeps_together_what_belongs_together(tab: Tab, pages: dict[str, P
         ("breakInside: avoid", "figure, tr, thead, .fold.short"),
         ("breakAfter: avoid", "h2, h3, .question, .reading, .view > summary, .fold > summary"),
         ("display: table-header-group", "thead"),
+        ("display: contents", "th button"),
     ):
         name, value = rule.split(": ")
         found = tab.run(
