@@ -175,8 +175,9 @@ def write_apart(
         far = bool(np.any(np.abs(offset) > half + _CHARACTER))
         line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 1}
         note(
-            ax, *place, text, xytext=tuple(offset), textcoords="offset points", ha="center",
-            va="center", arrowprops=line if far else None,
+            ax, float(place[0]), float(place[1]), text, xytext=tuple(offset),
+            textcoords="offset points", ha="center", va="center",
+            arrowprops=line if far else None,
         )  # fmt: skip
 
 
