@@ -19,6 +19,8 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 # Sums may be reordered and multiplications fused, so that dot products use the vector units;
 # NaN, infinities and signed zeros keep their meaning. Decisions never rest on such a sum alone:
@@ -155,11 +157,43 @@ def _imported(name: str) -> list[str]:
     return sorted(each for each in plain if (_HERE / f"{each}.py").is_file())
 
 
+class _OwnCode(JITCodeLibrary):  # type: ignore[misc]
+    """Machine code of a kernel that calls its own copies of other kernels, and none else.
+
+    Numba links what a kernel calls into it and lets a process use whichever copy of a function
+    it loads first. The copies differ in last bits, as each was optimised with another caller, so
+    that a process that compiles would answer otherwise than one that reads the cache.
+    """
+
+    def _finalize_final_module(self) -> None:
+        copies = [f for f in self._final_module.functions if f.linkage.name == "linkonce_odr"]
+        for function in copies:
+            function.linkage = "internal"
+        super()._finalize_final_module()
+        # The code is made; what other kernels link in keeps to Numba's rule of one definition.
+        for function in copies:
+            function.linkage = "linkonce_odr"
+
+
+class _OwnCodeCompiler(Compiler):  # type: ignore[misc]
+    """Numba's compiler, with machine code that keeps to itself."""
+
+    def define_pipelines(self) -> Any:
+        name = self.state.func_id.func_qualname
+        self.state.library = _OwnCode(self.state.targetctx.codegen(), name)
+        self.state.library.enable_object_caching()
+        return super().define_pipelines()
+
+
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Compile on the first call and keep the outcome for later processes."""
-    dispatcher = numba.njit(nogil=True, fastmath=SUM_FLAGS, error_model="numpy", **options)(
-        function
-    )
+    dispatcher = numba.njit(
+        nogil=True,
+        fastmath=SUM_FLAGS,
+        error_model="numpy",
+        pipeline_class=_OwnCodeCompiler,
+        **options,
+    )(function)
     if numba.config.DISABLE_JIT:
         return dispatcher
     before = numba.config.CACHE_DIR

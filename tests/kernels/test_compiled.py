@@ -1,4 +1,4 @@
-"""Compiled kernels: never stale, compiled anew only where needed, and never the end of a run."""
+"""Compiled kernels: never stale, never the end of a run, and the same bits wherever they come from."""
 
 from __future__ import annotations
 
@@ -151,6 +151,59 @@ def test_a_damaged_cache_is_compiled_anew(package: Path, tmp_path: Path, suffix:
     assert done.stdout.strip() == "21 1"
     assert f"cannot be read in {cache} (damaged)" in done.stderr
     assert run(package, cache).stderr == ""
+
+
+def test_a_kernel_runs_its_own_copies(package: Path, tmp_path: Path) -> None:
+    """When code is made of a kernel, nothing in it can give way to another kernel's copy."""
+    # A function that calls itself cannot vanish into its caller.
+    change(package, "low", "return FACTOR * value", "return scale(value - 1) + 2 if value else 0")
+    look = """
+from numba.core.codegen import JITCodeLibrary
+
+make_code = JITCodeLibrary._finalize_specific
+
+def look_first(library):
+    for function in library._final_module.functions:
+        if "low5scale" in function.name:
+            print(library.name, function.linkage.name)
+    make_code(library)
+
+JITCodeLibrary._finalize_specific = look_first
+"""
+    done = run(package, tmp_path / "cache", look + ASK)
+    assert done.stdout.splitlines() == ["scale external", "scaled internal", "21 1"]
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_gives_the_bits_of_one_that_does_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    code = """
+import hashlib
+import numpy as np
+from geoprobe import pairwise_hull_distances
+
+random = np.random.default_rng(384)
+spread = np.arange(1.0, 385.0) ** -0.5
+labels = np.arange(600) % 4
+points = random.normal(size=(600, 384)) * spread
+points += random.normal(size=(4, 384))[labels] * spread
+solved = pairwise_hull_distances(points.astype(np.float32), labels, n_threads=1)
+print(hashlib.sha256(solved.upper.tobytes() + solved.lower.tobytes()).hexdigest())
+"""
+    # Nearly dependent points, on which refining tells the copies of a kernel apart.
+    printed = []
+    for _ in ("compiled", "from the cache"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=repository,
+            env={**os.environ, "GEOPROBE_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
 
 
 def test_dependencies() -> None:
