@@ -1,4 +1,4 @@
-"""Compiled kernels: never stale, never the end of a run, and the same bits wherever they come from."""
+"""Compiled kernels: never stale, never the end of a run, the same bits from everywhere."""
 
 from __future__ import annotations
 
