@@ -64,7 +64,12 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
             "whatever made it makes it again.",
             path,
         )
-    if noted is not None and noted != seal(content):
+    try:
+        changed = noted is not None and noted != seal(content)
+    except (ValueError, RecursionError):
+        # Infinite numbers, or nested too deeply: nothing that was ever sealed.
+        changed = True
+    if changed:
         raise FormatError(
             "the file was changed after it was written: its hash is another. Remove it, and "
             "whatever made it makes it again.",

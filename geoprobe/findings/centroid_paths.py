@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from geoprobe.findings.plot_style import (
     draw_planes,
     legend,
     line_style,
-    note,
     plane,
+    write_apart,
 )
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import Geometry
@@ -80,24 +81,15 @@ class CentroidPaths(Finding):
         seed : int, optional
             The smallest by default.
         """
-        return draw_planes(self.explained, self._draw, ax, layer, seed)
+        return draw_planes(self.explained, self._draw, self._write, ax, layer, seed)
 
     def _draw(self, ax: Any, layer: int, seed: int) -> None:
-        reach = max(
-            max(abs(r.x), abs(r.y)) for r in self.rows if (r.layer, r.seed) == (layer, seed)
-        )
         for k, label in enumerate(self.labels):
-            path = [r for r in self.rows if (r.layer, r.seed, r.label) == (layer, seed, label)]
+            path = self._path(layer, seed, label)
             style = line_style(k)
             x, y = [row.x for row in path], [row.y for row in path]
             ax.plot(x, y, label=label if not label.startswith("_") else f" {label}", **style)
             ax.plot(x[-1:], y[-1:], style["marker"], color=style["color"], markersize=9)
-            # Written twice at one place, the two steps would cover each other.
-            still = np.hypot(x[-1] - x[0], y[-1] - y[0]) <= _STILL * reach
-            steps = f"{path[0].step} to {path[-1].step}" if still else str(path[-1].step)
-            note(ax, x[-1], y[-1], steps, xytext=(5, 5), textcoords="offset points")
-            if not still:
-                note(ax, x[0], y[0], str(path[0].step), xytext=(5, 5), textcoords="offset points")
         across, up = axis_names(self.explained[layer, seed])
         row = self.rows[0]
         describe(
@@ -106,8 +98,42 @@ class CentroidPaths(Finding):
             x=across,
             y=up,
         )
+        # Room for the steps beside the outermost points.
+        ax.margins(0.15)
         ax.set_aspect("equal", adjustable="datalim")
         legend(ax)
+
+    def _write(self, ax: Any, layer: int, seed: int) -> None:
+        """Write the first and the last step of every path."""
+        paths = [self._path(layer, seed, label) for label in self.labels]
+        drawn = np.array([(row.x, row.y) for path in paths for row in path])
+        reach = float(np.abs(drawn).max())
+        steps: list[tuple[float, float, str]] = []
+        for first, last in ((path[0], path[-1]) for path in paths):
+            # Written twice at one place, the two steps would cover each other.
+            still = np.hypot(last.x - first.x, last.y - first.y) <= _STILL * reach
+            if still:
+                ends = [(last.x, last.y, f"{first.step} to {last.step}")]
+            else:
+                ends = [(row.x, row.y, str(row.step)) for row in (first, last)]
+            steps += [end for end in ends if not any(_same(end, one, reach) for one in steps)]
+        places = np.array([(x, y) for x, y, _ in steps])
+        lines = [
+            np.linspace((one.x, one.y), (next_.x, next_.y), 20)
+            for path in paths
+            for one, next_ in pairwise(path)
+        ]
+        texts = [text for _, _, text in steps]
+        write_apart(ax, places, texts, np.concatenate([drawn, *lines]), thick=5)
+
+    def _path(self, layer: int, seed: int, label: str) -> list[PathRow]:
+        return [r for r in self.rows if (r.layer, r.seed, r.label) == (layer, seed, label)]
+
+
+def _same(one: tuple[float, float, str], other: tuple[float, float, str], reach: float) -> bool:
+    """Say whether a step is written already where this one would be."""
+    near = np.hypot(one[0] - other[0], one[1] - other[1]) <= 2 * _STILL * reach
+    return bool(near and one[2] == other[2])
 
 
 def follow_centroids(

@@ -12,7 +12,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import accuracy_change_interval, same_units
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
-from geoprobe.findings.plot_style import INK, describe, new_axes
+from geoprobe.findings.plot_style import INK, colour_bar, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
 
@@ -127,7 +127,10 @@ class CrossTask(Finding):
         reach = np.nanmax(np.abs(grid)) if np.isfinite(grid).any() else 1.0
         ax.grid(False)
         # Half transparent, the colours stay light enough for the black text.
-        ax.imshow(grid, cmap="PuOr_r", vmin=-reach or -1, vmax=reach or 1, aspect="auto", alpha=0.6)
+        image = ax.imshow(
+            grid, cmap="PuOr_r", vmin=-reach or -1, vmax=reach or 1, aspect="auto", alpha=0.6
+        )
+        colour_bar(image, ax, "mean change")
         ax.patch.set_facecolor("white")
         ax.set_yticks(range(len(tasks)), tasks, parse_math=False)
         ax.set_xticks(range(len(tuned)), tuned, parse_math=False, color=INK)

@@ -10,7 +10,15 @@ import numpy as np
 
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.movement import displacements
-from geoprobe.findings.plot_style import BEFORE, INK, axis_names, describe, draw_planes, note, plane
+from geoprobe.findings.plot_style import (
+    BEFORE,
+    INK,
+    axis_names,
+    describe,
+    draw_planes,
+    plane,
+    write_apart,
+)
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import FloatArray
 
@@ -81,16 +89,20 @@ class Differences(Finding):
         seed : int, optional
             The smallest by default.
         names : bool, optional
-            Whether to write the labels; by default those of the six longest arrows
-            whose names do not cover each other.
+            Whether to write the labels beside the arrows; by default every arrow has a number,
+            the same in all panels, and a key below the figure says whose it is.
         """
+        moving = dict.fromkeys(row.label for row in self.rows if row.length > 0)
+        texts = {label: label if names else str(k) for k, label in enumerate(moving, 1)}
 
-        def draw(panel: Any, number: int, of_seed: int) -> None:
-            self._draw(panel, number, of_seed, names)
+        def write(panel: Any, number: int, of_seed: int) -> None:
+            if names is not False:
+                self._write(panel, number, of_seed, texts)
 
-        return draw_planes(self.explained, draw, ax, layer, seed)
+        key = list(moving) if names is None else []
+        return draw_planes(self.explained, self._draw, write, ax, layer, seed, key)
 
-    def _draw(self, ax: Any, layer: int, seed: int, names: bool | None) -> None:
+    def _draw(self, ax: Any, layer: int, seed: int) -> None:
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
         start = np.array(self.origins[layer, seed])
         ends = np.array([(row.x, row.y) for row in rows])
@@ -101,16 +113,8 @@ class Differences(Finding):
         )  # fmt: skip
         # Arrows do not widen the axes; their ends do.
         ax.plot(*np.vstack([ends, start]).T, linestyle="none")
+        ax.margins(0.1)
         ax.plot(*start, "+", color=INK, markersize=10)
-        shown = [] if names is False else _readable(away, all_=names is True)
-        for k in shown:
-            # Beyond the tip, in the direction of the arrow, where no arrow is.
-            left, down = away[k] < 0
-            note(
-                ax, rows[k].x, rows[k].y, rows[k].label, textcoords="offset points",
-                xytext=(-3 if left else 3, -3 if down else 3),
-                ha="right" if left else "left", va="top" if down else "bottom",
-            )  # fmt: skip
         across, up = axis_names(self.explained[layer, seed])
         cosine = self.mean_cosine[layer, seed]
         moved = any(row.length > 0 for row in rows)
@@ -127,6 +131,17 @@ class Differences(Finding):
             y=up,
         )
         ax.set_aspect("equal", adjustable="datalim")
+
+    def _write(self, ax: Any, layer: int, seed: int, texts: dict[str, str]) -> None:
+        """Write a text beyond the tip of every arrow."""
+        rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
+        start = np.array(self.origins[layer, seed])
+        ends = np.array([(row.x, row.y) for row in rows])
+        away = ends - start
+        named = [k for k, row in enumerate(rows) if row.length > 0]
+        shafts = np.concatenate([start + share * away for share in np.linspace(0.05, 1, 40)])
+        shown = [texts[rows[k].label] for k in named]
+        write_apart(ax, ends[named], shown, shafts, thick=2, directions=away[named])
 
 
 def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
@@ -171,22 +186,6 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
                 )
             )  # fmt: skip
     return Differences(tuple(rows), origins, explained, cosines, tuple(notes))
-
-
-def _readable(away: FloatArray, *, all_: bool) -> list[int]:
-    """Choose whose names to write, the longest arrows first; labels that stay have none."""
-    lengths = np.linalg.norm(away, axis=1)
-    longest = [k for k in np.argsort(-lengths, kind="stable").tolist() if lengths[k] > 0]
-    if all_:
-        return longest
-    # A line of text is about so high and so wide as a share of the figure.
-    room = np.array([0.3, 0.05]) * float(np.ptp(away, axis=0).max())
-    shown: list[int] = []
-    for k in longest[:12]:
-        apart = [bool(np.any(np.abs(away[k] - away[other]) > room)) for other in shown]
-        if len(shown) < 6 and all(apart):
-            shown.append(k)
-    return shown
 
 
 def mean_cosine(vectors: FloatArray) -> float:

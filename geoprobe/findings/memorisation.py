@@ -10,7 +10,14 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, new_axes
+from geoprobe.findings.plot_style import (
+    AFTER,
+    BEFORE,
+    describe,
+    legend,
+    new_axes,
+    share_limits,
+)
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.spaces import Space
@@ -183,7 +190,7 @@ class Memorisation(Finding):
     values = ("accuracy", "std")
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw one panel a moment: subtest and test over the epochs.
+        """Draw one panel a moment, all on the same scale: subtest and test over the epochs.
 
         Bands are a standard deviation wide: over seeds where there are several, otherwise over
         the initialisations.
@@ -223,6 +230,8 @@ class Memorisation(Finding):
                 y="accuracy (share of units)",
             )
             legend(panel)
+        if len(axes) > 1:
+            share_limits(axes)
         return figure
 
 

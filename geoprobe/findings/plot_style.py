@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -86,19 +87,134 @@ def legend(ax: Any, *, below: bool = False, **options: Any) -> None:
     if below:
         # Beside them it would lie beyond the edge of a phone.
         options |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
-    if not ax.get_legend_handles_labels()[0]:
+    shown = [
+        entry for entry in zip(*ax.get_legend_handles_labels(), strict=True) if _seen(entry[0])
+    ]
+    if not shown:
         return
-    box = ax.legend(frameon=False, fontsize="small", labelcolor=INK, **options)
+    handles, labels = zip(*shown, strict=True)
+    box = ax.legend(handles, labels, frameon=False, fontsize="small", labelcolor=INK, **options)
     for text in box.get_texts():
         text.set_parse_math(False)
     if box.get_title() is not None:
         box.get_title().set_color(INK)
 
 
+def colour_bar(image: Any, ax: Any, name: str) -> None:
+    """Explain the colours of an image beside its axes."""
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.set_label(name, color=INK)
+    bar.ax.tick_params(colors=INK)
+    bar.ax.patch.set_facecolor("white")
+    bar.outline.set_edgecolor(INK)
+    # Hundreds of small rectangles would be larger than the rest of the figure.
+    bar.solids.set_rasterized(True)
+
+
+def _seen(handle: Any) -> bool:
+    """Say whether a line, with or without error bars, has a point that is drawn."""
+    line = handle[0] if isinstance(handle, tuple) else handle
+    points = np.asarray(line.get_xydata(), dtype=np.float64)
+    return bool(np.isfinite(points).all(axis=1).any())
+
+
+def share_limits(axes: Sequence[Any]) -> None:
+    """Give panels the same limits, wide enough for each, so that they can be compared by eye."""
+    for read, put in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
+        ends = np.array([getattr(ax, read)() for ax in axes])
+        for ax in axes:
+            getattr(ax, put)(ends[:, 0].min(), ends[:, 1].max())
+
+
 def note(ax: Any, x: float, y: float, text: str, **options: Any) -> Any:
     """Write plain text at a point of the data."""
     style = {"color": INK, "fontsize": "small", "parse_math": False, **options}
     return ax.annotate(text, (x, y), **style)
+
+
+# Width and height of a character of small print, in points.
+_CHARACTER = np.array([5.8, 12.0])
+
+
+def write_apart(
+    ax: Any,
+    places: FloatArray,
+    texts: Sequence[str],
+    drawn: FloatArray,
+    *,
+    thick: float,
+    directions: FloatArray | None = None,
+) -> None:
+    """Write a text near each place where nothing else is; a far one is tied to it by a thin line.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With equal scales, laid out, and with everything in it that decides on its limits.
+    places : ndarray of float64, shape (n_texts, 2)
+        In the units of the data.
+    texts : sequence of str
+    drawn : ndarray of float64, shape (n_points, 2)
+        Where something is drawn that no text should cover.
+    thick : float
+        How far, in points on paper, it reaches around.
+    directions : ndarray of float64, shape (n_texts, 2), optional
+        Where from its place each text should rather be; up to the right by default.
+    """
+    if directions is None:
+        directions = np.ones_like(places)
+    on_paper = 72 / ax.figure.dpi * ax.transData.transform(places)
+    taken = 72 / ax.figure.dpi * ax.transData.transform(drawn)
+    reach = np.full(taken.shape, thick)
+    for place, at, text, direction in zip(places, on_paper, texts, directions, strict=True):
+        half = _CHARACTER * (len(text), 1) / 2
+        angle = math.atan2(direction[1], direction[0])
+        offset = _free_offset(taken - at, reach + half, half, angle)
+        taken, reach = np.vstack([taken, at + offset]), np.vstack([reach, half])
+        # A text that touches its place needs no line.
+        far = bool(np.any(np.abs(offset) > half + _CHARACTER))
+        line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 1}
+        note(
+            ax, float(place[0]), float(place[1]), text, xytext=tuple(offset),
+            textcoords="offset points", ha="center", va="center",
+            arrowprops=line if far else None,
+        )  # fmt: skip
+
+
+def _free_offset(
+    taken: FloatArray, apart: FloatArray, half: FloatArray, angle: float
+) -> FloatArray:
+    """Search on growing rings, from the angle given to both sides, for room for a box."""
+    offset = half
+    for ring in range(1, 100):
+        for turn in (0, 1, -1, 2, -2, 3, -3, 4):
+            there = angle + turn * math.pi / 4
+            offset = (half + 3 * ring) * (math.cos(there), math.sin(there))
+            if np.any(np.abs(offset - taken) >= apart, axis=1).all():
+                return offset
+    return offset
+
+
+def _add_key(figure: Any, ax: Any, names: Sequence[str]) -> None:
+    """Write below a figure, or below the axes given, what the numbers from 1 on stand for."""
+    line = need("matplotlib.lines").Line2D
+    widest = min(36, max(map(len, names)) + len(str(len(names))) + 3)
+    columns = max(1, min(len(names), int(72 * figure.get_size_inches()[0] / 5.2 / widest)))
+    if ax is None:
+        rows = math.ceil(len(names) / columns)
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + 0.17 * rows)
+        where: Any = {"loc": "outside lower center"}
+    else:
+        where = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+    box = (figure if ax is None else ax).legend(
+        [line([], [], linestyle="none") for _ in names],
+        [f"{k} {name}" for k, name in enumerate(names, 1)],
+        frameon=False, fontsize="small", labelcolor=INK, handlelength=0, handletextpad=0,
+        ncols=columns, **where,
+    )  # fmt: skip
+    for text in box.get_texts():
+        text.set_parse_math(False)
 
 
 def step_axis(ax: Any, steps: Sequence[int]) -> None:
@@ -153,20 +269,25 @@ def axis_names(explained: tuple[float, float]) -> tuple[str, str]:
 def draw_planes(
     explained: Mapping[tuple[int, int], tuple[float, float]],
     draw: Callable[[Any, int, int], None],
+    write: Callable[[Any, int, int], None],
     ax: Any,
     layer: int | None,
     seed: int | None,
+    key: Sequence[str] = (),
 ) -> Any:
     """Draw the planes of one seed side by side, or one of them into given axes.
 
     Parameters
     ----------
     explained : mapping from (layer, seed) to the shares of the variance
-    draw : callable
-        Takes axes, layer and seed.
+    draw, write : callable
+        Take axes, layer and seed. Texts whose places depend on each other are written when all
+        else has been laid out.
     ax : matplotlib.axes.Axes or None
     layer, seed : int or None
         All layers, and the smallest seed, for None.
+    key : sequence of str
+        What the numbers from 1 on stand for in the panels.
 
     Returns
     -------
@@ -185,6 +306,14 @@ def draw_planes(
     figure, axes = new_axes(len(panels)) if ax is None else (ax.figure, [ax])
     for panel, number in zip(axes, panels, strict=True):
         draw(panel, number, seed)
+    if key:
+        _add_key(figure, ax, key)
+    with warnings.catch_warnings():
+        # What does not fit or has no glyph is told when the figure is drawn in earnest.
+        warnings.simplefilter("ignore", UserWarning)
+        figure.draw_without_rendering()
+    for panel, number in zip(axes, panels, strict=True):
+        write(panel, number, seed)
     return figure
 
 

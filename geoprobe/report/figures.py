@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from geoprobe.findings import Finding, Movement, Performance
 from geoprobe.findings.finding import need
 from geoprobe.findings.plot_style import COLOURS, INK
-from geoprobe.report.svg import inline_svg, well_formed
+from geoprobe.report.svg import inline_svg, well_formed, without_controls
 
 _MEASURES = {
     "directprobe": "accuracy of DirectProbe",
@@ -54,7 +54,10 @@ _SHARE = 0.5
 
 
 def shorten_names(figure: Any) -> None:
-    """Shorten names that would leave no room for the figure; the tables have them whole."""
+    """Shorten names that would leave no room for the figure; the tables have them whole.
+
+    Characters that would turn the direction of a name around are spelt out.
+    """
     whole = set()
     fixed = need("matplotlib.ticker").FixedLocator
     for axes in figure.axes:
@@ -62,11 +65,12 @@ def shorten_names(figure: Any) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             if isinstance(axis.get_major_locator(), fixed):
                 names = [text.get_text() for text in axis.get_ticklabels()]
-                short = [shortened(name, _LONG_NAME) for name in names]
+                short = [shortened(without_controls(name), _LONG_NAME) for name in names]
                 if short != names:
                     axis.set_ticks(axis.get_majorticklocs(), short, parse_math=False)
     for text in figure.findobj(need("matplotlib.text").Text):
-        text.set_text(shortened(text.get_text(), _LONG_TITLE if id(text) in whole else _LONG_NAME))
+        longest = _LONG_TITLE if id(text) in whole else _LONG_NAME
+        text.set_text(shortened(without_controls(text.get_text()), longest))
 
 
 def shortened(text: str, longest: int) -> str:
@@ -95,6 +99,9 @@ def make_room(figure: Any, size: tuple[float, float]) -> bool:
     now = [float(x) for x in figure.get_size_inches()]
     wanted = list(now)
     for axes in figure.axes:
+        if axes.get_subplotspec() is None:
+            # A colour bar is narrow on purpose.
+            continue
         rows, columns = axes.get_subplotspec().get_gridspec().get_geometry()
         place = axes.get_position()
         for k, (share, n) in enumerate(((place.width, columns), (place.height, rows))):
@@ -192,7 +199,7 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         figure.set_layout_engine("none")
         pdf = _save(figure, "pdf", _UNDATED) if files else b""
     text = well_formed(svg.decode("utf8"))
-    label = well_formed(f"Figure. {about} {_told(figure)}")
+    label = well_formed(without_controls(f"Figure. {about} {_told(figure)}"))
     return Drawn(
         svg=text.encode("utf8"),
         pdf=pdf,
@@ -261,4 +268,6 @@ def _told(figure: Any) -> str:
             axis.append(f"shown: {shown}")
         title = axes.get_title().replace("\n", " ")
         parts.append("; ".join([title, *axis] if title else axis))
+    for key in figure.legends:
+        parts.append("shown: " + ", ".join(text.get_text() for text in key.get_texts()))
     return ". ".join(filter(None, parts)) + "."

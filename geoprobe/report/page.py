@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from geoprobe.findings.finding import need
+from geoprobe.report.svg import without_controls
 from geoprobe.versions import installed_versions
 
 if TYPE_CHECKING:
@@ -136,8 +137,10 @@ def make_section(section: Section, html: Sequence[Any], elsewhere: int = 0) -> P
         opening=opening,
         choosers=choosers,
         choices={
-            "names": names,
-            "rows": [[view.choices[key] for key in keys] for view in section.views],
+            "names": list(map(without_controls, names)),
+            "rows": [
+                [without_controls(view.choices[key]) for key in keys] for view in section.views
+            ],
             "opening": opening,
         },
         plain=(views[opening],) if too_long else tuple(views),
@@ -183,14 +186,19 @@ class Pages:
 
     def __init__(self) -> None:
         jinja2 = need("jinja2")
+        self._safe = need("markupsafe").Markup
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("geoprobe.report", "templates"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=self._final,
         )
-        self._safe = need("markupsafe").Markup
+
+    def _final(self, value: Any) -> Any:
+        """Make text from data harmless that is not HTML yet; escaping it comes next."""
+        return without_controls(value) if type(value) is str else value
 
     def safe(self, html: str) -> Any:
         """Mark text as HTML that is escaped already."""

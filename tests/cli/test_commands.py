@@ -652,6 +652,7 @@ def test_warnings_are_notes(
     assert capsys.readouterr().err == "Note: two lines\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_failure(
     repository: Path, plane: Path, tmp_path: Path, closed: str
@@ -670,6 +671,7 @@ def test_closed_streams_are_no_failure(
     verify_results(tmp_path / "out", POINTS, LABELS)
 
 
+@pytest.mark.full
 def test_labels_that_the_terminal_cannot_show(repository: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", X=[[0.0, 0], [1, 1], [5, 5]], y=["ä", "ä", "日本"])
     done = subprocess.run(

@@ -238,7 +238,7 @@ def test_an_error_in_writing_puts_training_back(encoder: Encoder) -> None:
     assert encoder.model.training
 
 
-@pytest.mark.parametrize("join", ["single", "concat"])
+@pytest.mark.parametrize("join", ["single", pytest.param("concat", marks=pytest.mark.full)])
 def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task(join)
     keys = extract_to_store(encoder, units, store, layers=[3, 0])

@@ -77,6 +77,7 @@ def n_reports(tmp_path_factory: pytest.TempPathFactory) -> int:
     return len(reports)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("save_every_s", [0.0, 3600.0], ids=["each update", "checkpoints only"])
 def test_stopped_at_every_report(
     tmp_path: Path, whole: dict[str, Any], n_reports: int, save_every_s: float

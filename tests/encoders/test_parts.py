@@ -145,6 +145,7 @@ def test_a_pass_ends_at_the_highest_layer(tmp_path: Path) -> None:
     assert entered == [0]
 
 
+@pytest.mark.full
 def test_blocks_that_do_not_give_the_states_are_not_trusted(tmp_path: Path) -> None:
     model = load_encoder(models.save("bert", tmp_path / "m"), device="cpu").model
     ids = torch.arange(3, 9)[None]

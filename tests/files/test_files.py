@@ -16,6 +16,7 @@ from geoprobe.errors import FormatError
 from geoprobe.files import array_headers
 from geoprobe.files.atomic import is_unfinished, new_folder, unfinished_of, write_file
 from geoprobe.files.csv_files import as_cell, from_cell, write_table
+from geoprobe.files.json_files import read_json, write_json
 from geoprobe.files.npz_files import read_npz
 from geoprobe.memory import free_memory
 from geoprobe.spaces import read_space
@@ -206,3 +207,12 @@ def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
         (place / "half.txt").write_text("half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("said", ["1e400", "[" * 900 + "]" * 900, '"b"'])
+def test_json_that_no_seal_fits(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"format": "x", "format_version": 1, "value": "a"})
+    path.write_text(path.read_text(encoding="ascii").replace('"a"', said), encoding="ascii")
+    with pytest.raises(FormatError, match="changed after it was written"):
+        read_json(path, "x", 1)

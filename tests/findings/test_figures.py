@@ -13,6 +13,8 @@ import pytest
 
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
+    CentroidPaths,
+    Differences,
     Finding,
     arrange_runs,
     compare_linearity,
@@ -26,6 +28,7 @@ from geoprobe.findings import (
     similarity_to_original,
     standing_between,
 )
+from geoprobe.findings.centroid_paths import PathRow
 from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
 from tests.support.findings_cases import LINE, SPLIT, published, scaled, squares, tuned
@@ -112,6 +115,8 @@ def test_figures_have_axes_and_words(findings: dict[str, Finding], name: str) ->
     pytest.importorskip("matplotlib", reason="figures need the extra report")
     figure = findings[name].plot()
     for ax in figure.axes:
+        if ax.get_label() == "<colorbar>":
+            continue
         assert ax.get_xlabel()
         assert ax.get_title()
         assert ax.get_ylabel() or ax.get_yticklabels()
@@ -135,6 +140,131 @@ def test_names_from_data_stay_text(findings: dict[str, Finding]) -> None:
     shown = " ".join(texts(findings["paths"].plot()))
     assert sum(name in shown for name in ODD.values()) == 3
     assert "$" in texts(findings["between"].plot())
+
+
+def test_colours_are_explained_by_a_bar(findings: dict[str, Finding]) -> None:
+    matplotlib = pytest.importorskip("matplotlib", reason="figures need the extra report")
+    tasks: Any = findings["tasks"]
+    figure = tasks.plot()
+    ax, bar = figure.axes
+    assert bar.get_ylabel() == "mean change"
+    low, high = ax.images[0].get_clim()
+    assert -low == high == np.nanmax(np.abs(ax.images[0].get_array()))
+    assert bar.get_ylim() == (low, high)
+    # The bar is one picture in the file, not hundreds of shapes.
+    assert len(list(svg(figure).iter("{http://www.w3.org/2000/svg}image"))) == 2
+    ax = matplotlib.figure.Figure().subplots()
+    assert len(tasks.plot(ax).axes) == 2
+
+
+def test_panels_of_memorisation_share_their_axes(findings: dict[str, Finding]) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    low = {"subtest": [0.1, 0.2], "test": [0.1, 0.15]}
+    high = {"subtest": [0.5, 0.9, 0.95], "test": [0.4, 0.5, 0.6]}
+    figure = compare_memorisation({published(): low, tuned(): high}).plot()
+    first, second = figure.axes
+    assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
+    bottom, top = first.get_ylim()
+    assert bottom < 0.1 and top > 0.95
+
+
+def test_legends_name_only_what_is_drawn(findings: dict[str, Finding], spaces: Any) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+
+    def legend_of(finding: Any, **options: Any) -> list[str]:
+        (ax,) = finding.plot(**options).axes
+        return [text.get_text() for text in ax.get_legend().get_texts()]
+
+    assert legend_of(findings["performance"]) == ["as published", "fine-tuned"]
+    # A model as published has no fine-tuned head.
+    head = {space.cell: 0.9 for space in spaces if space.cell.tuned_on}
+    assert legend_of(compare_performance(spaces, head=head), measure="head") == ["fine-tuned"]
+    only = [space for space in spaces if space.cell.tuned_on is None]
+    assert legend_of(compare_performance(only)) == ["as published"]
+    assert legend_of(compare_linearity(only)) == ["as published"]
+
+
+def boxes(ax: Any) -> dict[str, Any]:
+    """Where the notes of some axes are, without the lines that tie them; in pixels."""
+    extent = pytest.importorskip("matplotlib.text").Text.get_window_extent
+    ax.figure.draw_without_rendering()
+    return {f"{text.get_text()} {k}": extent(text) for k, text in enumerate(ax.texts)}
+
+
+def covered(ax: Any) -> list[tuple[str, str]]:
+    found = list(boxes(ax).items())
+    return [
+        (one, other)
+        for k, (one, here) in enumerate(found)
+        for other, there in found[:k]
+        if here.overlaps(there)
+    ]
+
+
+@pytest.mark.parametrize("n_labels", [4, 60])
+def test_every_arrow_has_a_number_and_a_key(findings: dict[str, Finding], n_labels: int) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    rng = np.random.default_rng(3)
+    # Some arrows end almost where others do, and one label stays.
+    ends = np.repeat(rng.normal(size=(n_labels // 2, 2)), 2, axis=0)
+    ends += 1e-3 * rng.normal(size=ends.shape)
+    model: Any = findings["differences"]
+    row = model.rows[0]._replace(layer=0, seed=0)
+    rows = tuple(
+        row._replace(label=f"label {k}", x=x, y=y, length=float(k > 0))
+        for k, (x, y) in enumerate(ends.tolist())
+    )
+    key = (0, 0)
+    finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, ())
+    figure = finding.plot()
+    (ax,) = figure.axes
+    numbers = [text.get_text() for text in ax.texts]
+    assert sorted(map(int, numbers)) == list(range(1, n_labels))
+    assert covered(ax) == []
+    (legend,) = figure.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == [f"{k} label {k}" for k in range(1, n_labels)]
+    figure.draw_without_rendering()
+    below, whole = legend.get_window_extent(), figure.bbox
+    assert whole.x0 <= below.x0 and below.x1 <= whole.x1 and whole.y0 <= below.y0
+    assert below.y1 <= ax.get_window_extent().y0
+    # The arrows keep the room that they have without a key.
+    assert ax.get_position().height * figure.get_size_inches()[1] > 2.5
+    alone = finding.plot(names=False)
+    assert not alone.legends and not alone.axes[0].texts
+
+
+def test_the_key_of_several_panels_is_one(findings: dict[str, Finding]) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    differences: Any = findings["differences"]
+    figure = differences.plot()
+    (legend,) = figure.legends
+    key = [text.get_text().split(" ", 1) for text in legend.get_texts()]
+    assert {name for _, name in key} == {row.label for row in differences.rows if row.length > 0}
+    for ax, layer in zip(figure.axes, (0, 1), strict=True):
+        there = [r for r in differences.rows if (r.layer, r.seed) == (layer, 0) and r.length > 0]
+        numbers = {text.get_text(): text.xy for text in ax.texts}
+        assert numbers == {k: (r.x, r.y) for k, name in key for r in there if r.label == name}
+    ax = type(figure)().subplots()
+    differences.plot(ax, layer=0)
+    assert len(ax.get_legend().get_texts()) == len(key)
+
+
+def test_steps_of_paths_do_not_cover_each_other() -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    starts = {"a": (0.0, 0.0), "b": (0.1, 0.0), "c": (0.0, 0.1), "still": (9.0, 9.0)}
+    ends = {"a": (10.0, 0.0), "b": (0.0, 10.0), "c": (10.0, 0.2), "still": (9.1, 9.0)}
+    rows = tuple(
+        PathRow("pos", "tiny", "pos", 0, 0, step, label, *places[label])
+        for label in starts
+        for step, places in ((0, starts), (80, ends))
+    )
+    figure = CentroidPaths(rows, tuple(starts), {(0, 0): (0.6, 0.3)}, ()).plot()
+    (ax,) = figure.axes
+    said = [text.get_text() for text in ax.texts]
+    # Three paths start at one place, two of them end at one place, and one label stays.
+    assert sorted(said) == ["0", "0 to 80", "80", "80"]
+    assert covered(ax) == []
 
 
 def test_figures_load_no_window(findings: dict[str, Finding]) -> None:

@@ -94,6 +94,16 @@ def test_first_lines_say_what_a_module_is(repository: Path) -> None:
     assert wrong == []
 
 
+def test_tests_lie_in_the_folders_of_their_rooms(repository: Path) -> None:
+    """A test lies in the folder of the room that it tries, or in the one of the whole house."""
+    tests = repository / "tests"
+    files = [path.relative_to(tests) for path in sorted(tests.rglob("test_*.py"))]
+    rooms = {door.parent.name for door in (repository / "geoprobe").glob("*/__init__.py")}
+    assert rooms <= FLOOR.keys()
+    assert [path.as_posix() for path in files if path.parts[0] not in {"house", *rooms}] == []
+    assert rooms - {path.parts[0] for path in files} == set()
+
+
 def test_no_file_is_reached_through_the_search_path(repository: Path) -> None:
     """Shared cases are imported from packages, also by the processes that tests start."""
     folders = ("tests", "scripts", "benchmarks")

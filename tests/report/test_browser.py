@@ -232,6 +232,58 @@ def test_narrow_screens_do_not_scroll_sideways(
     assert tab.run(f"{box}.scrollWidth > {box}.clientWidth")
 
 
+HINTS = """[...document.querySelectorAll('figure')]
+    .filter((figure) => figure.checkVisibility())
+    .map((figure) => {
+        const canvas = figure.querySelector('.canvas');
+        return [canvas.scrollWidth > canvas.clientWidth,
+            figure.querySelector('.hint').checkVisibility(),
+            getComputedStyle(canvas).backgroundImage !== 'none'];
+    })"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 470, 480, 490, 800, 1600])
+def test_a_figure_beyond_the_edge_says_so(tab: Tab, pages: dict[str, Path], width: int) -> None:
+    tab.size(width)
+    tab.open(pages["plain"])
+    figures = tab.run(HINTS)
+    assert len(figures) > 8
+    assert all(hint == shadow == beyond for beyond, hint, shadow in figures)
+    assert all(beyond == (width < 475) for beyond, _, _ in figures)
+
+
+def test_print_keeps_together_what_belongs_together(tab: Tab, pages: dict[str, Path]) -> None:
+    # As wide as paper of 210 mm with margins of 1 cm.
+    tab.size(718)
+    tab.open(pages["plain"])
+    tab.run("document.querySelectorAll('.fold').forEach((fold) => { fold.open = true; })")
+    tab.media("print")
+    assert tab.run("document.documentElement.scrollWidth") <= 718
+    wide = "[...document.querySelectorAll('.box')].filter((e) => e.scrollWidth > e.clientWidth + 1)"
+    assert tab.run(f"{wide}.map((e) => e.getAttribute('aria-label'))") == []
+    assert not tab.run("[...document.querySelectorAll('.hint')].some((e) => e.checkVisibility())")
+    for rule, of in (
+        ("breakBefore: page", ".analysis"),
+        ("breakInside: avoid", "figure, tr, thead, .fold.short"),
+        ("breakAfter: avoid", "h2, h3, .question, .reading, .view > summary, .fold > summary"),
+        ("display: table-header-group", "thead"),
+        ("display: contents", "th button"),
+    ):
+        name, value = rule.split(": ")
+        found = tab.run(
+            f"[...document.querySelectorAll('{of}')].map((e) => getComputedStyle(e).{name})"
+        )
+        assert set(found) == {value}, (rule, of)
+    short = "[...document.querySelectorAll('.fold.short tbody')].map((e) => e.rows.length)"
+    assert 0 < max(tab.run(short)) <= 12
+
+
+def test_names_have_a_direction_of_their_own(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.open(pages["plain"])
+    for of, value in (("td.t", "plaintext"), ("dd", "plaintext"), ("svg text", "isolate")):
+        assert colour(tab, of, "unicodeBidi") == value
+
+
 def test_print_shows_what_is_chosen_and_no_controls(tab: Tab, pages: dict[str, Path]) -> None:
     tab.media(scheme="dark")
     tab.open(pages["plain"])

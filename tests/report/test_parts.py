@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoprobe.errors import FormatError
-from geoprobe.findings.plot_style import COLOURS, INK, describe, legend, one_axes
+from geoprobe.findings.plot_style import COLOURS, INK, colour_bar, describe, legend, one_axes
 from geoprobe.report.figure_files import INDEX, FigureFolder, file_name
 from geoprobe.report.page import pack
 from geoprobe.report.report_tables import cell, make_table, number, rows_shown
@@ -144,6 +144,27 @@ def test_text_in_figures_stays_text(name: str) -> None:
     assert found.pdf.startswith(b"%PDF")
     # Whether there is a glyph depends on the fonts of the machine.
     assert set(found.unknown) <= set(name) - set("abc")
+
+
+@pytest.mark.parametrize("turn", ["\u202e", "\u2067", "\u200f", "\u061c"])
+def test_names_in_figures_keep_their_direction(turn: str) -> None:
+    found = drawn(f"a{turn}b")
+    assert turn not in found.inline and turn.encode() not in found.svg
+    root = ElementTree.fromstring(found.inline)
+    said = [element.text for element in root.iter() if element.tag.endswith("text")]
+    spelt = f"a[U+{ord(turn):04X}]b"
+    # The title, the label of the axis, a tick, and two entries of the legend.
+    assert said.count(spelt) == 3 and f"0 {spelt}" in said and f"1 {spelt}" in said
+    assert spelt in root.attrib["aria-label"]
+
+
+def test_a_colour_bar_stays_narrow() -> None:
+    figure, ax = one_axes(None)
+    colour_bar(ax.imshow([[1.0, 2.0]]), ax, "meaning")
+    figures.draw(figure, "p-", "A figure.")
+    assert list(figure.get_size_inches()) == [6.4, 3.8]
+    inner, bar = (one.get_position().width for one in figure.axes)
+    assert bar < 0.1 * inner
 
 
 def test_long_names_leave_room_for_the_figure() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import math
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from geoprobe.errors import GeoprobeError, InputError, OutputError
-from geoprobe.findings import Linearity, Performance
+from geoprobe.findings import Linearity, Performance, arrange_runs, difference_vectors
 from geoprobe.progress import Progress
 from geoprobe.report import headlines, write_report
 from geoprobe.report import page as page_sections
@@ -199,6 +200,55 @@ def test_the_page_says_what_was_run(report: Report) -> None:
         assert one.question in page.text and one.reading in page.text
     assert "This study is not finished" not in page.text
     assert LONG.strip() in page.text
+
+
+def test_the_page_says_what_is_proved(report: Report, tmp_path: Path) -> None:
+    page = Reader(report.text)
+    said = " ".join(page.text.split())
+    assert "every distance and every clustering in this study carries a certificate" in said
+    assert "geoprobe verify DIR" in said
+    # Nothing is claimed of a study that has measured nothing.
+    nothing = small(report, sections=(), complete=False)
+    empty = write_report(nothing, tmp_path / "r.html").read_text(encoding="utf8")
+    assert "certificate" not in Reader(empty).text
+
+
+TURNS = "".join(map(chr, [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+
+
+def test_names_do_not_turn_the_text_around(report: Report, tmp_path: Path) -> None:
+    name = "in\u202ever\u2066se"
+    labels = (name, "plain", "other", "\u05d0\u05d1")
+    runs = arrange_runs(
+        report_cases.geometries(labels, task=name, tuned_on=(name,), steps=(2,), seeds=(0,))
+    )
+    choices = [{"task": name, "layer": str(layer)} for layer in (1, 2)]
+    shown = tuple(
+        View(chosen, difference_vectors([run for run in runs if str(run.layer) == chosen["layer"]]))
+        for chosen in choices
+    )
+    gathered = StudyFindings(
+        f"study {name}", {"Tasks": {name: name}},
+        (report_cases.section("differences", shown, (f"{name} is missing",)),), (name,), True,
+    )  # fmt: skip
+    page = write_report(gathered, tmp_path / "r.html", figures=tmp_path / "figures")
+    text = page.read_text(encoding="utf8")
+    assert not set(text) & set(TURNS) and not re.search("&#x?2", text)
+    told = re.search(r'class="choices">(.*?)</script>', text, re.S)
+    assert told
+    choices_told = json.loads(told[1])
+    spelt = "in[U+202E]ver[U+2066]se"
+    # What the script compares is what the page offers.
+    assert f"<option>{spelt}</option>" in text and choices_told["rows"][0][0] == spelt
+    assert not set("".join(choices_told["names"])) & set(TURNS)
+    assert [spelt in row for row in main_table(text).rows].count(True) == 1
+    assert f"1 {spelt}" in text and "\u05d0\u05d1" in text
+    for file in (tmp_path / "figures").glob("*.svg"):
+        figure = file.read_text(encoding="utf8")
+        assert f"1 {spelt}" in figure and not set(figure) & set(TURNS)
+    # The numbers are data, and keep the name as it is.
+    tables = [one.read_text(encoding="utf8") for one in (tmp_path / "figures").glob("diff*.csv")]
+    assert sum(name in table for table in tables) >= 2
 
 
 def test_progress_counts_the_views(report: Report) -> None:

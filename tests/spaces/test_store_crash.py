@@ -1,4 +1,4 @@
-"""Whatever kills a writer or fills the disk, no unfinished file passes for a complete one."""
+"""Killed writers and full disks: no unfinished file passes for a complete one."""
 
 from __future__ import annotations
 

@@ -294,7 +294,7 @@ def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixtu
         (("moves",), "nearest known one is 'movement'"),
         (("movement", "--where", "layer"), "KEY=VALUE"),
         (("similarity", "--where", "task=birds"), "there are: animals"),
-        (("similarity", "--where", "laeyr=2"), "the nearest known one is 'layer'"),
+        (("min-distances", "--where", "laeyr=2"), "the nearest known one is 'layer'"),
         (("--where", "colour=red"), "no view is told from others by 'colour'"),
     ):
         code, out, err = run(*args)
