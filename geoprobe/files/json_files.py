@@ -45,11 +45,8 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
     FormatError
         If it is something else, was changed, or cannot be read.
     """
-    try:
-        content = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"the file cannot be read: {error}.", path) from error
-    if not isinstance(content, dict) or content.get("format") != expected:
+    content = load_object(path)
+    if content.get("format") != expected:
         raise FormatError(f'a JSON object with "format" {expected!r} is expected.', path)
     if content.get("format_version") != version:
         raise FormatError(
@@ -64,18 +61,45 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
             "whatever made it makes it again.",
             path,
         )
-    try:
-        changed = noted is not None and noted != seal(content)
-    except (ValueError, RecursionError):
-        # Infinite numbers, or nested too deeply: nothing that was ever sealed.
-        changed = True
-    if changed:
+    if noted is not None and not fits(noted, content):
         raise FormatError(
             "the file was changed after it was written: its hash is another. Remove it, and "
             "whatever made it makes it again.",
             path,
         )
     return content
+
+
+def load_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FormatError("there is no such file.", path) from error
+    except OSError as error:
+        raise FormatError(f"the file cannot be read: {error.strerror}.", path) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"this is no JSON in UTF-8, or it is damaged: {error}.", path) from error
+    if not isinstance(content, dict):
+        raise FormatError(
+            f"a JSON object is expected, not a value of type {type(content).__name__}.", path
+        )
+    return content
+
+
+def fits(noted: object, content: Mapping[str, Any]) -> bool:
+    """Whether a seal is that of a mapping."""
+    try:
+        return noted == seal(content)
+    except (ValueError, RecursionError):
+        # Infinite numbers, or nested too deeply: nothing that was ever sealed.
+        return False
 
 
 def seal(content: Mapping[str, Any]) -> str:

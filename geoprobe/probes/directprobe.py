@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from geoprobe.arrays import as_labels, as_points
+from geoprobe.arrays import as_labels, as_points, warn_of_dominating_row
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_table import LabelTable
@@ -121,6 +121,11 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If an array cannot be used or there is only one label.
         UnprovedError
             If a pair of hulls is so close to ``tau * R`` apart that float64 cannot decide.
+
+        Warns
+        -----
+        InputWarning
+            If one row alone sets the scale R; it is named.
         """
         tau = checked_tau(self.tau)
         threads = checked_threads(self.n_threads)
@@ -134,6 +139,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         classes, codes = as_labels(y, len(points), min_labels=2)
+        warn_of_dominating_row(points, "X")
         scaled = normalise(points)
         clustered = cluster_space(scaled, codes, len(classes), tau, threads, self.progress, solver)
         _check_proved(clustered.clusters.distances)

@@ -10,7 +10,6 @@ what the points come from, and proves that the file is complete.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from pydantic import Strict
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.files.json_files import fits, load_object, seal
 from geoprobe.schema import Positive, Record, Text, Whole, parse
 from geoprobe.spaces.keys import SpaceKey
 
@@ -253,7 +253,7 @@ class Sidecar(Record):
     def text(self) -> str:
         """Return the content of the file, which a checksum ends."""
         content = dict(self)
-        return json.dumps({**content, _CHECKSUM: _checksum(content)}, indent=1) + "\n"
+        return json.dumps({**content, _CHECKSUM: seal(content)}, indent=1) + "\n"
 
 
 def read_sidecar(path: Path) -> Sidecar:
@@ -264,15 +264,8 @@ def read_sidecar(path: Path) -> Sidecar:
     FormatError
         If it is missing, damaged, was edited, or is of a later version.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FormatError("there is no such file.", path) from error
-    except OSError as error:
-        raise FormatError(f"the file cannot be read: {error.strerror}.", path) from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"this is no JSON in UTF-8, or it is damaged: {error}.", path) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = load_object(path)
+    if content.get("format") != FORMAT:
         raise FormatError(f"this is not the sidecar of a file of spaces (format {FORMAT!r}).", path)
     if content.get("version") != VERSION:
         raise FormatError(
@@ -282,7 +275,7 @@ def read_sidecar(path: Path) -> Sidecar:
         )
     noted = content.pop(_CHECKSUM, None)
     sidecar = parse(Sidecar, content, path)
-    if noted != _checksum(content):
+    if not fits(noted, content):
         raise FormatError(
             "the content does not fit its checksum: the file is damaged or was edited.", path
         )
@@ -302,9 +295,3 @@ def as_json(provenance: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the provenance cannot be written as JSON: {error}.") from error
     return dict(copy)
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the content without regard to spaces and to the order of names."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()

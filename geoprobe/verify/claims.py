@@ -164,27 +164,9 @@ def verify_geometry(
     gaps = [_check_pairs(g.hulls, alone, of_labels, claim, max_gap, tick)]
     checks += _by_status(g.hulls, "pairs of labels")
     if g.clusters is not None:
-        c = g.clusters
-        checks.append(("points in their cluster", check_clusters(c, codes, g.labels, where)))
-        own = CentredPoints(data, c.assignment, len(c))
-        names = tuple(f"cluster {k} of {g.labels[label]!r}" for k, label in enumerate(c.label))
-        claim = Claim(f"{where}, distances of clusters", names)
-        if (c.distances.tau, c.distances.scale) != (g.tau, g.scale):
-            raise VerificationError(
-                f"{claim.where}: tau and R are {c.distances.tau!r} and {c.distances.scale!r}, but "
-                f"those of the labels are {g.tau!r} and {g.scale!r}."
-            )
-        check_partition(c.distances, own, claim)
-        if c.distances is not g.hulls:
-            tick = _tick(progress, "distances of clusters")
-            gaps.append(_check_pairs(c.distances, c.label, own, claim, max_gap, tick))
-            checks += _by_status(c.distances, "pairs of clusters")
-        checks.append(("counters", check_counters(g, data, codes, where)))
-        listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
-        limit = g.tau * g.scale
-        tick = _tick(progress, "blocks")
-        check_blocks(c.blocks, own, limit, f"{where}, blocks", tick)
-        checks.append(("pairs of clusters that cannot merge", listed))
+        of_clusters, gap = _check_clustering(g, data, codes, max_gap, where, progress)
+        checks += of_clusters
+        gaps.append(gap)
     if g.predictions is not None:
         place = f"{where}, predictions"
         consistent = check_consistent(g, g.predictions, place)
@@ -202,6 +184,38 @@ def verify_geometry(
         rounding=of_labels.rounding,
         seconds=time.perf_counter() - began,
     )
+
+
+def _check_clustering(
+    g: Geometry,
+    data: NDArray[Any],
+    codes: IntArray,
+    max_gap: float | None,
+    where: str,
+    progress: ProgressCallback | None,
+) -> tuple[list[tuple[str, int]], Gap]:
+    """Check that the clusters are a partition, apart from each other, and that none could merge."""
+    c = g.need_clusters()
+    checks = [("points in their cluster", check_clusters(c, codes, g.labels, where))]
+    own = CentredPoints(data, c.assignment, len(c))
+    names = tuple(f"cluster {k} of {g.labels[label]!r}" for k, label in enumerate(c.label))
+    claim = Claim(f"{where}, distances of clusters", names)
+    if (c.distances.tau, c.distances.scale) != (g.tau, g.scale):
+        raise VerificationError(
+            f"{claim.where}: tau and R are {c.distances.tau!r} and {c.distances.scale!r}, but "
+            f"those of the labels are {g.tau!r} and {g.scale!r}."
+        )
+    check_partition(c.distances, own, claim)
+    gap = Gap(0.0, -1, claim.where)
+    if c.distances is not g.hulls:
+        tick = _tick(progress, "distances of clusters")
+        gap = _check_pairs(c.distances, c.label, own, claim, max_gap, tick)
+        checks += _by_status(c.distances, "pairs of clusters")
+    checks.append(("counters", check_counters(g, data, codes, where)))
+    listed = check_blocks_listed(c, g.labels, f"{where}, blocks")
+    check_blocks(c.blocks, own, g.tau * g.scale, f"{where}, blocks", _tick(progress, "blocks"))
+    checks.append(("pairs of clusters that cannot merge", listed))
+    return checks, gap
 
 
 def _check_test(

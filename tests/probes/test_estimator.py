@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from geoprobe.errors import GeoprobeError
+from geoprobe.errors import GeoprobeError, InputWarning
 from geoprobe.probes import DirectProbe
 from tests.support.reference import qp_distance
 
@@ -108,6 +108,14 @@ def test_clone_and_pickle() -> None:
     assert clone(probe).get_params() == probe.get_params()
     again = pickle.loads(pickle.dumps(probe))
     assert np.array_equal(again.predict(new), probe.predict(new))
+
+
+def test_a_row_that_sets_the_scale_alone_is_named() -> None:
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    points[17, 2] = 1e12
+    labels = np.repeat(["a", "b"], 20)
+    with pytest.warns(InputWarning, match="X: row 17 lies"):
+        DirectProbe(n_threads=1).fit(points, labels)
 
 
 def test_test_points_must_fit() -> None:

@@ -87,7 +87,14 @@ def test_edited_sidecars(store: SpaceStore, changes: dict, match: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe{}", b"[" * 100_000, b"null"])
 def test_sidecars_that_are_none(store: SpaceStore, content: bytes) -> None:
     store.path(KEY).with_suffix(".json").write_bytes(content)
-    refused(store, "train.json", "no JSON in UTF-8|not the sidecar")
+    refused(store, "train.json", "no JSON in UTF-8|a JSON object is expected")
+
+
+def test_a_sidecar_that_is_nested_deeply(store: SpaceStore) -> None:
+    path = store.path(KEY).with_suffix(".json")
+    edit(path, provenance={"a": "here"})
+    path.write_text(path.read_text().replace('"here"', "[" * 950 + "]" * 950))
+    refused(store, "train.json", "damaged or was edited|no JSON")
 
 
 def test_moved_files(store: SpaceStore) -> None:
