@@ -100,6 +100,7 @@ def change(package: Path, name: str, old: str, new: str) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.mark.full
 def test_a_change_compiles_anew_what_depends_on_it(package: Path) -> None:
     assert ask(package) == ("21 1", {"high": 1, "low": 1, "other": 1})
     assert ask(package) == ("21 1", {"high": 1, "low": 1, "other": 1})
@@ -125,6 +126,7 @@ def test_a_run_survives_a_cache_that_cannot_be_used(package: Path, tmp_path: Pat
     assert not list(package.rglob("*.nb?"))
 
 
+@pytest.mark.full
 def test_a_run_survives_a_folder_that_is_in_the_way(package: Path, tmp_path: Path) -> None:
     """What refuses files may lie within the cache: kernels do not end up in the package instead."""
     cache = tmp_path / "cache"
@@ -189,6 +191,7 @@ IndexDataCacheFile.save = save
     assert f"cannot be kept in {tmp_path / 'cache'} (No space left on device)" in done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_a_damaged_cache_is_compiled_anew(package: Path, tmp_path: Path, suffix: str) -> None:
     cache = tmp_path / "cache"
