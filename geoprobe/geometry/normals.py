@@ -9,7 +9,7 @@ FloatArray = NDArray[np.float64]
 
 
 def face_normal(w: FloatArray, support_a: FloatArray, support_b: FloatArray) -> FloatArray:
-    """Turn a vector until it stands upright on the faces that carry the nearest points.
+    """Turn a vector until it is normal to the faces that carry the nearest points.
 
     The vector between two nearest points that almost touch is a difference of nearly equal
     numbers, and its direction uncertain. Every point of a support has the same height over the
@@ -32,15 +32,15 @@ def face_normal(w: FloatArray, support_a: FloatArray, support_b: FloatArray) -> 
         return plain
     _, sizes, axes = np.linalg.svd(inside, full_matrices=False)
     axes = axes[sizes > 1e-12 * sizes[0]] if sizes[0] > 0.0 else axes[:0]
-    upright: FloatArray = plain
+    normal: FloatArray = plain
     # Each pass removes what rounding left of the pass before.
     for _ in range(3):
-        upright = upright - axes.T @ (axes @ upright)
-        length = float(np.sqrt(upright @ upright))
+        normal = normal - axes.T @ (axes @ normal)
+        length = float(np.sqrt(normal @ normal))
         if length < 1e-6:
             return plain
-        upright = upright / length
-    return upright
+        normal = normal / length
+    return normal
 
 
 def best_normal(
@@ -50,7 +50,7 @@ def best_normal(
     support_a: FloatArray,
     support_b: FloatArray,
 ) -> tuple[FloatArray, float, float]:
-    """Return the better of a vector and its upright version, with what it separates.
+    """Return the better of a vector and the face normal next to it, with what it separates.
 
     Returns
     -------

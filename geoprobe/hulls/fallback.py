@@ -19,7 +19,7 @@ IntArray = NDArray[np.int64]
 def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float) -> Answer:
     """Decide whether two hulls overlap where a first solve could not.
 
-    The nearest points are found from scratch, and the hyperplane is set upright on the faces
+    The nearest points are found from scratch, and the hyperplane is set normal to the faces
     that carry them, which bounds the distance from below better than the vector between nearly
     equal points can. If that leaves the bounds on both sides of the threshold, HiGHS solves the
     pair as a linear program, and the active set goes on from the program's support.

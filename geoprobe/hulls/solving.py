@@ -189,7 +189,7 @@ def _solve(
     second: IntArray,
     threshold: float,
 ) -> PairAnswers:
-    """Solve a run of pairs, and look closer at what is left open."""
+    """Solve a run of pairs, and resolve those that are left open."""
     points = both.float64
     work = activeset.allocate(points.shape[1])
     n_pairs = len(first)

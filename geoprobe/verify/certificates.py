@@ -160,7 +160,7 @@ def check_blocks(
 def _face_margin(
     pairs: PairwiseDistances, points: CentredPoints, k: int, difference: FloatArray
 ) -> float:
-    """Return the margin of a hyperplane that stands upright on both faces of a certificate.
+    """Return the margin of the hyperplane normal to both faces of a certificate.
 
     Whatever the normal, the margin of all points is the proof.
     """
