@@ -300,3 +300,101 @@ class Merging(NamedTuple):
     """Proofs of the bans since the caller last took them away."""
     threshold: float
     """Hulls at most this far apart overlap."""
+
+
+class Hulls(NamedTuple):
+    """The hulls that queries are projected onto, and what is known of them beforehand.
+
+    A *member* is a point of a hull; the members of a hull follow each other.
+    """
+
+    points: NDArray[np.float64]
+    """(n_rows, n_dims): in the unit ball."""
+    rows: NDArray[np.int64]
+    """(n_members,): the row of each member."""
+    start: NDArray[np.int64]
+    """(n_hulls + 1,): hull ``c`` has the members ``start[c]`` to ``start[c + 1]``."""
+    mean: NDArray[np.float64]
+    """(n_hulls, n_dims): the mean of each hull's members."""
+    centred: NDArray[np.float32]
+    """(n_members, n_dims): the members less the mean of their hull."""
+    half_square: NDArray[np.float32]
+    """(n_members,): half the squared length of each centred member."""
+    radius: NDArray[np.float64]
+    """(n_hulls,): the largest length of a centred member."""
+    gram: NDArray[np.float32]
+    """(n_entries,): the products of the centred members of each hull with each other, row by
+    row."""
+    gram_start: NDArray[np.int64]
+    """(n_hulls,): where each hull begins in ``gram``; -1 where its products take too much room."""
+
+
+class Query(NamedTuple):
+    """A query as one hull sees it."""
+
+    point: NDArray[np.float64]
+    """(n_dims,): the query."""
+    products: NDArray[np.float32]
+    """(n_members of the hull,): its products with the members, all less the mean of the hull."""
+    square: float
+    """The squared distance of the query from the mean of the hull."""
+    error: float
+    """A bound of the error of a price found among products."""
+    noise: float
+    """Differences of such prices that mean nothing."""
+    slack: float
+    """A bound of the rounding error of a bound of the distance."""
+
+
+class Projection(NamedTuple):
+    """Room for the projection of a query onto a hull; ``size`` is that of the working set.
+
+    The members that are looked at are *listed*: all of a hull with a Gram matrix, else those that
+    came close to carrying the projection. ``row`` of a working point is its place in the list.
+    The price of a member is its product with the vector from the query to the projection.
+    """
+
+    working: Working
+    """The points that carry the projection; ``rhs`` belongs to ones and to ``offset``."""
+    offset: NDArray[np.float64]
+    """(size,): the product of each working point with the query, both centred; corrected."""
+    n_listed: NDArray[np.int64]
+    """(1,): the number of listed members."""
+    listed: NDArray[np.int64]
+    """(room,): the listed members of a hull without a Gram matrix, counted from its first."""
+    is_listed: NDArray[np.bool_]
+    """(n_largest,): which members of such a hull are listed; ``n_largest`` is the number of
+    members of the largest hull."""
+    between: NDArray[np.float32]
+    """(size, room): for such a hull the products of working points, at their ``slot``, with
+    listed members."""
+    product: NDArray[np.float32]
+    """(n_largest,): the products of listed members with the query; corrected."""
+    price: NDArray[np.float32]
+    """(n_largest,): the prices of listed members."""
+    all_prices: NDArray[np.float32]
+    """(n_largest,): the prices of all members."""
+    towards: NDArray[np.float32]
+    """(n_dims,): the vector from the query to the projection, in float32."""
+
+
+class Ranking(NamedTuple):
+    """A block of queries, and what is found out about them and every hull."""
+
+    point: NDArray[np.float64]
+    """(n_queries, n_dims): the queries."""
+    centred: NDArray[np.float32]
+    """(n_queries, n_dims): the queries less the mean of one hull."""
+    square: NDArray[np.float64]
+    """(n_queries, n_hulls): squared distances of the queries from the means of the hulls."""
+    product: NDArray[np.float32]
+    """(n_queries, n_members): products of queries and members, less the mean of the hull."""
+    bound: NDArray[np.float64]
+    """(n_queries, n_hulls): lower bounds of the distances."""
+    order: NDArray[np.int64]
+    """(n_queries, n_hulls): the hulls of each query, the smallest bound first."""
+    nearest: NDArray[np.float64]
+    """(k,): the smallest distances of a query found so far."""
+    distance: NDArray[np.float64]
+    """(n_queries, n_hulls): distances; infinite where the hull is farther than ``k`` others, NaN
+    where float32 products could not tell."""

@@ -26,7 +26,7 @@ from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows
 from geoprobe.probes.clustering import ClusteredSpace, cluster_space
-from geoprobe.probes.ranking import rank
+from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
@@ -148,6 +148,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._scaled = scaled
         self.timings_ = clustered.timings
         self._expose(describe_points(points, classes, codes, clustered))
+        self._hulls = NearestHulls(scaled.points, group_rows(self.labels_, self.n_clusters_))
         return self
 
     def _expose(self, geometry: Geometry) -> None:
@@ -219,9 +220,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             lengths = np.linalg.norm(queries, axis=1)
             ids = np.arange(number, dtype=np.int64)
             return np.repeat(lengths[:, None], number, axis=1), np.tile(ids, (len(queries), 1))
-        distances, clusters = rank(
-            self._scaled.points,
-            group_rows(self.labels_, self.n_clusters_),
+        distances, clusters = self._hulls.rank(
             queries,
             number,
             checked_tau(self.tau),

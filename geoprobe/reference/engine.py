@@ -12,7 +12,7 @@ from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import group_rows, solve_pairs
 from geoprobe.probes import DirectProbe
-from geoprobe.probes.ranking import rank
+from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
 from geoprobe.reference.inputs import LabelledPoints, majority_labels
 from geoprobe.threads import checked_threads
@@ -71,9 +71,11 @@ def measure_partition(
     first, second = first[differ], second[differ]
     solved = solve_pairs(scaled.points, groups, first, second, TAU, threads, progress)
 
+    hulls = NearestHulls(scaled.points, groups)
+
     def rank_points(points: NDArray[Any]) -> Ranking:
         queries = scaled.apply(points)
-        far, ids = rank(scaled.points, groups, queries, len(own), TAU, threads, progress)
+        far, ids = hulls.rank(queries, len(own), TAU, threads, progress)
         return far * scaled.unit, ids
 
     return Partition(

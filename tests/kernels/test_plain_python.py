@@ -17,6 +17,7 @@ CHOSEN = {
     "tests/probes/test_clustering.py": (
         "(test_named_spaces and not hold and not 200) or (gaussian and 7)"
     ),
+    "tests/probes/test_ranking.py": "against_the_reference and (grid-3 or random-5)",
 }
 
 

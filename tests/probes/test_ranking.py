@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from geoprobe.hulls.solving import group_rows
+from geoprobe.kernels import ranking as kernel
+from geoprobe.kernels.state import Hulls, Ranking
 from geoprobe.probes import DirectProbe
-from geoprobe.probes.ranking import lower_bounds
+from geoprobe.probes.ranking import FARTHEST, NearestHulls
 from tests.support.reference import plain_ranking
 
 SharedSpace = Callable[[str], dict[str, np.ndarray]]
-Ranking = tuple[np.ndarray, np.ndarray]
+Answer = tuple[np.ndarray, np.ndarray]
 SEEDS = range(12)
 KINDS = ["random", "on a grid", "duplicated", "noisy duplicates"]
 
@@ -37,7 +40,7 @@ def space(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return X, y, np.concatenate([X[:4], X[:12] + noise, (X[:4] + X[-4:]) / 2, new, far])
 
 
-def assert_same_bits(answer: Ranking, expected: Ranking) -> None:
+def assert_same_bits(answer: Answer, expected: Answer) -> None:
     assert np.array_equal(answer[0].view(np.int64), expected[0].view(np.int64))
     assert np.array_equal(answer[1], expected[1])
 
@@ -100,17 +103,77 @@ def test_rankings_against_the_reference(kind: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bounds_are_never_above_the_distances_given(kind: str, seed: int) -> None:
+def test_bounds_are_never_above_the_distances_given(
+    kind: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y, queries = space(kind, seed)
+    probe = DirectProbe().fit(X, y)
+    seen: list[Ranking] = []
+    bound = kernel.bound_distances
+
+    def watched(hulls: Hulls, ranking: Ranking, tau: float) -> None:
+        bound(hulls, ranking, tau)
+        seen.append(ranking)
+
+    monkeypatch.setattr(kernel, "bound_distances", watched)
+    distances, clusters = probe.rank_clusters(queries)
+    (ranking,) = seen
+    near = np.linalg.norm(probe._scaled.apply(queries), axis=1) < 2.0**FARTHEST
+    given = distances[near] / probe.scale_
+    bounds = np.take_along_axis(ranking.bound, clusters[near], axis=1)
+    assert np.all(bounds <= given * (1 + 1e-15))
+    assert np.all((ranking.bound == 0.0) | (ranking.bound > probe.tau))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_hulls_without_gram_matrices(kind: str, seed: int) -> None:
+    """Hulls too large for products among themselves give the same distances, to rounding."""
     X, y, queries = space(kind, seed)
     probe = DirectProbe().fit(X, y)
     distances, clusters = probe.rank_clusters(queries)
-    placed = probe._scaled.apply(queries)
-    near = np.linalg.norm(placed, axis=1) < 2.0
+    points = probe._scaled.points
     groups = group_rows(probe.labels_, probe.n_clusters_)
-    bounds = lower_bounds(probe._scaled.points, groups, placed[near], probe.tau)
-    given = distances[near] / probe.scale_
-    assert np.all(np.take_along_axis(bounds, clusters[near], axis=1) <= given * (1 + 1e-15))
-    assert np.all((bounds == 0.0) | (bounds > probe.tau))
+    bare = NearestHulls(points, groups, gram_entries=0)
+    placed = probe._scaled.apply(queries)
+    for k in {1, probe.n_clusters_}:
+        other, _ = bare.rank(placed, k, probe.tau, 1)
+        assert np.allclose(other * probe.scale_, distances[:, :k], rtol=1e-9, atol=1e-12)
+        assert np.array_equal(other == 0.0, distances[:, :k] == 0.0)
+    assert clusters.shape == distances.shape
+
+
+@pytest.mark.parametrize(("n_members", "n_dims"), [(3000, 6), (1200, 40)])
+def test_large_hulls_list_few_members(n_members: int, n_dims: int) -> None:
+    rng = np.random.default_rng(n_members)
+    points = rng.normal(size=(2 * n_members, n_dims))
+    points[:n_members, 0] += 9.0
+    points -= points.mean(axis=0)
+    points /= np.linalg.norm(points, axis=1).max()
+    queries = np.concatenate([rng.normal(size=(12, n_dims)) / 6, points[:2], points[-2:] * 1.5])
+    groups = group_rows(np.repeat([0, 1], n_members), 2)
+    expected, numbers = NearestHulls(points, groups).rank(queries, 2, 1e-7, 1)
+    bare = NearestHulls(points, groups, gram_entries=n_members)
+    distances, ids = bare.rank(queries, 2, 1e-7, 1)
+    assert np.allclose(distances, expected, rtol=1e-9, atol=1e-12)
+    assert np.array_equal(ids, numbers)
+    alone = [bare.rank(query[None], 2, 1e-7, 1) for query in queries]
+    assert_same_bits(
+        (np.concatenate([a[0] for a in alone]), np.concatenate([a[1] for a in alone])),
+        (distances, ids),
+    )
+
+
+def test_a_pickle_leaves_the_products_out() -> None:
+    rng = np.random.default_rng(0)
+    probe = DirectProbe().fit(rng.normal(size=(200, 3)), np.arange(200) % 2)
+    before = len(pickle.dumps(probe))
+    answer = probe.rank_clusters(rng.normal(size=(5, 3)))
+    assert len(pickle.dumps(probe)) == before
+    rng = np.random.default_rng(0)
+    rng.normal(size=(200, 3))
+    again = pickle.loads(pickle.dumps(probe)).rank_clusters(rng.normal(size=(5, 3)))
+    assert_same_bits(again, answer)
 
 
 def test_the_law_beyond_the_length_of_a_buffer() -> None:

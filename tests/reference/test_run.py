@@ -295,9 +295,9 @@ def test_folder_without_clusters() -> None:
 
 def test_threads_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     go(n_threads=1)
-    for at, pairs in enumerate([1, 10]):
+    for at, queries in enumerate([1, 10]):
         RESULTS.rename(f"results/before{at}")
-        monkeypatch.setattr("geoprobe.probes.ranking.DISTANCES_AT_ONCE", pairs)
+        monkeypatch.setattr("geoprobe.probes.ranking.MOST_QUERIES", queries)
         done = go(n_threads=2)
         for name in done.files[1:]:
             assert Path(f"results/before{at}", name).read_bytes() == (RESULTS / name).read_bytes()
