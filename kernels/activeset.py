@@ -1,10 +1,13 @@
 """The factor behind the nearest points of two hulls: append, delete, minimise.
 
 A working set of points, each on one of two sides, minimises the distance between the affine
-hulls of its sides. ``factor`` holds the upper triangular R of ``R.T @ R = V @ V.T``, where a row
-of V is a signed point followed by a one in the column of its side; the ones make R regular where
-the points alone are dependent. Appending is one triangular solve, deleting a sweep of Givens
-rotations, and the solutions for the two right-hand sides "sums to one" ride along as columns.
+hulls of its sides. ``factor`` holds the lower triangular L of ``L @ L.T = V @ V.T``, where a row
+of V is a signed point followed by a one in the column of its side; the ones make L regular where
+the points alone are dependent. Appending is a triangular solve for a new row of L, deleting a
+sweep of Givens rotations through the rows below, and the solutions for the two right-hand sides
+"sums to one" ride along. A point and its row of L stand at the same ``slot``, so that nothing
+moves when a point goes. Every inner loop runs along rows from their beginning, which is what the
+vector units like best.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ def allocate(n_dims: int) -> Working:
             w32=np.zeros(n_dims, np.float32),
             support_levels=np.zeros(2),
             trial=np.zeros(size),
-            column=np.zeros(size),
+            turns=np.zeros((2, size)),
             products=np.zeros((BATCH, size)),
             vector=np.zeros(max(size, n_dims)),
             batch_position=np.zeros(BATCH, np.int64),
@@ -62,42 +65,89 @@ def dot(a, b):
 
 
 @inner
-def solve_transposed(factor, k, vector):
-    """Overwrite ``vector`` with the solution of ``R.T @ x = vector``."""
-    for i in range(k):
-        value = vector[i] / factor[i, i]
-        vector[i] = value
-        row = factor[i]
-        for j in range(i + 1, k):
-            vector[j] -= value * row[j]
+def dot4(a, b, c, d, x):
+    """Return the dot products of four vectors with ``x``, which is read once."""
+    sum_a = sum_b = sum_c = sum_d = 0.0
+    for i in range(x.shape[0]):
+        sum_a += a[i] * x[i]
+        sum_b += b[i] * x[i]
+        sum_c += c[i] * x[i]
+        sum_d += d[i] * x[i]
+    return sum_a, sum_b, sum_c, sum_d
 
 
 @inner
-def solve_upper(factor, k, vector):
-    """Overwrite ``vector`` with the solution of ``R @ x = vector``."""
-    for i in range(k - 1, -1, -1):
-        row = factor[i]
-        part = 0.0
-        for j in range(i + 1, k):
-            part += row[j] * vector[j]
-        vector[i] = (vector[i] - part) / row[i]
+def subtract4(target, vectors, shares):
+    """Subtract the multiples of four vectors from ``target``, which is written once."""
+    a, b, c, d = vectors
+    share_a, share_b, share_c, share_d = shares
+    for j in range(target.shape[0]):
+        target[j] -= share_a * a[j] + share_b * b[j] + share_c * c[j] + share_d * d[j]
 
 
 @inner
-def recomputed_diagonal(work, k, side):
+def solve_lower(work, begin, end, vector):
+    """Overwrite a stretch of ``vector`` with that of the solution of ``L @ x = vector``.
+
+    The entries before ``begin`` are solved already.
+    """
+    for i in range(begin, end):
+        row = work.factor[work.slot[i]]
+        vector[i] = (vector[i] - dot(row[:i], vector[:i])) / row[i]
+
+
+@inner
+def solve_lower4(work, end, vectors):
+    """Do as :func:`solve_lower` from the first entry on for four vectors: L is read once."""
+    a, b, c, d = vectors
+    for i in range(end):
+        row = work.factor[work.slot[i]]
+        sum_a, sum_b, sum_c, sum_d = dot4(a, b, c, d, row[:i])
+        share = 1.0 / row[i]
+        a[i] = (a[i] - sum_a) * share
+        b[i] = (b[i] - sum_b) * share
+        c[i] = (c[i] - sum_c) * share
+        d[i] = (d[i] - sum_d) * share
+
+
+@inner
+def solve_upper(work, k, vector):
+    """Overwrite ``vector`` with the solution of ``L.T @ x = vector``, from the end, in fours."""
+    factor, slot = work.factor, work.slot
+    i = k
+    while i % 4 > 0:
+        i -= 1
+        row = factor[slot[i]]
+        vector[i] /= row[i]
+        for j in range(i):
+            vector[j] -= vector[i] * row[j]
+    while i > 0:
+        i -= 4
+        rows = factor[slot[i]], factor[slot[i + 1]], factor[slot[i + 2]], factor[slot[i + 3]]
+        a, b, c, d = rows
+        xd = vector[i + 3] / d[i + 3]
+        xc = (vector[i + 2] - xd * d[i + 2]) / c[i + 2]
+        xb = (vector[i + 1] - xd * d[i + 1] - xc * c[i + 1]) / b[i + 1]
+        xa = (vector[i] - xd * d[i] - xc * c[i] - xb * b[i]) / a[i]
+        vector[i], vector[i + 1], vector[i + 2], vector[i + 3] = xa, xb, xc, xd
+        subtract4(vector[:i], rows, (xa, xb, xc, xd))
+
+
+@inner
+def recomputed_diagonal(work, k, side, column):
     """Correct ``column`` once and return the squared residual of the point in ``signed[k]``.
 
     The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
     not from their Gram matrix, so that it keeps its digits.
     """
-    signed, column = work.signed, work.scratch.column
+    signed = work.signed
     residual, trial = work.scratch.vector, work.scratch.trial
     n_dims = signed.shape[1]
     total = 0.0
     for _ in range(2):
         for i in range(k):
             trial[i] = column[i]
-        solve_upper(work.factor, k, trial)
+        solve_upper(work, k, trial)
         for j in range(n_dims):
             residual[j] = signed[work.slot[k], j]
         ones_a = 1.0 if side == 0 else 0.0
@@ -118,40 +168,36 @@ def recomputed_diagonal(work, k, side):
             trial[i] = dot(signed[work.slot[i]], residual[:n_dims]) + (
                 ones_a if work.side[i] == 0 else ones_b
             )
-        solve_transposed(work.factor, k, trial)
+        solve_lower(work, np.int64(0), k, trial)
         for i in range(k):
             column[i] += trial[i]
     return total
 
 
 @inner
-def enter(work, row, side):
-    """Append the point in the first free slot, whose products stand in ``column``.
+def enter(work, row, side, column):
+    """Append the point in the first free slot, whose new row of L, all but the diagonal, is given.
 
     Return whether it was independent of the working set; a point enters with weight 0.
     """
     k = work.n_working[0]
-    signed, column, factor, rhs = work.signed, work.scratch.column, work.factor, work.rhs
-    new = signed[work.slot[k]]
+    rhs = work.rhs
+    new = work.signed[work.slot[k]]
     length = dot(new, new) + 1.0
-    solve_transposed(factor, k, column)
-    rest = length
-    for i in range(k):
-        rest -= column[i] * column[i]
+    rest = length - dot(column[:k], column[:k])
     if rest < CANCELLED * length:
-        rest = recomputed_diagonal(work, k, side)
+        rest = recomputed_diagonal(work, k, side, column)
     if rest <= work.scratch.dependent[0] * length:
         return False
     top_a = 1.0 if side == 0 else 0.0
     top_b = 1.0 - top_a
-    for i in range(k):
-        factor[i, k] = column[i]
-        top_a -= column[i] * rhs[0, i]
-        top_b -= column[i] * rhs[1, i]
     pivot = np.sqrt(rest)
-    factor[k, k] = pivot
-    rhs[0, k] = top_a / pivot
-    rhs[1, k] = top_b / pivot
+    target = work.factor[work.slot[k]]
+    for i in range(k):
+        target[i] = column[i]
+    target[k] = pivot
+    rhs[0, k] = (top_a - dot(column[:k], rhs[0, :k])) / pivot
+    rhs[1, k] = (top_b - dot(column[:k], rhs[1, :k])) / pivot
     work.row[k] = row
     work.side[k] = side
     work.weight[k] = 0.0
@@ -160,34 +206,19 @@ def enter(work, row, side):
 
 
 @inner
-def dot4(a, b, c, d, x):
-    """Return the dot products of four vectors with ``x``, which is read once."""
-    sum_a = sum_b = sum_c = sum_d = 0.0
-    for i in range(x.shape[0]):
-        sum_a += a[i] * x[i]
-        sum_b += b[i] * x[i]
-        sum_c += c[i] * x[i]
-        sum_d += d[i] * x[i]
-    return sum_a, sum_b, sum_c, sum_d
+def take_products(work, points, number):
+    """Put new points in the first free slots; write their products with those before them.
 
-
-@kernel
-def append(work, points, wanted):
-    """Append the ``wanted`` points in ``new_row`` with weight 0; return how many were independent.
-
-    All products with the working set are taken first, four points at a time, so that the working
-    set is read once for four.
+    They are taken four points at a time, so that the working set is read once for four; the ones
+    of the sides are counted in.
     """
     begin = work.n_working[0]
-    n_dims = points.float64.shape[1]
-    signed, slot, scratch = work.signed, work.slot, work.scratch
-    products, column, position = scratch.products, scratch.column, scratch.batch_position
-    rows, sides = scratch.new_row, scratch.new_side
-    number = min(wanted, n_dims + 2 - begin)
+    signed, slot, products = work.signed, work.slot, work.scratch.products
+    rows, sides = work.scratch.new_row, work.scratch.new_side
     for m in range(number):
         new = signed[slot[begin + m]]
         sign = 1.0 if sides[m] == 0 else -1.0
-        for j in range(n_dims):
+        for j in range(new.shape[0]):
             new[j] = sign * points.float64[rows[m], j]
     for m in range(0, number, 4):
         a = signed[slot[begin + m]]
@@ -198,55 +229,78 @@ def append(work, points, wanted):
             sums = dot4(a, b, c, d, signed[slot[i]])
             products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
     for m in range(number):
+        for i in range(begin):
+            products[m, i] += 1.0 if work.side[i] == sides[m] else 0.0
+        for i in range(m):
+            products[m, begin + i] += 1.0 if sides[i] == sides[m] else 0.0
+
+
+@kernel
+def append(work, points, wanted):
+    """Append the ``wanted`` points in ``new_row`` with weight 0; return how many were independent.
+
+    What their rows of L have to do with the points that were there before is solved for four at
+    a time; what they have to do with each other follows one by one.
+    """
+    begin = work.n_working[0]
+    slot, scratch = work.slot, work.scratch
+    products, position = scratch.products, scratch.batch_position
+    number = min(wanted, points.float64.shape[1] + 2 - begin)
+    take_products(work, points, number)
+    for m in range(0, number, 4):
+        solve_lower4(work, begin, (products[m], products[m + 1], products[m + 2], products[m + 3]))
+    for m in range(number):
         k = work.n_working[0]
-        for i in range(k):
+        column = products[m]
+        for i in range(begin, k):
             # Those before it in the batch that were refused have left no gap.
-            place = i if i < begin else position[i - begin]
-            column[i] = products[m, place] + (1.0 if work.side[i] == sides[m] else 0.0)
+            column[i] = column[position[i - begin]]
+        solve_lower(work, begin, k, column)
         slot[k], slot[begin + m] = slot[begin + m], slot[k]
-        if enter(work, rows[m], sides[m]):
+        if enter(work, scratch.new_row[m], scratch.new_side[m], column):
             position[k - begin] = begin + m
     return work.n_working[0] - begin
+
+
+@inner
+def rotate(vector, turns, begin, end):
+    """Turn neighbouring entries of ``vector`` as a sweep of rotations says; return the last one.
+
+    A rotation leaves one entry where it is and hands one on.
+    """
+    carried = vector[begin]
+    for i in range(begin, end):
+        cosine, sine = turns[0, i], turns[1, i]
+        here = vector[i + 1]
+        vector[i] = cosine * carried + sine * here
+        carried = cosine * here - sine * carried
+    return carried
 
 
 @inner
 def delete(work, j):
     """Delete working point ``j``."""
     k = work.n_working[0]
-    factor, rhs = work.factor, work.rhs
-    freed = work.slot[j]
+    factor, slot, turns = work.factor, work.slot, work.scratch.turns
+    freed = slot[j]
     for i in range(j, k - 1):
         work.row[i] = work.row[i + 1]
         work.side[i] = work.side[i + 1]
-        work.slot[i] = work.slot[i + 1]
+        slot[i] = slot[i + 1]
         work.weight[i] = work.weight[i + 1]
         work.scratch.trial[i] = work.scratch.trial[i + 1]
-    work.slot[k - 1] = freed
-    for i in range(j):
-        row = factor[i]
-        for c in range(j, k - 1):
-            row[c] = row[c + 1]
-    # Column j is gone, so that what is left has one entry below the diagonal in each column;
-    # rotating rows i and i + 1 removes it, and moves the columns to their new places.
+    slot[k - 1] = freed
+    # Row j is gone, so that each row below has one entry to the right of its diagonal. It is
+    # turned into the diagonal, and the rows that follow are turned with it.
     for i in range(j, k - 1):
-        upper = factor[i]
-        lower = factor[i + 1]
-        a = upper[i + 1]
-        b = lower[i + 1]
-        length = np.hypot(a, b)
-        cosine = a / length
-        sine = b / length
-        upper[i] = length
-        for c in range(i + 1, k - 1):
-            x = upper[c + 1]
-            y = lower[c + 1]
-            upper[c] = cosine * x + sine * y
-            lower[c + 1] = cosine * y - sine * x
-        for c in range(2):
-            x = rhs[c, i]
-            y = rhs[c, i + 1]
-            rhs[c, i] = cosine * x + sine * y
-            rhs[c, i + 1] = cosine * y - sine * x
+        row = factor[slot[i]]
+        beside = rotate(row, turns, j, i)
+        length = np.hypot(beside, row[i + 1])
+        turns[0, i] = beside / length
+        turns[1, i] = row[i + 1] / length
+        row[i] = length
+    for c in range(2):
+        rotate(work.rhs[c], turns, j, k - 1)
     work.n_working[0] = k - 1
 
 
@@ -265,7 +319,7 @@ def affine_minimiser(work):
     second = (aa - ab) / determinant
     for i in range(k):
         trial[i] = first * rhs[0, i] + second * rhs[1, i]
-    solve_upper(work.factor, k, trial)
+    solve_upper(work, k, trial)
 
 
 @kernel
@@ -386,7 +440,7 @@ def refine(work):
             mean_b += work.weight[i] * price[i]
     for i in range(k):
         trial[i] = (mean_a if work.side[i] == 0 else mean_b) - price[i]
-    solve_transposed(work.factor, k, trial)
+    solve_lower(work, np.int64(0), k, trial)
     aa = ab = bb = sum_a = sum_b = 0.0
     for i in range(k):
         aa += rhs[0, i] * rhs[0, i]
@@ -399,7 +453,7 @@ def refine(work):
     second = (aa * sum_b - ab * sum_a) / determinant
     for i in range(k):
         trial[i] -= first * rhs[0, i] + second * rhs[1, i]
-    solve_upper(work.factor, k, trial)
+    solve_upper(work, k, trial)
     for i in range(k):
         if work.weight[i] + trial[i] <= 0.0:
             return False
