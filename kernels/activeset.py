@@ -23,6 +23,8 @@ CANCELLED = 1e-6
 # A new diagonal entry below this share of its length is refused: the point lies in the affine
 # hull of the working set, and dividing by the entry would spread rounding errors.
 DEPENDENT = 1e-14
+# A correction below this share of the squared residual is the last one.
+SMALL_CORRECTION = 1e-2
 # Points appended in one go, a multiple of four.
 BATCH = 8
 
@@ -57,8 +59,8 @@ def allocate(n_dims: int) -> Working:
 
 @inner
 def dot(a, b):
-    """Return the dot product of two vectors."""
-    total = 0.0
+    """Return the dot product of two vectors, in their precision."""
+    total = a.dtype.type(0.0)
     for i in range(a.shape[0]):
         total += a[i] * b[i]
     return total
@@ -67,7 +69,7 @@ def dot(a, b):
 @inner
 def dot4(a, b, c, d, x):
     """Return the dot products of four vectors with ``x``, which is read once."""
-    sum_a = sum_b = sum_c = sum_d = 0.0
+    sum_a = sum_b = sum_c = sum_d = x.dtype.type(0.0)
     for i in range(x.shape[0]):
         sum_a += a[i] * x[i]
         sum_b += b[i] * x[i]
@@ -134,44 +136,68 @@ def solve_upper(work, k, vector):
 
 
 @inner
+def leave_residual(work, k, shares, residual):
+    """Subtract the multiples of the first ``k`` working points from ``residual``."""
+    signed, slot = work.signed, work.slot
+    for i in range(0, k - 3, 4):
+        rows = signed[slot[i]], signed[slot[i + 1]], signed[slot[i + 2]], signed[slot[i + 3]]
+        subtract4(residual, rows, (shares[i], shares[i + 1], shares[i + 2], shares[i + 3]))
+    for i in range(k - k % 4, k):
+        row = signed[slot[i]]
+        for j in range(residual.shape[0]):
+            residual[j] -= shares[i] * row[j]
+
+
+@inner
+def price_working(work, k, w, price):
+    """Write the dot products of the first ``k`` signed working points with ``w``."""
+    signed, slot = work.signed, work.slot
+    for i in range(0, k - 3, 4):
+        price[i], price[i + 1], price[i + 2], price[i + 3] = dot4(
+            signed[slot[i]], signed[slot[i + 1]], signed[slot[i + 2]], signed[slot[i + 3]], w
+        )
+    for i in range(k - k % 4, k):
+        price[i] = dot(signed[slot[i]], w)
+
+
+@inner
 def recomputed_diagonal(work, k, side, column):
-    """Correct ``column`` once and return the squared residual of the point in ``signed[k]``.
+    """Correct ``column`` and return the squared residual of the point in ``signed[k]``.
 
     The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
-    not from their Gram matrix, so that it keeps its digits.
+    not from their Gram matrix, so that it keeps its digits. The correction is orthogonal to what
+    is left of the residual, so that one is enough unless it is of the residual's size.
     """
     signed = work.signed
-    residual, trial = work.scratch.vector, work.scratch.trial
-    n_dims = signed.shape[1]
-    total = 0.0
+    trial = work.scratch.trial
+    residual = work.scratch.vector[: signed.shape[1]]
+    rest = 0.0
     for _ in range(2):
         for i in range(k):
             trial[i] = column[i]
         solve_upper(work, k, trial)
-        for j in range(n_dims):
+        for j in range(residual.shape[0]):
             residual[j] = signed[work.slot[k], j]
+        leave_residual(work, k, trial, residual)
         ones_a = 1.0 if side == 0 else 0.0
         ones_b = 1.0 - ones_a
         for i in range(k):
-            share = trial[i]
-            row = signed[work.slot[i]]
-            for j in range(n_dims):
-                residual[j] -= share * row[j]
             if work.side[i] == 0:
-                ones_a -= share
+                ones_a -= trial[i]
             else:
-                ones_b -= share
-        total = ones_a * ones_a + ones_b * ones_b
-        for j in range(n_dims):
-            total += residual[j] * residual[j]
+                ones_b -= trial[i]
+        total = ones_a * ones_a + ones_b * ones_b + dot(residual, residual)
+        price_working(work, k, residual, trial)
         for i in range(k):
-            trial[i] = dot(signed[work.slot[i]], residual[:n_dims]) + (
-                ones_a if work.side[i] == 0 else ones_b
-            )
+            trial[i] += ones_a if work.side[i] == 0 else ones_b
         solve_lower(work, np.int64(0), k, trial)
         for i in range(k):
             column[i] += trial[i]
-    return total
+        correction = dot(trial[:k], trial[:k])
+        rest = total - correction
+        if correction <= SMALL_CORRECTION * total:
+            break
+    return rest
 
 
 @inner
@@ -264,9 +290,9 @@ def append(work, points, wanted):
 
 @inner
 def rotate(vector, turns, begin, end):
-    """Turn neighbouring entries of ``vector`` as a sweep of rotations says; return the last one.
+    """Turn neighbouring entries of ``vector`` as a sweep of rotations says.
 
-    A rotation leaves one entry where it is and hands one on.
+    A rotation leaves one entry where it is and hands one on, the last of them to ``end``.
     """
     carried = vector[begin]
     for i in range(begin, end):
@@ -274,7 +300,42 @@ def rotate(vector, turns, begin, end):
         here = vector[i + 1]
         vector[i] = cosine * carried + sine * here
         carried = cosine * here - sine * carried
-    return carried
+    vector[end] = carried
+
+
+@inner
+def rotate4(vectors, turns, begin, end):
+    """Do as :func:`rotate` to four vectors, none of which has to wait for another."""
+    a, b, c, d = vectors
+    carried_a, carried_b, carried_c, carried_d = a[begin], b[begin], c[begin], d[begin]
+    for i in range(begin, end):
+        cosine, sine = turns[0, i], turns[1, i]
+        here_a, here_b, here_c, here_d = a[i + 1], b[i + 1], c[i + 1], d[i + 1]
+        a[i] = cosine * carried_a + sine * here_a
+        b[i] = cosine * carried_b + sine * here_b
+        c[i] = cosine * carried_c + sine * here_c
+        d[i] = cosine * carried_d + sine * here_d
+        carried_a = cosine * here_a - sine * carried_a
+        carried_b = cosine * here_b - sine * carried_b
+        carried_c = cosine * here_c - sine * carried_c
+        carried_d = cosine * here_d - sine * carried_d
+    a[end], b[end], c[end], d[end] = carried_a, carried_b, carried_c, carried_d
+
+
+@inner
+def turn_rows(work, begin, end, turned):
+    """Turn rows ``begin`` to ``end`` of L into place; up to ``turned`` they are turned already.
+
+    Each has one entry to the right of its new diagonal, which a new rotation makes zero.
+    """
+    turns = work.scratch.turns
+    for i in range(begin, end):
+        row = work.factor[work.slot[i]]
+        rotate(row, turns, turned, i)
+        length = np.hypot(row[i], row[i + 1])
+        turns[0, i] = row[i] / length
+        turns[1, i] = row[i + 1] / length
+        row[i] = length
 
 
 @inner
@@ -290,15 +351,14 @@ def delete(work, j):
         work.weight[i] = work.weight[i + 1]
         work.scratch.trial[i] = work.scratch.trial[i + 1]
     slot[k - 1] = freed
-    # Row j is gone, so that each row below has one entry to the right of its diagonal. It is
-    # turned into the diagonal, and the rows that follow are turned with it.
-    for i in range(j, k - 1):
-        row = factor[slot[i]]
-        beside = rotate(row, turns, j, i)
-        length = np.hypot(beside, row[i + 1])
-        turns[0, i] = beside / length
-        turns[1, i] = row[i + 1] / length
-        row[i] = length
+    # Row j is gone, and the rows below it are now one entry too long.
+    i = j
+    while i + 4 < k:
+        rows = factor[slot[i]], factor[slot[i + 1]], factor[slot[i + 2]], factor[slot[i + 3]]
+        rotate4(rows, turns, j, i)
+        turn_rows(work, i, i + 4, i)
+        i += 4
+    turn_rows(work, i, k - 1, j)
     for c in range(2):
         rotate(work.rhs[c], turns, j, k - 1)
     work.n_working[0] = k - 1
@@ -432,8 +492,8 @@ def refine(work):
     k = work.n_working[0]
     trial, price, rhs = work.scratch.trial, work.scratch.vector, work.rhs
     mean_a = mean_b = 0.0
+    price_working(work, k, work.scratch.w, price)
     for i in range(k):
-        price[i] = dot(work.signed[work.slot[i]], work.scratch.w)
         if work.side[i] == 0:
             mean_a += work.weight[i] * price[i]
         else:
