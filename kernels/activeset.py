@@ -17,9 +17,9 @@ import numpy as np
 from geoprobe.kernels.jit import inner, kernel
 from geoprobe.kernels.state import Scratch, Working
 
-# Below this share of its length, a new diagonal entry has lost half its digits to cancellation
-# and is computed again from the residual itself.
-CANCELLED = 1e-6
+# Below this share of its length, a new squared diagonal entry has lost half its digits to
+# cancellation and is computed again from the residual itself.
+CANCELLED = 1e-8
 # A new diagonal entry below this share of its length is refused: the point lies in the affine
 # hull of the working set, and dividing by the entry would spread rounding errors.
 DEPENDENT = 1e-14
@@ -27,6 +27,8 @@ DEPENDENT = 1e-14
 SMALL_CORRECTION = 1e-2
 # Points appended in one go, a multiple of four.
 BATCH = 8
+# Working points that all new ones are multiplied with before the next.
+STRETCH = 8
 
 
 def allocate(n_dims: int) -> Working:
@@ -235,8 +237,8 @@ def enter(work, row, side, column):
 def take_products(work, points, number):
     """Put new points in the first free slots; write their products with those before them.
 
-    They are taken four points at a time, so that the working set is read once for four; the ones
-    of the sides are counted in.
+    They are taken four points at a time, a stretch of the working set after the other, so that
+    what is read stays near; the ones of the sides are counted in.
     """
     begin = work.n_working[0]
     signed, slot, products = work.signed, work.slot, work.scratch.products
@@ -246,14 +248,16 @@ def take_products(work, points, number):
         sign = 1.0 if sides[m] == 0 else -1.0
         for j in range(new.shape[0]):
             new[j] = sign * points.float64[rows[m], j]
-    for m in range(0, number, 4):
-        a = signed[slot[begin + m]]
-        b = signed[slot[begin + min(m + 1, number - 1)]]
-        c = signed[slot[begin + min(m + 2, number - 1)]]
-        d = signed[slot[begin + min(m + 3, number - 1)]]
-        for i in range(begin + min(m + 3, number - 1)):
-            sums = dot4(a, b, c, d, signed[slot[i]])
-            products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
+    for stretch in range(0, begin + number, STRETCH):
+        end = min(stretch + STRETCH, begin + number)
+        for m in range(0, number, 4):
+            a = signed[slot[begin + m]]
+            b = signed[slot[begin + min(m + 1, number - 1)]]
+            c = signed[slot[begin + min(m + 2, number - 1)]]
+            d = signed[slot[begin + min(m + 3, number - 1)]]
+            for i in range(stretch, end):
+                sums = dot4(a, b, c, d, signed[slot[i]])
+                products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
     for m in range(number):
         for i in range(begin):
             products[m, i] += 1.0 if work.side[i] == sides[m] else 0.0
