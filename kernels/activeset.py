@@ -1,10 +1,13 @@
 """The factor behind the nearest points of two hulls: append, delete, minimise.
 
 A working set of points, each on one of two sides, minimises the distance between the affine
-hulls of its sides. ``factor`` holds the upper triangular R of ``R.T @ R = V @ V.T``, where a row
-of V is a signed point followed by a one in the column of its side; the ones make R regular where
-the points alone are dependent. Appending is one triangular solve, deleting a sweep of Givens
-rotations, and the solutions for the two right-hand sides "sums to one" ride along as columns.
+hulls of its sides. ``factor`` holds the lower triangular L of ``L @ L.T = V @ V.T``, where a row
+of V is a signed point followed by a one in the column of its side; the ones make L regular where
+the points alone are dependent. Appending is a triangular solve for a new row of L, deleting a
+sweep of Givens rotations through the rows below, and the solutions for the two right-hand sides
+"sums to one" ride along. A point and its row of L stand at the same ``slot``, so that nothing
+moves when a point goes. Every inner loop runs along rows from their beginning, which is what the
+vector units like best.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import numpy as np
 from geoprobe.kernels.jit import inner, kernel
 from geoprobe.kernels.state import Scratch, Working
 
-# Below this share of its length, a new diagonal entry has lost half its digits to cancellation
-# and is computed again from the residual itself.
-CANCELLED = 1e-6
+# Below this share of its length, a new squared diagonal entry has lost half its digits to
+# cancellation and is computed again from the residual itself.
+CANCELLED = 1e-8
 # A new diagonal entry below this share of its length is refused: the point lies in the affine
 # hull of the working set, and dividing by the entry would spread rounding errors.
 DEPENDENT = 1e-14
+# A correction below this share of the squared residual is the last one.
+SMALL_CORRECTION = 1e-2
 # Points appended in one go, a multiple of four.
 BATCH = 8
+# Working points that all new ones are multiplied with before the next.
+STRETCH = 8
 
 
 def allocate(n_dims: int) -> Working:
@@ -41,7 +48,7 @@ def allocate(n_dims: int) -> Working:
             w32=np.zeros(n_dims, np.float32),
             support_levels=np.zeros(2),
             trial=np.zeros(size),
-            column=np.zeros(size),
+            turns=np.zeros((2, size)),
             products=np.zeros((BATCH, size)),
             vector=np.zeros(max(size, n_dims)),
             batch_position=np.zeros(BATCH, np.int64),
@@ -54,115 +61,17 @@ def allocate(n_dims: int) -> Working:
 
 @inner
 def dot(a, b):
-    """Return the dot product of two vectors."""
-    total = 0.0
+    """Return the dot product of two vectors, in their precision."""
+    total = a.dtype.type(0.0)
     for i in range(a.shape[0]):
         total += a[i] * b[i]
     return total
 
 
 @inner
-def solve_transposed(factor, k, vector):
-    """Overwrite ``vector`` with the solution of ``R.T @ x = vector``."""
-    for i in range(k):
-        value = vector[i] / factor[i, i]
-        vector[i] = value
-        row = factor[i]
-        for j in range(i + 1, k):
-            vector[j] -= value * row[j]
-
-
-@inner
-def solve_upper(factor, k, vector):
-    """Overwrite ``vector`` with the solution of ``R @ x = vector``."""
-    for i in range(k - 1, -1, -1):
-        row = factor[i]
-        part = 0.0
-        for j in range(i + 1, k):
-            part += row[j] * vector[j]
-        vector[i] = (vector[i] - part) / row[i]
-
-
-@inner
-def recomputed_diagonal(work, k, side):
-    """Correct ``column`` once and return the squared residual of the point in ``signed[k]``.
-
-    The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
-    not from their Gram matrix, so that it keeps its digits.
-    """
-    signed, column = work.signed, work.scratch.column
-    residual, trial = work.scratch.vector, work.scratch.trial
-    n_dims = signed.shape[1]
-    total = 0.0
-    for _ in range(2):
-        for i in range(k):
-            trial[i] = column[i]
-        solve_upper(work.factor, k, trial)
-        for j in range(n_dims):
-            residual[j] = signed[work.slot[k], j]
-        ones_a = 1.0 if side == 0 else 0.0
-        ones_b = 1.0 - ones_a
-        for i in range(k):
-            share = trial[i]
-            row = signed[work.slot[i]]
-            for j in range(n_dims):
-                residual[j] -= share * row[j]
-            if work.side[i] == 0:
-                ones_a -= share
-            else:
-                ones_b -= share
-        total = ones_a * ones_a + ones_b * ones_b
-        for j in range(n_dims):
-            total += residual[j] * residual[j]
-        for i in range(k):
-            trial[i] = dot(signed[work.slot[i]], residual[:n_dims]) + (
-                ones_a if work.side[i] == 0 else ones_b
-            )
-        solve_transposed(work.factor, k, trial)
-        for i in range(k):
-            column[i] += trial[i]
-    return total
-
-
-@inner
-def enter(work, row, side):
-    """Append the point in the first free slot, whose products stand in ``column``.
-
-    Return whether it was independent of the working set; a point enters with weight 0.
-    """
-    k = work.n_working[0]
-    signed, column, factor, rhs = work.signed, work.scratch.column, work.factor, work.rhs
-    new = signed[work.slot[k]]
-    length = dot(new, new) + 1.0
-    solve_transposed(factor, k, column)
-    rest = length
-    for i in range(k):
-        rest -= column[i] * column[i]
-    if rest < CANCELLED * length:
-        rest = recomputed_diagonal(work, k, side)
-    if rest <= work.scratch.dependent[0] * length:
-        return False
-    top_a = 1.0 if side == 0 else 0.0
-    top_b = 1.0 - top_a
-    for i in range(k):
-        factor[i, k] = column[i]
-        top_a -= column[i] * rhs[0, i]
-        top_b -= column[i] * rhs[1, i]
-    pivot = np.sqrt(rest)
-    factor[k, k] = pivot
-    rhs[0, k] = top_a / pivot
-    rhs[1, k] = top_b / pivot
-    work.row[k] = row
-    work.side[k] = side
-    work.weight[k] = 0.0
-    work.n_working[0] = k + 1
-    return True
-
-
-@inner
 def dot4(a, b, c, d, x):
     """Return the dot products of four vectors with ``x``, which is read once."""
-    sum_a = sum_b = sum_c = sum_d = 0.0
+    sum_a = sum_b = sum_c = sum_d = x.dtype.type(0.0)
     for i in range(x.shape[0]):
         sum_a += a[i] * x[i]
         sum_b += b[i] * x[i]
@@ -171,82 +80,291 @@ def dot4(a, b, c, d, x):
     return sum_a, sum_b, sum_c, sum_d
 
 
+@inner
+def subtract4(target, vectors, shares):
+    """Subtract the multiples of four vectors from ``target``, which is written once."""
+    a, b, c, d = vectors
+    share_a, share_b, share_c, share_d = shares
+    for j in range(target.shape[0]):
+        target[j] -= share_a * a[j] + share_b * b[j] + share_c * c[j] + share_d * d[j]
+
+
+@inner
+def solve_lower(work, begin, end, vector):
+    """Overwrite a stretch of ``vector`` with that of the solution of ``L @ x = vector``.
+
+    The entries before ``begin`` are solved already.
+    """
+    for i in range(begin, end):
+        row = work.factor[work.slot[i]]
+        vector[i] = (vector[i] - dot(row[:i], vector[:i])) / row[i]
+
+
+@inner
+def solve_lower4(work, end, vectors):
+    """Do as :func:`solve_lower` from the first entry on for four vectors: L is read once."""
+    a, b, c, d = vectors
+    for i in range(end):
+        row = work.factor[work.slot[i]]
+        sum_a, sum_b, sum_c, sum_d = dot4(a, b, c, d, row[:i])
+        share = 1.0 / row[i]
+        a[i] = (a[i] - sum_a) * share
+        b[i] = (b[i] - sum_b) * share
+        c[i] = (c[i] - sum_c) * share
+        d[i] = (d[i] - sum_d) * share
+
+
+@inner
+def solve_upper(work, k, vector):
+    """Overwrite ``vector`` with the solution of ``L.T @ x = vector``, from the end, in fours."""
+    factor, slot = work.factor, work.slot
+    i = k
+    while i % 4 > 0:
+        i -= 1
+        row = factor[slot[i]]
+        vector[i] /= row[i]
+        for j in range(i):
+            vector[j] -= vector[i] * row[j]
+    while i > 0:
+        i -= 4
+        rows = factor[slot[i]], factor[slot[i + 1]], factor[slot[i + 2]], factor[slot[i + 3]]
+        a, b, c, d = rows
+        xd = vector[i + 3] / d[i + 3]
+        xc = (vector[i + 2] - xd * d[i + 2]) / c[i + 2]
+        xb = (vector[i + 1] - xd * d[i + 1] - xc * c[i + 1]) / b[i + 1]
+        xa = (vector[i] - xd * d[i] - xc * c[i] - xb * b[i]) / a[i]
+        vector[i], vector[i + 1], vector[i + 2], vector[i + 3] = xa, xb, xc, xd
+        subtract4(vector[:i], rows, (xa, xb, xc, xd))
+
+
+@inner
+def leave_residual(work, k, shares, residual):
+    """Subtract the multiples of the first ``k`` working points from ``residual``."""
+    signed, slot = work.signed, work.slot
+    for i in range(0, k - 3, 4):
+        rows = signed[slot[i]], signed[slot[i + 1]], signed[slot[i + 2]], signed[slot[i + 3]]
+        subtract4(residual, rows, (shares[i], shares[i + 1], shares[i + 2], shares[i + 3]))
+    for i in range(k - k % 4, k):
+        row = signed[slot[i]]
+        for j in range(residual.shape[0]):
+            residual[j] -= shares[i] * row[j]
+
+
+@inner
+def price_working(work, k, w, price):
+    """Write the dot products of the first ``k`` signed working points with ``w``."""
+    signed, slot = work.signed, work.slot
+    for i in range(0, k - 3, 4):
+        price[i], price[i + 1], price[i + 2], price[i + 3] = dot4(
+            signed[slot[i]], signed[slot[i + 1]], signed[slot[i + 2]], signed[slot[i + 3]], w
+        )
+    for i in range(k - k % 4, k):
+        price[i] = dot(signed[slot[i]], w)
+
+
+@inner
+def recomputed_diagonal(work, k, side, column):
+    """Correct ``column`` and return the squared residual of the point in ``signed[k]``.
+
+    The corrected semi-normal equations (Björck 1987): the residual is formed from the points,
+    not from their Gram matrix, so that it keeps its digits. The correction is orthogonal to what
+    is left of the residual, so that one is enough unless it is of the residual's size.
+    """
+    signed = work.signed
+    trial = work.scratch.trial
+    residual = work.scratch.vector[: signed.shape[1]]
+    rest = 0.0
+    for _ in range(2):
+        for i in range(k):
+            trial[i] = column[i]
+        solve_upper(work, k, trial)
+        for j in range(residual.shape[0]):
+            residual[j] = signed[work.slot[k], j]
+        leave_residual(work, k, trial, residual)
+        ones_a = 1.0 if side == 0 else 0.0
+        ones_b = 1.0 - ones_a
+        for i in range(k):
+            if work.side[i] == 0:
+                ones_a -= trial[i]
+            else:
+                ones_b -= trial[i]
+        total = ones_a * ones_a + ones_b * ones_b + dot(residual, residual)
+        price_working(work, k, residual, trial)
+        for i in range(k):
+            trial[i] += ones_a if work.side[i] == 0 else ones_b
+        solve_lower(work, np.int64(0), k, trial)
+        for i in range(k):
+            column[i] += trial[i]
+        correction = dot(trial[:k], trial[:k])
+        rest = total - correction
+        if correction <= SMALL_CORRECTION * total:
+            break
+    return rest
+
+
+@inner
+def enter(work, row, side, column):
+    """Append the point in the first free slot, whose new row of L, all but the diagonal, is given.
+
+    Return whether it was independent of the working set; a point enters with weight 0.
+    """
+    k = work.n_working[0]
+    rhs = work.rhs
+    new = work.signed[work.slot[k]]
+    length = dot(new, new) + 1.0
+    rest = length - dot(column[:k], column[:k])
+    if rest < CANCELLED * length:
+        rest = recomputed_diagonal(work, k, side, column)
+    if rest <= work.scratch.dependent[0] * length:
+        return False
+    top_a = 1.0 if side == 0 else 0.0
+    top_b = 1.0 - top_a
+    pivot = np.sqrt(rest)
+    target = work.factor[work.slot[k]]
+    for i in range(k):
+        target[i] = column[i]
+    target[k] = pivot
+    rhs[0, k] = (top_a - dot(column[:k], rhs[0, :k])) / pivot
+    rhs[1, k] = (top_b - dot(column[:k], rhs[1, :k])) / pivot
+    work.row[k] = row
+    work.side[k] = side
+    work.weight[k] = 0.0
+    work.n_working[0] = k + 1
+    return True
+
+
+@inner
+def take_products(work, points, number):
+    """Put new points in the first free slots; write their products with those before them.
+
+    They are taken four points at a time, a stretch of the working set after the other, so that
+    what is read stays near; the ones of the sides are counted in.
+    """
+    begin = work.n_working[0]
+    signed, slot, products = work.signed, work.slot, work.scratch.products
+    rows, sides = work.scratch.new_row, work.scratch.new_side
+    for m in range(number):
+        new = signed[slot[begin + m]]
+        sign = 1.0 if sides[m] == 0 else -1.0
+        for j in range(new.shape[0]):
+            new[j] = sign * points.float64[rows[m], j]
+    for stretch in range(0, begin + number, STRETCH):
+        end = min(stretch + STRETCH, begin + number)
+        for m in range(0, number, 4):
+            a = signed[slot[begin + m]]
+            b = signed[slot[begin + min(m + 1, number - 1)]]
+            c = signed[slot[begin + min(m + 2, number - 1)]]
+            d = signed[slot[begin + min(m + 3, number - 1)]]
+            for i in range(stretch, end):
+                sums = dot4(a, b, c, d, signed[slot[i]])
+                products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
+    for m in range(number):
+        for i in range(begin):
+            products[m, i] += 1.0 if work.side[i] == sides[m] else 0.0
+        for i in range(m):
+            products[m, begin + i] += 1.0 if sides[i] == sides[m] else 0.0
+
+
 @kernel
 def append(work, points, wanted):
     """Append the ``wanted`` points in ``new_row`` with weight 0; return how many were independent.
 
-    All products with the working set are taken first, four points at a time, so that the working
-    set is read once for four.
+    What their rows of L have to do with the points that were there before is solved for four at
+    a time; what they have to do with each other follows one by one.
     """
     begin = work.n_working[0]
-    n_dims = points.float64.shape[1]
-    signed, slot, scratch = work.signed, work.slot, work.scratch
-    products, column, position = scratch.products, scratch.column, scratch.batch_position
-    rows, sides = scratch.new_row, scratch.new_side
-    number = min(wanted, n_dims + 2 - begin)
-    for m in range(number):
-        new = signed[slot[begin + m]]
-        sign = 1.0 if sides[m] == 0 else -1.0
-        for j in range(n_dims):
-            new[j] = sign * points.float64[rows[m], j]
+    slot, scratch = work.slot, work.scratch
+    products, position = scratch.products, scratch.batch_position
+    number = min(wanted, points.float64.shape[1] + 2 - begin)
+    take_products(work, points, number)
     for m in range(0, number, 4):
-        a = signed[slot[begin + m]]
-        b = signed[slot[begin + min(m + 1, number - 1)]]
-        c = signed[slot[begin + min(m + 2, number - 1)]]
-        d = signed[slot[begin + min(m + 3, number - 1)]]
-        for i in range(begin + min(m + 3, number - 1)):
-            sums = dot4(a, b, c, d, signed[slot[i]])
-            products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
+        solve_lower4(work, begin, (products[m], products[m + 1], products[m + 2], products[m + 3]))
     for m in range(number):
         k = work.n_working[0]
-        for i in range(k):
+        column = products[m]
+        for i in range(begin, k):
             # Those before it in the batch that were refused have left no gap.
-            place = i if i < begin else position[i - begin]
-            column[i] = products[m, place] + (1.0 if work.side[i] == sides[m] else 0.0)
+            column[i] = column[position[i - begin]]
+        solve_lower(work, begin, k, column)
         slot[k], slot[begin + m] = slot[begin + m], slot[k]
-        if enter(work, rows[m], sides[m]):
+        if enter(work, scratch.new_row[m], scratch.new_side[m], column):
             position[k - begin] = begin + m
     return work.n_working[0] - begin
+
+
+@inner
+def rotate(vector, turns, begin, end):
+    """Turn neighbouring entries of ``vector`` as a sweep of rotations says.
+
+    A rotation leaves one entry where it is and hands one on, the last of them to ``end``.
+    """
+    carried = vector[begin]
+    for i in range(begin, end):
+        cosine, sine = turns[0, i], turns[1, i]
+        here = vector[i + 1]
+        vector[i] = cosine * carried + sine * here
+        carried = cosine * here - sine * carried
+    vector[end] = carried
+
+
+@inner
+def rotate4(vectors, turns, begin, end):
+    """Do as :func:`rotate` to four vectors, none of which has to wait for another."""
+    a, b, c, d = vectors
+    carried_a, carried_b, carried_c, carried_d = a[begin], b[begin], c[begin], d[begin]
+    for i in range(begin, end):
+        cosine, sine = turns[0, i], turns[1, i]
+        here_a, here_b, here_c, here_d = a[i + 1], b[i + 1], c[i + 1], d[i + 1]
+        a[i] = cosine * carried_a + sine * here_a
+        b[i] = cosine * carried_b + sine * here_b
+        c[i] = cosine * carried_c + sine * here_c
+        d[i] = cosine * carried_d + sine * here_d
+        carried_a = cosine * here_a - sine * carried_a
+        carried_b = cosine * here_b - sine * carried_b
+        carried_c = cosine * here_c - sine * carried_c
+        carried_d = cosine * here_d - sine * carried_d
+    a[end], b[end], c[end], d[end] = carried_a, carried_b, carried_c, carried_d
+
+
+@inner
+def turn_rows(work, begin, end, turned):
+    """Turn rows ``begin`` to ``end`` of L into place; up to ``turned`` they are turned already.
+
+    Each has one entry to the right of its new diagonal, which a new rotation makes zero.
+    """
+    turns = work.scratch.turns
+    for i in range(begin, end):
+        row = work.factor[work.slot[i]]
+        rotate(row, turns, turned, i)
+        length = np.hypot(row[i], row[i + 1])
+        turns[0, i] = row[i] / length
+        turns[1, i] = row[i + 1] / length
+        row[i] = length
 
 
 @inner
 def delete(work, j):
     """Delete working point ``j``."""
     k = work.n_working[0]
-    factor, rhs = work.factor, work.rhs
-    freed = work.slot[j]
+    factor, slot, turns = work.factor, work.slot, work.scratch.turns
+    freed = slot[j]
     for i in range(j, k - 1):
         work.row[i] = work.row[i + 1]
         work.side[i] = work.side[i + 1]
-        work.slot[i] = work.slot[i + 1]
+        slot[i] = slot[i + 1]
         work.weight[i] = work.weight[i + 1]
         work.scratch.trial[i] = work.scratch.trial[i + 1]
-    work.slot[k - 1] = freed
-    for i in range(j):
-        row = factor[i]
-        for c in range(j, k - 1):
-            row[c] = row[c + 1]
-    # Column j is gone, so that what is left has one entry below the diagonal in each column;
-    # rotating rows i and i + 1 removes it, and moves the columns to their new places.
-    for i in range(j, k - 1):
-        upper = factor[i]
-        lower = factor[i + 1]
-        a = upper[i + 1]
-        b = lower[i + 1]
-        length = np.hypot(a, b)
-        cosine = a / length
-        sine = b / length
-        upper[i] = length
-        for c in range(i + 1, k - 1):
-            x = upper[c + 1]
-            y = lower[c + 1]
-            upper[c] = cosine * x + sine * y
-            lower[c + 1] = cosine * y - sine * x
-        for c in range(2):
-            x = rhs[c, i]
-            y = rhs[c, i + 1]
-            rhs[c, i] = cosine * x + sine * y
-            rhs[c, i + 1] = cosine * y - sine * x
+    slot[k - 1] = freed
+    # Row j is gone, and the rows below it are now one entry too long.
+    i = j
+    while i + 4 < k:
+        rows = factor[slot[i]], factor[slot[i + 1]], factor[slot[i + 2]], factor[slot[i + 3]]
+        rotate4(rows, turns, j, i)
+        turn_rows(work, i, i + 4, i)
+        i += 4
+    turn_rows(work, i, k - 1, j)
+    for c in range(2):
+        rotate(work.rhs[c], turns, j, k - 1)
     work.n_working[0] = k - 1
 
 
@@ -265,7 +383,7 @@ def affine_minimiser(work):
     second = (aa - ab) / determinant
     for i in range(k):
         trial[i] = first * rhs[0, i] + second * rhs[1, i]
-    solve_upper(work.factor, k, trial)
+    solve_upper(work, k, trial)
 
 
 @kernel
@@ -378,15 +496,15 @@ def refine(work):
     k = work.n_working[0]
     trial, price, rhs = work.scratch.trial, work.scratch.vector, work.rhs
     mean_a = mean_b = 0.0
+    price_working(work, k, work.scratch.w, price)
     for i in range(k):
-        price[i] = dot(work.signed[work.slot[i]], work.scratch.w)
         if work.side[i] == 0:
             mean_a += work.weight[i] * price[i]
         else:
             mean_b += work.weight[i] * price[i]
     for i in range(k):
         trial[i] = (mean_a if work.side[i] == 0 else mean_b) - price[i]
-    solve_transposed(work.factor, k, trial)
+    solve_lower(work, np.int64(0), k, trial)
     aa = ab = bb = sum_a = sum_b = 0.0
     for i in range(k):
         aa += rhs[0, i] * rhs[0, i]
@@ -399,7 +517,7 @@ def refine(work):
     second = (aa * sum_b - ab * sum_a) / determinant
     for i in range(k):
         trial[i] -= first * rhs[0, i] + second * rhs[1, i]
-    solve_upper(work.factor, k, trial)
+    solve_upper(work, k, trial)
     for i in range(k):
         if work.weight[i] + trial[i] <= 0.0:
             return False

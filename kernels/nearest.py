@@ -11,6 +11,7 @@ from geoprobe.kernels.activeset import (
     delete,
     difference,
     dot,
+    dot4,
     minor_cycle,
     rebuild,
     refine,
@@ -58,83 +59,67 @@ def rounding(n_dims):
 
 
 @inner
-def start(points, rows_a, rows_b, work):
+def add_mean(x, rows, share, mean):
+    """Add the ``share`` of the mean of some rows."""
+    share /= rows.shape[0]
+    for i in range(rows.shape[0]):
+        row = x[rows[i]]
+        for j in range(mean.shape[0]):
+            mean[j] += share * row[j]
+
+
+@inner
+def start(points, rows_a, rows_b, work, price):
     """Begin with the two points that lie innermost along the line through the two means."""
-    x = points.float64
-    n_dims = x.shape[1]
-    w, new_row, new_side = work.scratch.vector, work.scratch.new_row, work.scratch.new_side
-    for j in range(n_dims):
+    scratch = work.scratch
+    w = scratch.w
+    for j in range(w.shape[0]):
         w[j] = 0.0
-    share = 1.0 / rows_a.shape[0]
-    for i in range(rows_a.shape[0]):
-        point = x[rows_a[i]]
-        for j in range(n_dims):
-            w[j] += share * point[j]
-    share = 1.0 / rows_b.shape[0]
-    for i in range(rows_b.shape[0]):
-        point = x[rows_b[i]]
-        for j in range(n_dims):
-            w[j] -= share * point[j]
-    for side in range(2):
-        rows = rows_a if side == 0 else rows_b
-        sign = 1.0 if side == 0 else -1.0
-        best = np.inf
-        for i in range(rows.shape[0]):
-            value = sign * dot(x[rows[i]], w[:n_dims])
-            if value < best:
-                best = value
-                new_row[side] = rows[i]
-        new_side[side] = side
+    add_mean(points.float32, rows_a, 1.0, w)
+    add_mean(points.float32, rows_b, -1.0, w)
+    for j in range(w.shape[0]):
+        scratch.w32[j] = w[j]
+    price_all(points.float32, rows_a, rows_b, scratch.w32, price)
+    n_a = rows_a.shape[0]
+    scratch.new_row[0] = rows_a[np.argmin(price[:n_a])]
+    scratch.new_row[1] = rows_b[np.argmax(price[n_a:])]
+    scratch.new_side[0] = 0
+    scratch.new_side[1] = 1
     work.n_working[0] = 0
     append(work, points, np.int64(2))
     work.weight[:2] = 1.0
 
 
-@part
-def price_all(points, rows_a, rows_b, w, price):
+@inner
+def price_rows(x, rows, w, price):
+    """Write the dot products of some rows with ``w``, which is read once for four of them."""
+    n = rows.shape[0]
+    for i in range(0, n - 3, 4):
+        price[i], price[i + 1], price[i + 2], price[i + 3] = dot4(
+            x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]], w
+        )
+    for i in range(n - n % 4, n):
+        price[i] = dot(x[rows[i]], w)
+
+
+@inner
+def price_all(x, rows_a, rows_b, w, price):
     """Write the dot products with ``w``; return the lowest of A and the highest of B."""
-    x = points.float64
     n_a = rows_a.shape[0]
+    price_rows(x, rows_a, w, price[:n_a])
+    price_rows(x, rows_b, w, price[n_a:])
     low = np.inf
     high = -np.inf
     for i in range(n_a):
-        value = dot(x[rows_a[i]], w)
-        price[i] = value
-        low = min(low, value)
-    for i in range(rows_b.shape[0]):
-        value = dot(x[rows_b[i]], w)
-        price[n_a + i] = value
-        high = max(high, value)
+        low = min(low, price[i])
+    for i in range(n_a, price.shape[0]):
+        high = max(high, price[i])
     return low, high
 
 
-@part
-def price_all_float32(points, rows_a, rows_b, scratch, price):
-    """Do as :func:`price_all` in float32: half the bytes, and good enough to propose."""
-    x, w, w32 = points.float32, scratch.w, scratch.w32
-    n_a = rows_a.shape[0]
-    n_dims = w.shape[0]
-    for j in range(n_dims):
-        w32[j] = w[j]
-    low = np.inf
-    high = -np.inf
-    for i in range(n_a + rows_b.shape[0]):
-        row = x[rows_a[i] if i < n_a else rows_b[i - n_a]]
-        total = np.float32(0.0)
-        for j in range(n_dims):
-            total += row[j] * w32[j]
-        price[i] = total
-        if i < n_a:
-            low = min(low, price[i])
-        else:
-            high = max(high, price[i])
-    return low, high
-
-
-@part
-def price_candidates(points, rows_a, rows_b, w, prices):
+@inner
+def price_candidates(x, rows_a, rows_b, w, prices):
     """Write the dot products of the listed candidates with ``w``."""
-    x = points.float64
     n_a = rows_a.shape[0]
     price, candidates = prices.price, prices.candidates
     for c in range(prices.n_listed[0]):
@@ -261,7 +246,8 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
     Listed candidates are looked at first, then all points in float32, then all in float64: the
-    next only where the one before found none to append. Return DISJOINT where that is proved
+    next only where the one before found none to append. Candidates are looked at in float32 for
+    as long as all points are. Return DISJOINT where that is proved
     well enough to end, else SEARCHING, with the number of points appended and the lower bound,
     which is minus infinity unless all points were looked at in float64.
     """
@@ -270,16 +256,20 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     threshold = question.threshold
     n_a = rows_a.shape[0]
     lower = -np.inf
+    for j in range(scratch.w.shape[0]):
+        scratch.w32[j] = scratch.w[j]
     while True:
         all_points = listed[0] == ALL
         exact = not float32_first[0]
-        if not all_points:
-            price_candidates(points, rows_a, rows_b, scratch.w, prices)
+        if not all_points and exact:
+            price_candidates(points.float64, rows_a, rows_b, scratch.w, prices)
+        elif not all_points:
+            price_candidates(points.float32, rows_a, rows_b, scratch.w32, prices)
         elif float32_first[0]:
-            low, high = price_all_float32(points, rows_a, rows_b, scratch, prices.price)
+            low, high = price_all(points.float32, rows_a, rows_b, scratch.w32, prices.price)
             exact = question.decide and low - high > threshold * upper
         if all_points and exact:
-            low, high = price_all(points, rows_a, rows_b, scratch.w, prices.price)
+            low, high = price_all(points.float64, rows_a, rows_b, scratch.w, prices.price)
             lower = (low - high) / upper - slack
             if lower > threshold and (
                 question.decide or upper - lower <= GAP * upper + 2.0 * slack
@@ -305,7 +295,7 @@ def begin(points, rows_a, rows_b, work, prices):
     prices.float32_first[0] = True
     work.scratch.dependent[0] = DEPENDENT
     if work.n_working[0] == 0:
-        start(points, rows_a, rows_b, work)
+        start(points, rows_a, rows_b, work, prices.price)
 
 
 @part

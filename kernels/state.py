@@ -46,10 +46,11 @@ class Scratch(NamedTuple):
     trial: NDArray[np.float64]
     """(size,): weights of the nearest points of the affine hulls; other solutions with the
     factor."""
-    column: NDArray[np.float64]
-    """(size,): the products of a new point with the working points, then its column of R."""
+    turns: NDArray[np.float64]
+    """(2, size): the cosines and sines of a sweep of Givens rotations."""
     products: NDArray[np.float64]
-    """(BATCH, size): the products of the new points with the working points and each other."""
+    """(BATCH, size): the products of the new points with the working points and each other, then
+    their rows of L."""
     vector: NDArray[np.float64]
     """(max(size, n_dims),): a vector of points, or of prices of working points."""
     batch_position: NDArray[np.int64]
@@ -71,15 +72,16 @@ class Working(NamedTuple):
     n_working: NDArray[np.int64]
     """(1,): the number of working points."""
     factor: NDArray[np.float64]
-    """(size, size): the upper triangular R of :mod:`geoprobe.kernels.activeset`."""
+    """(size, size): the lower triangular L of :mod:`geoprobe.kernels.activeset`, the row of
+    each working point at its ``slot``."""
     rhs: NDArray[np.float64]
-    """(2, size): the solutions of ``R.T @ x = e``, e being 1 for the points of one side, else
+    """(2, size): the solutions of ``L @ x = e``, e being 1 for the points of one side, else
     0."""
     signed: NDArray[np.float64]
     """(size, n_dims): the working points, those of the second side negated, at their ``slot``."""
     slot: NDArray[np.int64]
-    """(size,): the row of ``signed`` of each working point; entries not in use name the free
-    ones."""
+    """(size,): the row of ``signed`` and ``factor`` of each working point; entries not in use
+    name the free ones."""
     row: NDArray[np.int64]
     """(size,): the row of each working point among all points."""
     side: NDArray[np.int64]
