@@ -54,19 +54,6 @@ def tile(a, b, i, j):
     )
 
 
-@inner
-def four_products(a, b, c, d, x):
-    """Return the products of four rows with ``x``, which is read once."""
-    zero = x.dtype.type(0.0)
-    sum_a = sum_b = sum_c = sum_d = zero
-    for k in range(x.shape[0]):
-        sum_a += a[k] * x[k]
-        sum_b += b[k] * x[k]
-        sum_c += c[k] * x[k]
-        sum_d += d[k] * x[k]
-    return sum_a, sum_b, sum_c, sum_d
-
-
 @kernel
 def products(a, b, out, column):
     """Write the products of all rows of ``a`` with all rows of ``b``, from a column of ``out`` on.

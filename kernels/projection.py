@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import delete, dot, solve_transposed, solve_upper
+from geoprobe.kernels.activeset import delete, dot, dot4, solve_lower, solve_upper
 from geoprobe.kernels.jit import inner, part
-from geoprobe.kernels.products import four_products
 
 # What became of a query and a hull: projected; farther than was asked for; float32 products
 # lead no further.
@@ -60,7 +59,7 @@ def multiply_listed(hulls, state, c, s, begin):
     n = state.n_listed[0]
     for i in range(begin, n, 4):
         second, third, fourth = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
-        row[i], row[second], row[third], row[fourth] = four_products(
+        row[i], row[second], row[third], row[fourth] = dot4(
             hulls.centred[hulls.start[c] + state.listed[i]],
             hulls.centred[hulls.start[c] + state.listed[second]],
             hulls.centred[hulls.start[c] + state.listed[third]],
@@ -74,7 +73,7 @@ def append(hulls, state, c, place):
     """Append a listed member with weight 0; return whether its products have digits enough."""
     working = state.working
     k = working.n_working[0]
-    column, factor, rhs = working.scratch.column, working.factor, working.rhs
+    column, rhs = working.scratch.products[0], working.rhs
     working.row[k] = place
     working.side[k] = 0
     working.weight[k] = 0.0
@@ -85,23 +84,18 @@ def append(hulls, state, c, place):
     for s in range(k):
         column[s] = products[working.row[s]] + ones
     length = products[place] + ones
-    solve_transposed(factor, k, column)
-    rest = length
-    top_ones = 1.0
-    top_offset = np.float64(state.product[place])
-    state.offset[k] = top_offset
-    for s in range(k):
-        rest -= column[s] * column[s]
-        top_ones -= column[s] * rhs[0, s]
-        top_offset -= column[s] * rhs[1, s]
+    solve_lower(working, np.int64(0), k, column)
+    rest = length - dot(column[:k], column[:k])
     if rest <= REFUSED * length:
         return False
     pivot = np.sqrt(rest)
+    row = working.factor[working.slot[k]]
     for s in range(k):
-        factor[s, k] = column[s]
-    factor[k, k] = pivot
-    rhs[0, k] = top_ones / pivot
-    rhs[1, k] = top_offset / pivot
+        row[s] = column[s]
+    row[k] = pivot
+    state.offset[k] = state.product[place]
+    rhs[0, k] = (1.0 - dot(column[:k], rhs[0, :k])) / pivot
+    rhs[1, k] = (state.offset[k] - dot(column[:k], rhs[1, :k])) / pivot
     working.n_working[0] = k + 1
     return True
 
@@ -127,7 +121,7 @@ def affine_projection(state):
     share = (1.0 - both) / ones
     for s in range(k):
         trial[s] = rhs[1, s] + share * rhs[0, s]
-    solve_upper(working.factor, k, trial)
+    solve_upper(working, k, trial)
 
 
 @inner
@@ -288,7 +282,7 @@ def price_all(hulls, state, c, length):
     for i in range(0, n, 4):
         second, third, fourth = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
         price = state.all_prices
-        price[i], price[second], price[third], price[fourth] = four_products(
+        price[i], price[second], price[third], price[fourth] = dot4(
             hulls.centred[begin + i],
             hulls.centred[begin + second],
             hulls.centred[begin + third],
@@ -393,7 +387,7 @@ def prove(hulls, state, c, query, enough, tau):
         return PROJECTED, upper
     for s in range(working.n_working[0]):
         working.rhs[1, s] = state.offset[s]
-    solve_transposed(working.factor, working.n_working[0], working.rhs[1])
+    solve_lower(working, np.int64(0), working.n_working[0], working.rhs[1])
     if not is_working(state, place) and not append(hulls, state, c, place):
         return OPEN, 0.0
     return SEARCHING, 0.0
