@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from operator import index
 from typing import SupportsIndex, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from geoprobe.errors import InputError
 
@@ -71,3 +75,42 @@ def in_order(
         finally:
             for future in pending:
                 future.cancel()
+
+
+class _Blas:
+    """How many of our threads want the linear algebra of NumPy to stay in the one that calls it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limits: threadpool_limits | None = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limits is not None:
+                self._limits.restore_original_limits()
+                self._limits = None
+
+
+_BLAS = _Blas()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Keep NumPy's linear algebra to the thread that calls it, while inside.
+
+    For small matrices in threads of our own: a library that wakes a thread a core for each of
+    them waits far longer than it works where the cores are busy.
+    """
+    _BLAS.enter()
+    try:
+        yield
+    finally:
+        _BLAS.leave()

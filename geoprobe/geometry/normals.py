@@ -30,8 +30,7 @@ def face_normal(w: FloatArray, support_a: FloatArray, support_b: FloatArray) -> 
     inside = np.concatenate([support_a[1:] - support_a[0], support_b[1:] - support_b[0]])
     if len(inside) == 0:
         return plain
-    _, sizes, axes = np.linalg.svd(inside, full_matrices=False)
-    axes = axes[sizes > 1e-12 * sizes[0]] if sizes[0] > 0.0 else axes[:0]
+    axes = _span(inside)
     normal: FloatArray = plain
     # Each pass removes what rounding left of the pass before.
     for _ in range(3):
@@ -41,6 +40,18 @@ def face_normal(w: FloatArray, support_a: FloatArray, support_b: FloatArray) -> 
             return plain
         normal = normal / length
     return normal
+
+
+def _span(vectors: FloatArray) -> FloatArray:
+    """Return an orthonormal basis of what some vectors span, one axis a row."""
+    axes, triangle = np.linalg.qr(vectors.T)
+    sizes = np.abs(np.diag(triangle))
+    if len(vectors) <= vectors.shape[1] and sizes.min() > 1e-8 * sizes.max():
+        return np.asarray(axes.T)
+    # Only the singular values tell how many dimensions dependent vectors span, at ten times the
+    # price.
+    _, sizes, axes = np.linalg.svd(vectors, full_matrices=False)
+    return np.asarray(axes[sizes > 1e-12 * sizes[0]] if sizes[0] > 0.0 else axes[:0])
 
 
 def best_normal(

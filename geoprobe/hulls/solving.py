@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from geoprobe.kernels import activeset, nearest, pairs
 from geoprobe.kernels.state import Points
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.threads import in_order
+from geoprobe.threads import in_order, single_threaded_blas
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -229,12 +230,13 @@ def _solve(
         status[k], stage[k] = answer.status, answer.stage
         lower[k], upper[k] = answer.lower, answer.upper
         supports[k] = answer.sides
-    wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper)
-    for k in np.flatnonzero(wide).tolist():
-        a, b = points[groups[first[k]]], points[groups[second[k]]]
-        rows_a, weights_a, rows_b, weights_b = supports[k]
-        w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
-        lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
+    wide = np.flatnonzero((status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper))
+    with single_threaded_blas() if len(wide) else nullcontext():
+        for k in wide.tolist():
+            a, b = points[groups[first[k]]], points[groups[second[k]]]
+            rows_a, weights_a, rows_b, weights_b = supports[k]
+            w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
+            lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
     return PairAnswers(status, stage, lower, upper, Supports.of(supports))
 
 
