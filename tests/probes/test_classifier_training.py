@@ -156,8 +156,7 @@ def test_outputs_and_gradients_against_autograd() -> None:
     parts = layers_of(flat, n, SHAPE)
     with torch.no_grad():
         outputs = logits(parts, data.points)
-        across = data.points.t().contiguous()
-        gradients(parts, layers_of(found, n, SHAPE), data.points, across, targets, room)
+        gradients(parts, layers_of(found, n, SHAPE), data.points, targets, room)
     for k, network in enumerate(networks):
         plain = Plain(network).double()
         exact = Labelled(data.points.double(), data.codes)

@@ -100,19 +100,20 @@ class _Batch:
 
     def epoch(self, data: Labelled, order: Tensor) -> None:
         """Take a step of Adam on every minibatch of the points in the given order."""
-        points = data.points.index_select(0, order)
-        across = points.t().contiguous()
-        targets = torch.zeros(self.shape.n_labels, len(order), device=points.device)
+        targets = torch.zeros(self.shape.n_labels, len(order), device=order.device)
         targets.scatter_(0, data.codes.index_select(0, order).unsqueeze(0), 1.0)
         for start in range(0, len(order), self.recipe.batch_size):
             batch = slice(start, start + self.recipe.batch_size)
-            self._step(points[batch], across[:, batch], targets[:, batch])
+            self._step(data.points, order[batch], targets[:, batch])
 
-    def _step(self, points: Tensor, across: Tensor, targets: Tensor) -> None:
-        size = len(points)
+    def _step(self, points: Tensor, rows: Tensor, targets: Tensor) -> None:
+        size = len(rows)
         if size not in self._rooms:
             self._rooms[size] = scratch(self.n, size, self.shape, points.device)
-        gradients(self.parts, self.sums, points, across, targets, self._rooms[size])
+        room = self._rooms[size]
+        # Gathered one by one, minibatches are still in the cache when they are multiplied.
+        torch.index_select(points, 0, rows, out=room.points)
+        gradients(self.parts, self.sums, room.points, targets, room)
         self.n_steps += 1
         self.adam.step(size, self.n_steps, self.recipe.learning_rate)
 
