@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import torch  # noqa: TID253  (only what trains networks imports this module)
-from torch import Tensor  # noqa: TID253
+from torch import Tensor  # noqa: TID253  (only what trains networks imports this module)
 
 from geoprobe.kernels import adam
 from geoprobe.probes.classifier.networks import Shape, layers_of
@@ -46,9 +46,10 @@ class Adam:
         n = len(decays)
         blocks = [_blocks(flat, n, shape) for flat in (values, sums, *moments)]
         of_block = (decays, decays, decays, decays.new_zeros(1))
-        self.operands = list(zip(*blocks, of_block, strict=True))
-        if compiled:
-            self.operands = [tuple(each.numpy() for each in some) for some in self.operands]
+        operands = list(zip(*blocks, of_block, strict=True))
+        self.operands: list[tuple[Any, ...]] = (
+            [tuple(each.numpy() for each in some) for some in operands] if compiled else operands
+        )
 
     def step(self, size: int, number: int, learning_rate: float) -> None:
         """Take the step of that number, from 1, for a minibatch of that size."""
@@ -59,7 +60,7 @@ class Adam:
             if self.compiled:
                 adam.step(*operands, np.float32(share), np.float32(rate), np.float32(scale))
             else:
-                plain_step(*operands, share, rate, scale)
+                plain_step(*operands, share=share, rate=rate, scale=scale)
 
 
 def _blocks(flat: Tensor, n: int, shape: Shape) -> list[Tensor]:
@@ -74,6 +75,7 @@ def plain_step(
     mean: Tensor,
     square: Tensor,
     decays: Tensor,
+    *,
     share: float,
     rate: float,
     scale: float,

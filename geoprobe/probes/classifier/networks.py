@@ -222,9 +222,7 @@ def logits(parts: Layers, points: Tensor) -> Tensor:
     return torch.baddbmm(parts.b3, parts.w3, a2)
 
 
-def gradients(
-    parts: Layers, sums: Layers, points: Tensor, targets: Tensor, room: Scratch
-) -> None:
+def gradients(parts: Layers, sums: Layers, points: Tensor, targets: Tensor, room: Scratch) -> None:
     """Write the derivatives of every network's cross-entropy, summed over points, into ``sums``.
 
     Parameters

@@ -47,7 +47,7 @@ class Trained:
     Attributes
     ----------
     parameters : Tensor of float32, shape (n * shape.n_parameters,)
-        Laid out by :func:`geoprobe.probes.classifier.networks.blocks`.
+        Laid out by :func:`geoprobe.probes.classifier.networks.layers_of`.
     scores : ndarray of float64, shape (n,)
         Accuracy on the validation points at the best epoch.
     best_epochs, epochs : ndarray of int64, shape (n,)
