@@ -234,20 +234,13 @@ def enter(work, row, side, column):
 
 
 @inner
-def take_products(work, points, number):
-    """Put new points in the first free slots; write their products with those before them.
+def multiply_batch(work, begin, number):
+    """Write the products of new points with the ``begin`` working points and with each other.
 
     They are taken four points at a time, a stretch of the working set after the other, so that
-    what is read stays near; the ones of the sides are counted in.
+    what is read stays near.
     """
-    begin = work.n_working[0]
     signed, slot, products = work.signed, work.slot, work.scratch.products
-    rows, sides = work.scratch.new_row, work.scratch.new_side
-    for m in range(number):
-        new = signed[slot[begin + m]]
-        sign = 1.0 if sides[m] == 0 else -1.0
-        for j in range(new.shape[0]):
-            new[j] = sign * points.float64[rows[m], j]
     for stretch in range(0, begin + number, STRETCH):
         end = min(stretch + STRETCH, begin + number)
         for m in range(0, number, 4):
@@ -258,6 +251,12 @@ def take_products(work, points, number):
             for i in range(stretch, end):
                 sums = dot4(a, b, c, d, signed[slot[i]])
                 products[m, i], products[m + 1, i], products[m + 2, i], products[m + 3, i] = sums
+
+
+@inner
+def add_ones(work, begin, number):
+    """Add to the products of new points those of the ones in the columns of their sides."""
+    products, sides = work.scratch.products, work.scratch.new_side
     for m in range(number):
         for i in range(begin):
             products[m, i] += 1.0 if work.side[i] == sides[m] else 0.0
@@ -273,12 +272,24 @@ def append(work, points, wanted):
     a time; what they have to do with each other follows one by one.
     """
     begin = work.n_working[0]
-    slot, scratch = work.slot, work.scratch
+    slot, scratch, signed = work.slot, work.scratch, work.signed
     products, position = scratch.products, scratch.batch_position
     number = min(wanted, points.float64.shape[1] + 2 - begin)
-    take_products(work, points, number)
-    for m in range(0, number, 4):
-        solve_lower4(work, begin, (products[m], products[m + 1], products[m + 2], products[m + 3]))
+    for m in range(number):
+        new = signed[slot[begin + m]]
+        sign = 1.0 if scratch.new_side[m] == 0 else -1.0
+        for j in range(new.shape[0]):
+            new[j] = sign * points.float64[scratch.new_row[m], j]
+    if number == 1:
+        price_working(work, begin, signed[slot[begin]], products[0])
+        add_ones(work, begin, number)
+        solve_lower(work, np.int64(0), begin, products[0])
+    else:
+        multiply_batch(work, begin, number)
+        add_ones(work, begin, number)
+        for m in range(0, number, 4):
+            four = products[m], products[m + 1], products[m + 2], products[m + 3]
+            solve_lower4(work, begin, four)
     for m in range(number):
         k = work.n_working[0]
         column = products[m]

@@ -28,6 +28,8 @@ ALL = -1
 
 # A look at all points is followed by looks at this many of them, for each dimension.
 CANDIDATES_PER_DIM = 3
+# A step appends one point, and one more for so many dimensions.
+DIMS_PER_POINT = 16
 # Relative gap of the two bounds at which a distance is final.
 GAP = 1e-10
 # Prices of working points may differ by this share of the squared distance: on the way, and
@@ -178,7 +180,7 @@ def add_worst(points, rows_a, rows_b, work, prices, floor):
     n_a = rows_a.shape[0]
     number = count if count >= 0 else n_a + rows_b.shape[0]
     picked = np.int64(0)
-    for _ in range(1 + min(BATCH - 1, scratch.w.shape[0] // 32)):
+    for _ in range(1 + min(BATCH - 1, scratch.w.shape[0] // DIMS_PER_POINT)):
         worst = floor
         pick = -1
         for c in range(number):

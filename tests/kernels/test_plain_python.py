@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.full
 
 CHOSEN = {
+    "tests/kernels/test_adam.py": "paper",
     "tests/hulls/test_two_hulls.py": "test_named_pairs and not hold and not 40 and not many",
     "tests/hulls/test_pairwise.py": "(test_every_pair and 2-shape0) or overlapping or string",
     "tests/probes/test_clustering.py": (

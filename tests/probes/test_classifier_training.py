@@ -16,6 +16,7 @@ from geoprobe.probes.classifier.recipe import Recipe, folds, holdout
 
 torch = pytest.importorskip("torch", reason="training needs torch, which the extra bert installs")
 
+from geoprobe.probes.classifier.descent import Adam  # noqa: E402
 from geoprobe.probes.classifier.networks import (  # noqa: E402
     Shape,
     gradients,
@@ -151,21 +152,41 @@ def test_outputs_and_gradients_against_autograd() -> None:
     flat = stacked(networks, SHAPE)
     found = torch.empty_like(flat)
     targets = torch.nn.functional.one_hot(data.codes).t().float()
-    column = torch.tensor(DECAYS).view(n, 1, 1) / 37
     room = scratch(n, 37, SHAPE, torch.device("cpu"))
     parts = layers_of(flat, n, SHAPE)
     with torch.no_grad():
         outputs = logits(parts, data.points)
-        gradients(parts, layers_of(found, n, SHAPE), data.points, targets, column, room)
-    rows = torch.arange(37)
-    for k, (network, decay) in enumerate(zip(networks, DECAYS, strict=True)):
+        gradients(parts, layers_of(found, n, SHAPE), data.points, targets, room)
+    for k, network in enumerate(networks):
         plain = Plain(network).double()
         exact = Labelled(data.points.double(), data.codes)
         assert torch.allclose(outputs[k].t().double(), plain(exact.points), rtol=0, atol=1e-5)
-        plain.loss(exact, rows, decay).backward()
+        (37 * plain.loss(exact, torch.arange(37), 0.0)).backward()
         weights = [layer.weight.grad.reshape(-1) for layer in plain.layers]
         expected = torch.cat(weights + [layer.bias.grad for layer in plain.layers])
-        assert torch.allclose(single(found, n, k).double(), expected, rtol=1e-5, atol=1e-6)
+        assert torch.allclose(single(found, n, k).double(), expected, rtol=1e-5, atol=4e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_steps_against_the_optimiser_of_torch(compiled: bool) -> None:
+    """Each network under its own decay, given derivatives that depend on where it stands."""
+    networks, n, size = starts(len(DECAYS)), len(DECAYS), 37
+    flat = stacked(networks, SHAPE)
+    sums, *moments = (torch.zeros_like(flat) for _ in range(3))
+    steps = Adam(SHAPE, flat, sums, tuple(moments), torch.tensor(DECAYS), compiled=compiled)
+    plain = [Plain(network).double() for network in networks]
+    optimisers = [torch.optim.Adam(each.parameters(), lr=1e-2) for each in plain]
+    for number in range(1, 31):
+        torch.sin(10 * flat, out=sums)
+        steps.step(size, number, 1e-2)
+        for network, optimiser, decay in zip(plain, optimisers, DECAYS, strict=True):
+            optimiser.zero_grad()
+            for each in network.parameters():
+                penalty = decay * (each**2).sum() / 2 if each.dim() == 2 else 0.0
+                ((penalty - (10 * each).cos().sum() / 10) / size).backward()
+            optimiser.step()
+    for k, network in enumerate(plain):
+        assert torch.allclose(single(flat, n, k), network.flat().float(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.full

@@ -136,8 +136,9 @@ class Layers(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one minibatch of n networks: activations, and derivatives by what entered them."""
+    """Room for a minibatch of points, activations, and derivatives by what entered them."""
 
+    points: Tensor
     a1: Tensor
     a2: Tensor
     d1: Tensor
@@ -206,9 +207,10 @@ def stacked(networks: list[Tensor], shape: Shape) -> Tensor:
 
 
 def scratch(n: int, batch: int, shape: Shape, device: torch.device) -> Scratch:
-    """Allocate what :func:`gradients` writes on its way."""
+    """Allocate what a step of n networks writes on its way."""
     first, second = (n, shape.h1, batch), (n, shape.h2, batch)
-    sizes = (first, second, first, second, (n, shape.n_labels, batch))
+    outputs = (n, shape.n_labels, batch)
+    sizes = ((batch, shape.n_dims), first, second, first, second, outputs)
     return Scratch(*(torch.empty(size, device=device) for size in sizes))
 
 
@@ -220,21 +222,16 @@ def logits(parts: Layers, points: Tensor) -> Tensor:
     return torch.baddbmm(parts.b3, parts.w3, a2)
 
 
-def gradients(
-    parts: Layers, grads: Layers, points: Tensor, targets: Tensor, decay: Tensor, room: Scratch
-) -> None:
-    """Write the derivatives of every network's loss on one minibatch into ``grads``.
-
-    The loss of a network is the mean cross-entropy plus ``decay / 2 * |weights|^2``.
+def gradients(parts: Layers, sums: Layers, points: Tensor, targets: Tensor, room: Scratch) -> None:
+    """Write the derivatives of every network's cross-entropy, summed over points, into ``sums``.
 
     Parameters
     ----------
-    parts, grads : Layers
-        Parameters of n networks, and where their derivatives go.
+    parts, sums : Layers
+        Parameters of n networks, and where the derivatives go.
     points : Tensor, shape (batch, n_dims)
     targets : Tensor, shape (n_labels, batch)
         1 at the label of each point, else 0.
-    decay : Tensor, shape (n, 1, 1)
     room : Scratch
     """
     n, h1, n_dims = parts.w1.shape
@@ -243,15 +240,13 @@ def gradients(
     torch.baddbmm(parts.b2, parts.w2, room.a1, out=room.a2).relu_()
     torch.baddbmm(parts.b3, parts.w3, room.a2, out=room.d3)
 
-    torch.softmax(room.d3, 1, out=room.d3).sub_(targets).div_(len(points))
-    torch.bmm(room.d3, room.a2.transpose(1, 2), out=grads.w3)
-    torch.sum(room.d3, 2, keepdim=True, out=grads.b3)
+    torch.softmax(room.d3, 1, out=room.d3).sub_(targets)
+    torch.bmm(room.d3, room.a2.transpose(1, 2), out=sums.w3)
+    torch.sum(room.d3, 2, keepdim=True, out=sums.b3)
     # An activation's sign is the derivative of its ReLU.
     torch.bmm(parts.w3.transpose(1, 2), room.d3, out=room.d2).mul_(room.a2.sign_())
-    torch.bmm(room.d2, room.a1.transpose(1, 2), out=grads.w2)
-    torch.sum(room.d2, 2, keepdim=True, out=grads.b2)
+    torch.bmm(room.d2, room.a1.transpose(1, 2), out=sums.w2)
+    torch.sum(room.d2, 2, keepdim=True, out=sums.b2)
     torch.bmm(parts.w2.transpose(1, 2), room.d2, out=room.d1).mul_(room.a1.sign_())
-    torch.mm(room.d1.view(n * h1, -1), points, out=grads.w1.view(n * h1, n_dims))
-    torch.sum(room.d1, 2, keepdim=True, out=grads.b1)
-    for grad, weight in zip(grads.weights, parts.weights, strict=True):
-        grad.addcmul_(weight, decay)
+    torch.mm(room.d1.view(n * h1, -1), points, out=sums.w1.view(n * h1, n_dims))
+    torch.sum(room.d1, 2, keepdim=True, out=sums.b1)

@@ -10,6 +10,7 @@ import torch  # noqa: TID253  (only what trains networks imports this module)
 from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
+from geoprobe.probes.classifier.descent import Adam
 from geoprobe.probes.classifier.networks import (
     Layers,
     Scratch,
@@ -46,7 +47,7 @@ class Trained:
     Attributes
     ----------
     parameters : Tensor of float32, shape (n * shape.n_parameters,)
-        Laid out by :func:`geoprobe.probes.classifier.networks.blocks`.
+        Laid out by :func:`geoprobe.probes.classifier.networks.layers_of`.
     scores : ndarray of float64, shape (n,)
         Accuracy on the validation points at the best epoch.
     best_epochs, epochs : ndarray of int64, shape (n,)
@@ -71,7 +72,9 @@ def accuracies(parts: Layers, data: Labelled) -> FloatArray:
     right = torch.zeros(len(parts.w1), dtype=torch.int64, device=data.points.device)
     for start in range(0, len(data), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        right += (logits(parts, data.points[chunk]).argmax(1) == data.codes[chunk]).sum(1)
+        # Three times as fast as argmax, and of equals the first as well.
+        guesses = logits(parts, data.points[chunk]).max(1).indices
+        right += (guesses == data.codes[chunk]).sum(1)
     share: FloatArray = right.cpu().numpy() / len(data)
     return share
 
@@ -82,46 +85,45 @@ class _Batch:
     def __init__(self, flat: Tensor, shape: Shape, decays: Tensor, recipe: Recipe) -> None:
         self.shape = shape
         self.recipe = recipe
-        self._adopt(flat, decays, {})
+        self.n_steps = 0
+        self._adopt(flat, (torch.zeros_like(flat), torch.zeros_like(flat)), decays)
 
-    def _adopt(self, flat: Tensor, decays: Tensor, state: dict[str, Tensor]) -> None:
+    def _adopt(self, flat: Tensor, moments: tuple[Tensor, ...], decays: Tensor) -> None:
         self.n = len(decays)
-        self.decays = decays
-        self.flat = flat
-        self.flat.grad = torch.zeros_like(flat)
+        self.flat, self.moments, self.decays = flat, moments, decays
+        sums = torch.zeros_like(flat)
         self.parts = layers_of(flat, self.n, self.shape)
-        self.grads = layers_of(self.flat.grad, self.n, self.shape)
-        self.adam = torch.optim.Adam([flat], lr=self.recipe.learning_rate, fused=True)
-        if state:
-            self.adam.state[flat] = state
+        self.sums = layers_of(sums, self.n, self.shape)
+        on_cpu = flat.device.type == "cpu"
+        self.adam = Adam(self.shape, flat, sums, moments, decays, compiled=on_cpu)
         self._rooms: dict[int, Scratch] = {}
 
     def epoch(self, data: Labelled, order: Tensor) -> None:
         """Take a step of Adam on every minibatch of the points in the given order."""
-        points = data.points.index_select(0, order)
-        targets = torch.zeros(self.shape.n_labels, len(order), device=points.device)
+        targets = torch.zeros(self.shape.n_labels, len(order), device=order.device)
         targets.scatter_(0, data.codes.index_select(0, order).unsqueeze(0), 1.0)
         for start in range(0, len(order), self.recipe.batch_size):
             batch = slice(start, start + self.recipe.batch_size)
-            self._step(points[batch], targets[:, batch])
+            self._step(data.points, order[batch], targets[:, batch])
 
-    def _step(self, points: Tensor, targets: Tensor) -> None:
-        size = len(points)
+    def _step(self, points: Tensor, rows: Tensor, targets: Tensor) -> None:
+        size = len(rows)
         if size not in self._rooms:
             self._rooms[size] = scratch(self.n, size, self.shape, points.device)
-        # As in scikit-learn, the penalty is spread over the points of the minibatch.
-        decays = self.decays / size
-        gradients(self.parts, self.grads, points, targets, decays, self._rooms[size])
-        self.adam.step()
+        room = self._rooms[size]
+        # Gathered one by one, minibatches are still in the cache when they are multiplied.
+        torch.index_select(points, 0, rows, out=room.points)
+        gradients(self.parts, self.sums, room.points, targets, room)
+        self.n_steps += 1
+        self.adam.step(size, self.n_steps, self.recipe.learning_rate)
 
     def keep(self, rows: IntArray) -> None:
         """Go on with some of the networks only."""
         chosen = torch.from_numpy(rows).to(self.flat.device)
-        state = dict(self.adam.state[self.flat])
-        for name in ("exp_avg", "exp_avg_sq"):
-            state[name] = keep_networks(state[name], self.n, self.shape, chosen)
-        flat = keep_networks(self.flat, self.n, self.shape, chosen)
-        self._adopt(flat, self.decays.index_select(0, chosen), state)
+        flat, *moments = (
+            keep_networks(each, self.n, self.shape, chosen) for each in (self.flat, *self.moments)
+        )
+        self._adopt(flat, tuple(moments), self.decays.index_select(0, chosen))
 
     def copy_to(self, best: Layers, rows: IntArray, places: IntArray) -> None:
         """Put the networks ``rows`` of this batch at ``places`` of another."""
@@ -185,8 +187,8 @@ def train(
     train_on, validate_on = data
     device = train_on.points.device
     n = len(decays)
-    column = torch.tensor(decays, dtype=torch.float32, device=device).view(n, 1, 1)
-    batch = _Batch(start.to(device, copy=True), shape, column, recipe)
+    on_device = torch.tensor(decays, dtype=torch.float32, device=device)
+    batch = _Batch(start.to(device, copy=True), shape, on_device, recipe)
     best = start.to(device, copy=True)
     best_parts = layers_of(best, n, shape)
     stopper = _Stopper(n, recipe)
