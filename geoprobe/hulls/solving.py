@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
-CHUNK_WORK = 200_000
+CHUNK_WORK = 1_000_000
 
 
 def pairs_to_measure(labels: IntArray, what: str) -> tuple[IntArray, IntArray]:
