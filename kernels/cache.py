@@ -128,7 +128,7 @@ class _Kept(FunctionCache):  # type: ignore[misc]
 
     def _warn(self, what: str, error: Exception) -> None:
         warnings.warn(
-            f"compiled kernels cannot be {what} in {Path(self.cache_path).parent.parent} "
+            f"compiled kernels cannot be {what} in {_base()} "
             f"({getattr(error, 'strerror', None) or 'damaged'}); they are compiled again. "
             "GEOPROBE_CACHE_DIR names another folder.",
             CacheWarning,
@@ -136,21 +136,28 @@ class _Kept(FunctionCache):  # type: ignore[misc]
         )
 
 
-def cache_of(function: Callable[..., Any]) -> _Kept | None:
+def cache_of(function: Callable[..., Any], kind: str) -> _Kept | None:
     """Return the cache of a kernel, in a temporary folder where its own cannot be written to.
 
     Where there is none either, as on a full disk, return None: the kernel is not kept.
+
+    Parameters
+    ----------
+    function : callable
+        The kernel as written.
+    kind : str
+        Tells apart what is compiled from one function in several ways.
     """
     name = function.__module__.rpartition(".")[2]
     try:
-        folder = cache_folder(name)
+        folder = cache_folder(name) / kind
         kept = _kept_in(folder, function)
         if kept is None:
             # A folder of another user's, say, in one of this user's.
             refusals = [_refusal(each) for each in (folder, *folder.glob("*"))]
             _temporary_folder(folder, next(filter(None, refusals), "Numba refuses it"))
             _base.cache_clear()
-            kept = _kept_in(cache_folder(name), function)
+            kept = _kept_in(cache_folder(name) / kind, function)
     except OSError as error:
         warnings.warn(
             f"no folder can hold compiled kernels ({error.strerror or error}); this run and the "
