@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-import llvmlite.binding as llvm
 import numba
+from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
-from geoprobe.kernels.cache import cache_of
+from geoprobe.kernels.cache import Kept, cache_of
 
 # Sums may be reordered and multiplications fused, so that dot products use the vector units;
 # NaN, infinities and signed zeros keep their meaning. Decisions never rest on such a sum alone:
@@ -47,6 +48,8 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
     nothing is known of its caller, would be done for nothing.
     """
 
+    _final_module: Any
+
     def _optimize_functions(self, module: Any) -> None:
         module.data_layout = self._codegen._data_layout
 
@@ -60,11 +63,14 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
                 function.linkage = "linkonce_odr"
         self._shared_module = whole
         # Numba wants to find these variables in the machine code of anything it has compiled.
-        names = [each for each in whole.global_variables if each.name.startswith(_ENVIRONMENT)]
-        self._final_module = llvm.parse_assembly("\n".join(map(str, names)))
-        self._final_module.name = whole.name
-        self._final_module.triple = whole.triple
-        self._final_module.data_layout = whole.data_layout
+        variables = self.create_ir_module(self.name)
+        for each in whole.global_variables:
+            if each.name.startswith(_ENVIRONMENT):
+                variable = cgutils.add_global_variable(variables, cgutils.voidptr_t, each.name)
+                variable.linkage = "common"
+                variable.initializer = cgutils.get_null_value(cgutils.voidptr_t)
+        self._final_module = JITCodeLibrary(self._codegen, self.name)._final_module
+        self.add_ir_module(variables)
         super()._finalize_final_module()
 
 
@@ -118,7 +124,22 @@ class _Kernel:
         self.part = _compiled(function, is_part=True, allocates=allocates)
 
     def __call__(self, *args: Any) -> Any:
-        return self.whole(*args)
+        if self.whole.signatures:
+            return self.whole(*args)
+        # Compiling makes millions of objects that last until it is done.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return self.whole(*args)
+        finally:
+            if collects:
+                gc.enable()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the kernel has yet to be compiled, and can be kept once it is."""
+        kept = self.whole._cache
+        return isinstance(kept, Kept) and not self.whole.signatures and kept.is_empty
 
     @property
     def _numba_type_(self) -> Any:
@@ -129,6 +150,16 @@ class _Kernel:
 def _kernel(function: Callable[..., Any], allocates: bool) -> Any:
     """Return the kernel, or the plain function where the compiler is off."""
     return function if numba.config.DISABLE_JIT else _Kernel(function, allocates)
+
+
+def is_missing(kernel: Any) -> bool:
+    """Return whether a kernel has yet to be compiled, and can be kept once it is.
+
+    Parameters
+    ----------
+    kernel : what :func:`kernel` or :func:`allocating` returned
+    """
+    return isinstance(kernel, _Kernel) and kernel.is_missing
 
 
 def kernel(function: Callable[..., Any]) -> Any:

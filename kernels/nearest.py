@@ -90,7 +90,7 @@ def start(points, rows_a, rows_b, work):
     work.weight[:2] = 1.0
 
 
-@part
+@inner
 def price_all(points, rows_a, rows_b, w, price):
     """Write the dot products with ``w``; return the lowest of A and the highest of B."""
     x = points.float64
@@ -108,7 +108,7 @@ def price_all(points, rows_a, rows_b, w, price):
     return low, high
 
 
-@part
+@inner
 def price_all_float32(points, rows_a, rows_b, scratch, price):
     """Do as :func:`price_all` in float32: half the bytes, and good enough to propose."""
     x, w, w32 = points.float32, scratch.w, scratch.w32
@@ -131,7 +131,7 @@ def price_all_float32(points, rows_a, rows_b, scratch, price):
     return low, high
 
 
-@part
+@inner
 def price_candidates(points, rows_a, rows_b, w, prices):
     """Write the dot products of the listed candidates with ``w``."""
     x = points.float64
@@ -143,7 +143,7 @@ def price_candidates(points, rows_a, rows_b, w, prices):
         price[i] = dot(x[row], w)
 
 
-@part
+@inner
 def list_candidates(prices, n_a, levels):
     """List about half as many positions as there is room for: those that come closest to crossing.
 
@@ -256,7 +256,7 @@ def correct_drift(work, upper, allowed):
     return upper, error
 
 
-@part
+@inner
 def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
@@ -298,7 +298,7 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
         listed[0] = ALL
 
 
-@part
+@inner
 def begin(points, rows_a, rows_b, work, prices):
     """Forget earlier prices, and give an empty working set its first points."""
     prices.n_listed[0] = ALL
