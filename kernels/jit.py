@@ -184,5 +184,9 @@ def inner(function: Callable[..., Any]) -> Any:
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile as a passage of the one kernel that calls it: pasted in before compilation."""
+    """Paste a function into whatever calls it, before that is compiled.
+
+    It may return arrays, and no constant that it is given makes another version. But it is
+    compiled anew at every call, and a large tuple given to it is copied whole.
+    """
     return numba.njit(inline="always")(function)
