@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -38,12 +37,12 @@ def compile_ahead() -> None:
     interpreter = Path(sys.executable or "")
     if available_threads() < 2 or not interpreter.name.lower().startswith("python"):
         return
-    # It must find this very package, and be as silent as if it were not there.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # It must find this very package, whatever folder the two of them are in.
+    folders = [str(Path(__file__).parents[2]), *sys.path]
+    task = f"import sys; sys.path[:] = {folders!r}; import {__name__} as a; a.compile_merging()"
     with contextlib.suppress(OSError):
         process = subprocess.Popen(
-            [interpreter, "-m", __name__],
-            env=environment,
+            [interpreter, "-c", task],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -73,7 +72,3 @@ def compile_merging() -> None:
         barred=np.zeros(8, bool),
         tau=1e-7,
     )
-
-
-if __name__ == "__main__":
-    compile_merging()
