@@ -107,10 +107,16 @@ def _temporary_folder(instead_of: Path | str, why: str) -> Path:
     return instead
 
 
-class _Kept(FunctionCache):  # type: ignore[misc]
+class Kept(FunctionCache):  # type: ignore[misc]
     """The compiled versions of a kernel on disk, whose failure costs time and not the run."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no version is kept."""
+        return not any(Path(self.cache_path).glob(f"*.{self._py_func.__name__}-*.nbc"))
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return a version that is kept, or None; one that is damaged is none."""
         try:
             return super().load_overload(sig, target_context)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
@@ -121,6 +127,7 @@ class _Kept(FunctionCache):  # type: ignore[misc]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a version if the disk allows it."""
         try:
             super().save_overload(sig, data)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
@@ -128,7 +135,7 @@ class _Kept(FunctionCache):  # type: ignore[misc]
 
     def _warn(self, what: str, error: Exception) -> None:
         warnings.warn(
-            f"compiled kernels cannot be {what} in {Path(self.cache_path).parent.parent} "
+            f"compiled kernels cannot be {what} in {_base()} "
             f"({getattr(error, 'strerror', None) or 'damaged'}); they are compiled again. "
             "GEOPROBE_CACHE_DIR names another folder.",
             CacheWarning,
@@ -136,21 +143,28 @@ class _Kept(FunctionCache):  # type: ignore[misc]
         )
 
 
-def cache_of(function: Callable[..., Any]) -> _Kept | None:
+def cache_of(function: Callable[..., Any], kind: str) -> Kept | None:
     """Return the cache of a kernel, in a temporary folder where its own cannot be written to.
 
     Where there is none either, as on a full disk, return None: the kernel is not kept.
+
+    Parameters
+    ----------
+    function : callable
+        The kernel as written.
+    kind : str
+        Tells apart what is compiled from one function in several ways.
     """
     name = function.__module__.rpartition(".")[2]
     try:
-        folder = cache_folder(name)
+        folder = cache_folder(name) / kind
         kept = _kept_in(folder, function)
         if kept is None:
             # A folder of another user's, say, in one of this user's.
             refusals = [_refusal(each) for each in (folder, *folder.glob("*"))]
             _temporary_folder(folder, next(filter(None, refusals), "Numba refuses it"))
             _base.cache_clear()
-            kept = _kept_in(cache_folder(name), function)
+            kept = _kept_in(cache_folder(name) / kind, function)
     except OSError as error:
         warnings.warn(
             f"no folder can hold compiled kernels ({error.strerror or error}); this run and the "
@@ -162,7 +176,7 @@ def cache_of(function: Callable[..., Any]) -> _Kept | None:
     return kept
 
 
-def _kept_in(folder: Path, function: Callable[..., Any]) -> _Kept | None:
+def _kept_in(folder: Path, function: Callable[..., Any]) -> Kept | None:
     """Return the cache of a kernel in a folder, or None where it cannot be written to.
 
     Left to itself Numba would go on to the folder that the package is installed in.
@@ -170,7 +184,7 @@ def _kept_in(folder: Path, function: Callable[..., Any]) -> _Kept | None:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     try:
-        kept = _Kept(function)
+        kept = Kept(function)
     except RuntimeError:
         return None
     finally:

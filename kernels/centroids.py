@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.jit import inner, part
+from geoprobe.kernels.jit import inner
 
 # Squared distances (R = 1) this close are taken as equal, and the smaller rows decide: rounding
 # stays two orders of magnitude below.
@@ -96,7 +96,7 @@ def mark_banned(links, slot):
     return mark
 
 
-@part
+@inner
 def offered(near, bound, lost, slot, value):
     """Return what ``near`` and its distance become with a new cluster ``slot`` at ``value``.
 
@@ -111,7 +111,7 @@ def offered(near, bound, lost, slot, value):
     return near, bound
 
 
-@part
+@inner
 def resolve_nearest(links, slot, limit):
     """Find the nearest later slot of ``slot`` anew; return the first one within ``limit``.
 
@@ -172,7 +172,7 @@ def resolve_nearest(links, slot, limit):
     return first_within if first_within >= 0 else pick
 
 
-@part
+@inner
 def join_centroids(links, i, j, share):
     """Move the centroid of ``i`` by ``share`` of the way to ``j``'s.
 
@@ -190,7 +190,7 @@ def join_centroids(links, i, j, share):
     links.near_distance[i] = NEW
 
 
-@part
+@inner
 def undo_centroids(links, i, j):
     """Take back what :func:`join_centroids` did to the centroids."""
     mine = links.centroid[i + centroid_shift(links, i)].reshape(-1)
@@ -199,7 +199,7 @@ def undo_centroids(links, i, j):
     links.visit_mark[j] = 0
 
 
-@part
+@inner
 def ban_centroids(links, i, j):
     """Chain the pair of rows ``i < j`` to both of them."""
     for row, other in ((i, j), (j, i)):

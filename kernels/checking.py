@@ -43,7 +43,7 @@ def list_open(links, directions, agenda, slot, other, slack):
     return number
 
 
-@part
+@inner
 def size_class(links, slot):
     """Return the binary logarithm of a cluster's size."""
     exponent = 0
@@ -132,7 +132,7 @@ def drop_separated(links, directions, agenda, slot, other, number, slack):
     return left
 
 
-@part
+@inner
 def separate_group(links, directions, agenda, points, pool, slot, number, threshold):
     """Try to separate ``slot`` from all open clusters of a label at once; return whether it did."""
     work = working_set(pool, 0)
@@ -149,7 +149,7 @@ def separate_group(links, directions, agenda, points, pool, slot, number, thresh
     return True
 
 
-@part
+@inner
 def solve_pair(links, directions, agenda, points, pool, a, b, threshold):
     """Solve for one pair of slots ``a < b``; return the status and the working set's number."""
     control = agenda.control
@@ -190,7 +190,7 @@ def largest_open(links, agenda, number):
     return pick
 
 
-@part
+@inner
 def check_slot(links, directions, agenda, points, pool, slot, threshold):
     """Check one cluster against all others.
 

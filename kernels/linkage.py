@@ -163,7 +163,7 @@ def label_matrix(links: Linkage, label: int) -> NDArray[np.float64]:
 square = part(label_matrix)
 
 
-@part
+@inner
 def has_matrix(links, label):
     """Return whether the distances of a label are kept as a matrix."""
     return links.matrix_start[label] >= 0
@@ -215,7 +215,7 @@ def prepare(links, label, barred):
     update_best(links, label)
 
 
-@part
+@inner
 def first_ready(links, limit):
     """Return the row with the smallest original of those that have a neighbour within ``limit``.
 
@@ -278,7 +278,7 @@ def has_room(links):
     )
 
 
-@part
+@inner
 def join_rows(links, i, j, share, spot):
     """Form the row of the union by the Lance-Williams formula, and tell the others."""
     label = links.label[i]
@@ -350,7 +350,7 @@ def join(links, i, j):
     links.log_change[level + 1] = spot
 
 
-@part
+@inner
 def undo_rows(links, i, j):
     """Take back what :func:`join_rows` did to the matrix, before ``j`` lives again."""
     label = links.label[i]
@@ -395,7 +395,7 @@ def undo(links):
     update_best(links, links.label[i])
 
 
-@part
+@inner
 def ban_entry(links, i, j):
     """Ban the union of two clusters in their label's matrix."""
     label = links.label[i]

@@ -24,7 +24,7 @@ from geoprobe.kernels.agenda import (
 )
 from geoprobe.kernels.checking import check_slot
 from geoprobe.kernels.directions import follow_merge, follow_undo, forget_log
-from geoprobe.kernels.jit import inner, kernel, part
+from geoprobe.kernels.jit import inner, kernel
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo
 from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED
 from geoprobe.kernels.pool import working_set
@@ -55,7 +55,7 @@ def united(links, conflicts, c, i, j):
     return True
 
 
-@part
+@inner
 def known_conflict(links, agenda, conflicts, i, j):
     """Return the number of a known overlap that merging ``i`` and ``j`` brings about, or -1."""
     for c in range(min(agenda.control[N_CONFLICTS], conflicts.size.shape[0])):
@@ -64,7 +64,7 @@ def known_conflict(links, agenda, conflicts, i, j):
     return -1
 
 
-@part
+@inner
 def record_ban(links, conflicts, c, bans, number, i, j):
     """Write conflict ``c`` as the proof of a ban, its first side in the union."""
     bans.slots[number, 0] = i
@@ -78,7 +78,7 @@ def record_ban(links, conflicts, c, bans, number, i, j):
         bans.side[number, m] = 0 if links.label[row] == label else 1
 
 
-@part
+@inner
 def extend(links, directions, agenda, conflicts, bans, n_bans):
     """Merge ahead without checks; return whether that ended in a ban, written as number ``n_bans``.
 
@@ -167,11 +167,10 @@ def advance(state, checks):
     Return the reason, the number of bans written, and the slots of the pair that is left open.
     ``control`` carries everything from one call to the next.
     """
-    # Taken apart once: a tuple handed to a pasted passage is copied whole, which takes compiling.
     links, directions, agenda = state.links, state.directions, state.agenda
     points, pool, conflicts, bans = state.points, state.pool, state.conflicts, state.bans
     control = agenda.control
-    n_bans = 0
+    n_bans = np.int64(0)
     while True:
         if control[PHASE] == EXTEND:
             if n_bans == bans.size.shape[0]:

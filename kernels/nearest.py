@@ -130,7 +130,7 @@ def price_candidates(x, rows_a, rows_b, w, prices):
         price[i] = dot(x[row], w)
 
 
-@part
+@inner
 def list_candidates(prices, n_a, levels):
     """List about half as many positions as there is room for: those that come closest to crossing.
 
@@ -243,7 +243,7 @@ def correct_drift(work, upper, allowed):
     return upper, error
 
 
-@part
+@inner
 def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
@@ -290,7 +290,7 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
         listed[0] = ALL
 
 
-@part
+@inner
 def begin(points, rows_a, rows_b, work, prices):
     """Forget earlier prices, and give an empty working set its first points."""
     prices.n_listed[0] = ALL

@@ -43,7 +43,7 @@ def products_of(hulls, state, c, s):
     return state.between[state.working.slot[s]][:n]
 
 
-@part
+@inner
 def member(hulls, state, c, place):
     """Return the member at a place of the list."""
     if hulls.gram_start[c] >= 0:

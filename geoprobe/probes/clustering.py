@@ -16,6 +16,7 @@ from geoprobe.geometry.pairs import PairwiseDistances, Status, Supports
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver
 from geoprobe.hulls.solving import Groups, group_rows, pairs_to_measure, proved_in_full, solve_pairs
+from geoprobe.probes.ahead import compile_ahead, wait_for_kernels
 from geoprobe.probes.merging import Ban, Merged, merge_clusters
 from geoprobe.probes.sorting import Contradictions, SortedRows, find_contradictions, sort_rows
 from geoprobe.probes.textbook import merge_literally
@@ -149,6 +150,8 @@ def cluster_space(
     contradictions = find_contradictions(rows, tau)
     clock.lap("sorting")
 
+    if n_threads > 1 and solver is None:
+        compile_ahead()
     labels = Groups(np.arange(len(rows.points)), rows.first)
     a, b = pairs_to_measure(np.arange(n_labels), "labels")
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
@@ -227,6 +230,7 @@ def _merge(
     whole = np.repeat(rows.first[:-1], np.diff(rows.first))
     if not partner.any():
         return Merged(cluster_of=whole)
+    wait_for_kernels()
     merged = merge_clusters(
         rows.points, rows.first, rows.original, rows.weight, partner, barred, tau, progress
     )

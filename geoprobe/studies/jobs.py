@@ -44,7 +44,7 @@ def load_kernels() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(["a", "b", "c"], 20)
     space = Space(rng.normal(size=(60, 3)).astype(np.float32), labels)
-    measure(space, test=space, n_threads=1)
+    measure(space, test=space)
 
 
 def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
