@@ -80,6 +80,7 @@ def test_a_second_process_compiles_merging(repository: Path, tmp_path: Path) -> 
 def test_no_process_begins_for_one_half_alone(
     monkeypatch: pytest.MonkeyPatch, missing: list[object]
 ) -> None:
+    monkeypatch.setattr(ahead, "_processes", [])
     monkeypatch.setattr(ahead, "is_missing", missing.__contains__)
     monkeypatch.setattr(ahead, "available_threads", lambda: 2)
     ahead.compile_ahead()
@@ -91,6 +92,7 @@ def test_a_first_use_does_without_a_second_process(
     monkeypatch: pytest.MonkeyPatch, interpreter: str | None
 ) -> None:
     """An interpreter that is not known, or does not start, ends nothing."""
+    monkeypatch.setattr(ahead, "_processes", [])
     monkeypatch.setattr(ahead, "is_missing", lambda kernel: True)
     monkeypatch.setattr(ahead, "available_threads", lambda: 2)
     monkeypatch.setattr(ahead.sys, "executable", interpreter)
