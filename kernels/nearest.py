@@ -28,7 +28,7 @@ ALL = -1
 # A look at all points is followed by looks at this many of them, for each dimension.
 CANDIDATES_PER_DIM = 3
 # A step appends one point, and one more for so many dimensions.
-DIMS_PER_POINT = 16
+DIMS_PER_POINT = 32
 # Relative gap of the two bounds at which a distance is final.
 GAP = 1e-10
 # Prices of working points may differ by this share of the squared distance: on the way, and
