@@ -153,13 +153,8 @@ def leave_residual(work, k, shares, residual):
 @inner
 def price_working(work, k, w, price):
     """Write the dot products of the first ``k`` signed working points with ``w``."""
-    signed, slot = work.signed, work.slot
-    for i in range(0, k - 3, 4):
-        price[i], price[i + 1], price[i + 2], price[i + 3] = dot4(
-            signed[slot[i]], signed[slot[i + 1]], signed[slot[i + 2]], signed[slot[i + 3]], w
-        )
-    for i in range(k - k % 4, k):
-        price[i] = dot(signed[slot[i]], w)
+    for i in range(k):
+        price[i] = dot(work.signed[work.slot[i]], w)
 
 
 @inner

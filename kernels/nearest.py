@@ -11,7 +11,6 @@ from geoprobe.kernels.activeset import (
     delete,
     difference,
     dot,
-    dot4,
     minor_cycle,
     rebuild,
     refine,
@@ -29,7 +28,7 @@ ALL = -1
 # A look at all points is followed by looks at this many of them, for each dimension.
 CANDIDATES_PER_DIM = 3
 # A step appends one point, and one more for so many dimensions.
-DIMS_PER_POINT = 16
+DIMS_PER_POINT = 32
 # Relative gap of the two bounds at which a distance is final.
 GAP = 1e-10
 # Prices of working points may differ by this share of the squared distance: on the way, and
@@ -94,13 +93,8 @@ def start(points, rows_a, rows_b, work, price):
 
 @inner
 def price_rows(x, rows, w, price):
-    """Write the dot products of some rows with ``w``, which is read once for four of them."""
-    n = rows.shape[0]
-    for i in range(0, n - 3, 4):
-        price[i], price[i + 1], price[i + 2], price[i + 3] = dot4(
-            x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]], w
-        )
-    for i in range(n - n % 4, n):
+    """Write the dot products of some rows with ``w``, in the precision of both."""
+    for i in range(rows.shape[0]):
         price[i] = dot(x[rows[i]], w)
 
 
