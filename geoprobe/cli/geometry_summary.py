@@ -102,7 +102,11 @@ def distances_json(g: Geometry) -> dict[str, Any]:
 def summarise_verification(report: VerificationReport) -> list[Summary]:
     """Summarise what was claimed and what was checked, and say that it holds."""
     rows = tuple((what, f"{n:,}") for what, n in report.checks)
-    claimed = tuple((what, _plain(value)) for what, value in report.claims.items())
+    # Of a gap only the size says something; its digits are those of rounding.
+    claimed = tuple(
+        (what, f"{value:.0e}" if what == "largest_gap" else _plain(value))
+        for what, value in report.claims.items()
+    )
     lines = [*_unproved(report.n_unproved)]
     if report.unproved:
         lines.append(f"Unproved: {_first_few(report.unproved, most=20)}.")
