@@ -59,6 +59,8 @@ with np.load(path, allow_pickle=False) as arrays:
     X, y, Z, z = (arrays[name] for name in ("X", "y", "X_test", "y_test"))
 some = np.unique(np.r_[np.unique(y, return_index=True)[1], : min(200, len(X))])
 part = np.unique(np.r_[np.unique(z, return_index=True)[1], : min(100, len(Z))])
+# Labels that cross, for a space may be linear and then compiles less.
+DirectProbe().fit([[0, 0], [1, 1], [0, 1], [1, 0], [2, 2], [2, -1]], list("aabbab"))
 outcome = work(X[some], y[some], Z[part], z[part], threads)
 if callable(outcome):
     outcome()
