@@ -16,9 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from geoprobe.hulls.solving import Groups
 from geoprobe.kernels import merging, pairs
 from geoprobe.kernels.jit import is_missing
+from geoprobe.kernels.ranking import rank_block
 from geoprobe.probes.merging import merge_clusters
+from geoprobe.probes.ranking import NearestHulls
 from geoprobe.threads import available_threads
 
 # Seconds between two looks for what the other process has compiled.
@@ -54,10 +57,22 @@ def compile_ahead() -> None:
 
 
 def wait_for_kernels() -> None:
-    """Wait until the other process has compiled the kernels of merging, or has ended."""
+    """Wait until the other process has compiled the kernels of merging, or has ended.
+
+    This one does not idle meanwhile: it compiles the kernels of the ranking.
+    """
     for process in _processes:
+        if process.poll() is None and is_missing(merging.advance) and is_missing(rank_block):
+            compile_ranking()
         while process.poll() is None and is_missing(merging.advance):
             time.sleep(PAUSE)
+
+
+def compile_ranking() -> None:
+    """Compile the kernels of the ranking: rank two segments for a point beside them."""
+    points = np.array([[0.0, 0.0], [0.0, 0.5], [0.5, 0.0], [0.5, 0.5]])
+    segments = Groups(rows=np.arange(4), start=np.array([0, 2, 4]))
+    NearestHulls(points, segments).rank(np.array([[0.75, 0.3]]), 1, 1e-7, n_threads=1)
 
 
 def compile_merging() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from geoprobe.kernels import merging, pairs
-from geoprobe.probes import ahead
+from geoprobe.probes import ahead, ranking
 
 FIT = """
 import numpy as np
@@ -120,3 +120,17 @@ def test_what_the_second_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "merge_clusters", look)
     ahead.compile_merging()
     assert len(seen) == 1 and seen[0].solves > 0 and len(seen[0].bans) > 0
+
+
+def test_compiling_the_ranking_needs_no_other_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The projections end by themselves, so that the kernels of hulls are not compiled twice."""
+    ranked = []
+    block = ranking.kernel.rank_block
+
+    def look(*given: object) -> None:
+        ranked.append(block(*given))
+
+    monkeypatch.setattr(ranking.kernel, "rank_block", look)
+    monkeypatch.setattr(ranking, "solve_pairs", None)
+    ahead.compile_ranking()
+    assert len(ranked) == 1
