@@ -9,6 +9,9 @@ import qpsolvers
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
+# Rows of one matrix product.
+BLOCK = 8192
+
 
 def svc_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, bool]:
     """Return (distance, converged) of a linear SVM, with the reference's settings and rule.
@@ -50,6 +53,15 @@ def piqp_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def gram(X: np.ndarray) -> np.ndarray:
-    """Return all dot products in float64: the floor of any method that needs them."""
+    """Return all dot products in float64: the floor of any method that needs them.
+
+    Many rows are multiplied in blocks, each with itself and those behind it: OpenBLAS 0.3.31 ends
+    the process on some machines where two threads multiply 16,858 rows with themselves.
+    """
     X = X.astype(np.float64)
-    return X @ X.T
+    if len(X) <= BLOCK:
+        return X @ X.T
+    products = np.zeros((len(X), len(X)))
+    for begin in range(0, len(X), BLOCK):
+        products[begin : begin + BLOCK, begin:] = X[begin : begin + BLOCK] @ X[begin:].T
+    return products
