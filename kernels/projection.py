@@ -74,6 +74,9 @@ def append(hulls, state, c, place):
     working = state.working
     k = working.n_working[0]
     column, rhs = working.scratch.products[0], working.rhs
+    # No more than that are independent; noise of float32 alone would let others in.
+    if k > working.scratch.w.shape[0] + 1:
+        return False
     working.row[k] = place
     working.side[k] = 0
     working.weight[k] = 0.0
@@ -126,14 +129,13 @@ def affine_projection(state):
 
 @inner
 def minor_cycle(state):
-    """Move to the projection onto the hull of the working points; return the points dropped."""
+    """Move to the projection onto the hull of the working points, and drop what carries none."""
     working = state.working
     weight, trial = working.weight, working.scratch.trial
-    drops = 0
     while True:
         if working.n_working[0] == 1:
             weight[0] = 1.0
-            return drops
+            return
         affine_projection(state)
         step = 1.0
         worst = -1
@@ -149,11 +151,10 @@ def minor_cycle(state):
                 total += trial[s]
             for s in range(working.n_working[0]):
                 weight[s] = trial[s] / total
-            return drops
+            return
         for s in range(working.n_working[0]):
             weight[s] += step * (trial[s] - weight[s])
         drop(state, worst)
-        drops += 1
 
 
 @inner

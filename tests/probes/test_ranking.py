@@ -164,6 +164,22 @@ def test_large_hulls_list_few_members(n_members: int, n_dims: int) -> None:
     )
 
 
+@pytest.mark.parametrize("thickness", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("n_dims", [2, 3, 5])
+def test_thin_hulls_against_the_reference(n_dims: int, thickness: float) -> None:
+    """Where float32 products have few digits, more points than are independent may seem to be."""
+    rng = np.random.default_rng(n_dims)
+    X = rng.normal(size=(60, n_dims))
+    X[:, -1] = thickness * rng.normal(size=60) + np.repeat([0.0, 1.0], 30)
+    probe = DirectProbe().fit(X, np.repeat([0, 1], 30))
+    queries = np.concatenate([rng.normal(size=(6, n_dims)), X.mean(axis=0)[None] + 0.1])
+    hulls = [X[probe.labels_ == c] for c in range(probe.n_clusters_)]
+    expected, numbers = plain_ranking(hulls, queries, probe.scale_)
+    distances, clusters = probe.rank_clusters(queries)
+    assert np.allclose(distances, expected, rtol=1e-7, atol=1e-9 * probe.scale_)
+    assert np.array_equal(clusters, numbers)
+
+
 def test_a_pickle_leaves_the_products_out() -> None:
     rng = np.random.default_rng(0)
     probe = DirectProbe().fit(rng.normal(size=(200, 3)), np.arange(200) % 2)
