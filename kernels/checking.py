@@ -8,7 +8,7 @@ from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
 from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, entry_of, separated
 from geoprobe.kernels.jit import inner, part
-from geoprobe.kernels.linkage import list_members
+from geoprobe.kernels.linkage import is_slot, list_members
 from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, nearest
 from geoprobe.kernels.pool import reserve, working_set
 from geoprobe.kernels.state import Question
@@ -36,7 +36,7 @@ def list_open(links, directions, agenda, slot, other, slack):
     number = 0
     used = min(directions.used[pair], directions.low.shape[1])
     for q in range(begin, links.first[other + 1]):
-        if links.dead[q] == 0.0 and not separated(directions, p, offset + q, used, slack):
+        if is_slot(links, q) and not separated(directions, p, offset + q, used, slack):
             if not is_exempt(agenda, min(slot, q), max(slot, q)):
                 agenda.open_slots[number] = q
                 number += 1

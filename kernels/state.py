@@ -160,9 +160,6 @@ class Linkage(NamedTuple):
     """(n_rows,): what each row was called before sorting; decides ties."""
     weight: NDArray[np.float64]
     """(n_rows,): the number of points in each cluster, repeated ones included."""
-    dead: NDArray[np.float64]
-    """(n_rows,): 0 for slots, infinite for rows that are no slot any more, so that adding it
-    to distances keeps them out."""
 
     cluster_of: NDArray[np.int64]
     """(n_rows,): the slot of the cluster that each row is in."""
@@ -174,8 +171,7 @@ class Linkage(NamedTuple):
     """(n_rows,): the number of rows in each cluster."""
 
     near: NDArray[np.int64]
-    """(n_rows,): the nearest slot of each slot, as far as it is known. In a label with a matrix
-    it is the nearest of all. In a label without one it is the nearest later slot, in the code of
+    """(n_rows,): the nearest later slot of each slot, in the code of
     :func:`geoprobe.kernels.centroids.near_slot`, or ``UNKNOWN``."""
     near_distance: NDArray[np.float64]
     """(n_rows,): the squared distance to it; where ``near`` is ``UNKNOWN``, a lower bound of
@@ -183,21 +179,11 @@ class Linkage(NamedTuple):
     best: NDArray[np.float64]
     """(n_labels,): the smallest ``near_distance`` of each label."""
 
-    matrix_start: NDArray[np.int64]
-    """(n_labels,): where the matrix of each label begins in ``matrix``; -1 where it has none."""
-    matrix: NDArray[np.float64]
-    """(n_entries,): squared distances of the centroids of each label, row by row; infinite on
-    the diagonal and for banned pairs."""
-
-    centroid_start: NDArray[np.int64]
-    """(n_labels,): where the centroids of a label without a matrix begin in ``centroid``; -1 for
-    other labels."""
     centroid: NDArray[np.float64]
-    """(n_centroids, n_stretches, STRIDE): centroids of the slots of labels without a matrix,
-    filled up with zeros."""
+    """(n_rows, n_stretches, STRIDE): the centroids of slots, filled up with zeros."""
     visit_mark: NDArray[np.int64]
-    """(n_rows,): for slots of labels without a matrix the last mark given to those that may not
-    merge with the slot then looked at; ``GONE`` for what may never merge again."""
+    """(n_rows,): the last mark given to slots that may not merge with the slot then looked at;
+    ``GONE`` for what may never merge again."""
     ban_link: NDArray[np.int64]
     """(n_links, 2): chains of banned pairs; ``OTHER`` and ``NEXT`` name the columns. Link ``r``
     is the head of row ``r``'s chain."""
@@ -205,15 +191,16 @@ class Linkage(NamedTuple):
     """(3,): see ``MOST_CHANGES`` and what follows it in :mod:`geoprobe.kernels.centroids`."""
 
     depth: NDArray[np.int64]
-    """(1,): the number of merges in the log, which can be undone."""
+    """(1,): the number of merges and bans in the log, which can be undone."""
     log_pair: NDArray[np.int64]
-    """(max_depth, 3): for each merge its slots ``i < j`` and the last member of ``i`` before."""
+    """(max_depth, 3): for each merge its slots ``i < j`` and the last member of ``i`` before; for
+    each ban its slots and ``BANNED``."""
     log_weight: NDArray[np.float64]
     """(max_depth,): the weight of ``i`` before."""
     log_row: NDArray[np.float64]
-    """(max_depth, widest): the matrix row of ``i`` before, or its centroid."""
+    """(max_depth, n_stretches * STRIDE): the centroid of ``i`` before."""
     log_change: NDArray[np.int64]
-    """(max_depth + 1,): where the changes of each merge begin in ``change_row``, and end."""
+    """(max_depth + 1,): where the changes of each entry begin in ``change_row``, and end."""
     change_row: NDArray[np.int64]
     """(max_changes, 2): a row whose nearest slot changed, and its ``near`` before."""
     change_distance: NDArray[np.float64]
