@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.kernels.jit import inner, kernel
-from geoprobe.kernels.state import Agenda, Certificates
+from geoprobe.kernels.nearest import most_candidates
+from geoprobe.kernels.state import Agenda, Certificates, Prices
 
 # Entries of `control`. Where merging is: EXTEND, it merges ahead; CHECK, it checks the state that
 # it has come to.
@@ -60,6 +61,14 @@ def allocate_agenda(n_rows: int, precision: NDArray[np.float64]) -> Agenda:
         open_slots=np.zeros(n_rows, np.int64),
         rows_a=np.zeros(n_rows, np.int64),
         rows_b=np.zeros(n_rows, np.int64),
+        prices=Prices(
+            price=np.zeros(n_rows),
+            candidates=np.zeros(most_candidates(len(precision)), np.int64),
+            n_listed=np.zeros(1, np.int64),
+            float32_first=np.zeros(1, np.bool_),
+            last_look=np.zeros(1, np.bool_),
+            error=np.zeros(1),
+        ),
         exempt=np.full((256, 2), -1),
         success_rate=np.zeros((2, 2, 64), np.int64),
         precision=precision,

@@ -1,9 +1,10 @@
 """The centroids of clusters, and what is known of how near they are to each other.
 
 The squared distances from one cluster are formed from the centroids whenever they are needed,
-and never stored: a label of n points would have n * n of them. For each slot only its nearest later slot of the label is kept, or, once that
-neighbour is gone, a lower bound of the distances to all later slots; a bound is made a distance
-only when it becomes the smallest of all. Bans are pairs of rows, chained by row.
+and never stored: a label of n points would have n * n of them. For each slot only its nearest
+later slot of the label is kept, or, once that neighbour is gone, a lower bound of the distances
+to all later slots; a bound is made a distance only when it becomes the smallest of all. Bans are
+pairs of rows, chained by row.
 """
 
 from __future__ import annotations

@@ -60,6 +60,16 @@ def rounding(n_dims):
 
 
 @inner
+def rounding32(n_dims):
+    """Return the same bound where everything is rounded to float32, the ``w`` of the product, too.
+
+    Both factors are off by one rounding, and the sum by one for each of its terms, in whatever
+    order it is formed; a hundredth more covers the terms of second order.
+    """
+    return 1.01 * (n_dims + 3) * 5.9604644775390625e-8
+
+
+@inner
 def add_mean(x, rows, share, mean):
     """Add the ``share`` of the mean of some rows."""
     share /= rows.shape[0]
@@ -70,16 +80,20 @@ def add_mean(x, rows, share, mean):
 
 
 @inner
-def start(points, rows_a, rows_b, work, price):
-    """Begin with the two points that lie innermost along the line through the two means."""
-    scratch = work.scratch
-    w = scratch.w
+def through_means(points, rows_a, rows_b, w):
+    """Write into ``w`` the vector between the means of the two sets of points."""
     for j in range(w.shape[0]):
         w[j] = 0.0
     add_mean(points.float32, rows_a, 1.0, w)
     add_mean(points.float32, rows_b, -1.0, w)
-    for j in range(w.shape[0]):
-        scratch.w32[j] = w[j]
+
+
+@inner
+def start(points, rows_a, rows_b, work, price):
+    """Begin with the two points that lie innermost along ``w``."""
+    scratch = work.scratch
+    for j in range(scratch.w.shape[0]):
+        scratch.w32[j] = scratch.w[j]
     price_all(points.float32, rows_a, rows_b, scratch.w32, price)
     n_a = rows_a.shape[0]
     scratch.new_row[0] = rows_a[np.argmin(price[:n_a])]
@@ -245,10 +259,11 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     next only where the one before found none to append. Candidates are looked at in float32 for
     as long as all points are. Return DISJOINT where that is proved
     well enough to end, else SEARCHING, with the number of points appended and the lower bound,
-    which is minus infinity unless all points were looked at in float64.
+    which is minus infinity unless all points were looked at in float64, or float32 proved enough.
     """
     scratch, listed, float32_first = work.scratch, prices.n_listed, prices.float32_first
     slack = rounding(scratch.w.shape[0])
+    slack32 = rounding32(scratch.w.shape[0])
     threshold = question.threshold
     n_a = rows_a.shape[0]
     lower = -np.inf
@@ -263,6 +278,12 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
             price_candidates(points.float32, rows_a, rows_b, scratch.w32, prices)
         elif float32_first[0]:
             low, high = price_all(points.float32, rows_a, rows_b, scratch.w32, prices.price)
+            if question.decide:
+                lower = (low - high) / upper - 2.0 * slack32
+                if lower > threshold:
+                    prices.error[0] = slack32
+                    return DISJOINT, 0, lower
+                lower = -np.inf
             exact = question.decide and low - high > threshold * upper
         if all_points and exact:
             low, high = price_all(points.float64, rows_a, rows_b, scratch.w, prices.price)
@@ -270,6 +291,7 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
             if lower > threshold and (
                 question.decide or upper - lower <= GAP * upper + 2.0 * slack
             ):
+                prices.error[0] = slack
                 return DISJOINT, 0, lower
             if prices.last_look[0]:
                 return SEARCHING, 0, lower
@@ -306,7 +328,10 @@ def least_crossing(upper, slack, allowed, final):
 
 @inner
 def search(points, rows_a, rows_b, work, prices, question):
-    """Run the loop of :func:`nearest` in the room it has made for the prices.
+    """Do as :func:`nearest`, in room made for the prices; an empty working set begins along ``w``.
+
+    Where the answer is DISJOINT on a question to ``decide``, ``prices`` holds the prices of all
+    points and their error.
 
     A round moves to the nearest points of the working set and appends the points that cross.
     Where none does, the rounds that follow allow less drift, then points that are less
@@ -362,8 +387,18 @@ def search(points, rows_a, rows_b, work, prices, question):
         elif steps <= max_steps and work.scratch.dependent[0] > STRICT:
             work.scratch.dependent[0] = STRICT
             renew = True
+        elif lower <= threshold:
+            return UNPROVED, lower, upper + slack
         else:
-            return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack
+            price_all(points.float64, rows_a, rows_b, work.scratch.w, prices.price)
+            prices.error[0] = slack
+            return DISJOINT, lower, upper + slack
+
+
+@kernel
+def most_candidates(n_dims):
+    """Return how many candidates may be listed."""
+    return 2 * (64 + CANDIDATES_PER_DIM * n_dims)
 
 
 @allocating
@@ -375,14 +410,16 @@ def nearest(points, rows_a, rows_b, work, question):
     Return the status, and the lower and the upper bound of the distance. ``work`` holds the
     weights, and its ``scratch.w`` the vector between the nearest points.
     """
-    n_candidates = 2 * (64 + CANDIDATES_PER_DIM * work.scratch.w.shape[0])
     prices = Prices(
         np.empty(rows_a.shape[0] + rows_b.shape[0]),
-        np.empty(n_candidates, np.int64),
+        np.empty(most_candidates(work.scratch.w.shape[0]), np.int64),
         np.empty(1, np.int64),
         np.empty(1, np.bool_),
         np.empty(1, np.bool_),
+        np.empty(1),
     )
+    if work.n_working[0] == 0:
+        through_means(points, rows_a, rows_b, work.scratch.w)
     return search(points, rows_a, rows_b, work, prices, question)
 
 

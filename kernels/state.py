@@ -120,6 +120,9 @@ class Prices(NamedTuple):
     """(1,): whether looks at all points begin with prices in float32."""
     last_look: NDArray[np.bool_]
     """(1,): whether the next look at all points is for the bounds only, and appends none."""
+    error: NDArray[np.float64]
+    """(1,): once two hulls are proved disjoint, a bound of the error of a price, as a share of the
+    length of ``w``."""
 
 
 class Answers(NamedTuple):
@@ -225,8 +228,6 @@ class Directions(NamedTuple):
     """(n_entries, capacity): the lower end of a cluster's interval, in the row of its slot."""
     high: NDArray[np.float32]
     """(n_entries, capacity): the upper end."""
-    projection: NDArray[np.float32]
-    """(n_entries, capacity): the projection of every single row."""
     added_at: NDArray[np.int64]
     """(n_pairs, capacity): the depth of the log when a direction was added."""
     log_low: NDArray[np.float32]
@@ -255,7 +256,7 @@ class Agenda(NamedTuple):
     """What is to be checked next, and what checking has found out so far."""
 
     control: NDArray[np.int64]
-    """(9,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
+    """(12,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
     to_check: NDArray[np.int64]
     """(n_rows,): slots of the state that have to be checked."""
     open_slots: NDArray[np.int64]
@@ -264,8 +265,10 @@ class Agenda(NamedTuple):
     """(n_rows,): the rows of the first hull of a solve."""
     rows_b: NDArray[np.int64]
     """(n_rows,): those of the second."""
+    prices: Prices
+    """Room for the prices of a solve: that of ``price`` is (n_rows,)."""
     exempt: NDArray[np.int64]
-    """(256, 2): pairs of slots that the check of this state has already proved disjoint."""
+    """(256, 2): pairs of slots proved disjoint, neither of which has grown since; or -1."""
     success_rate: NDArray[np.int64]
     """(2, 2, 64): how often a method of :mod:`geoprobe.kernels.checking` was ``TRIED`` and
     ``HELPED``, by the binary logarithm of the cluster's size."""
