@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -141,14 +141,17 @@ def solve_pairs(
 
     supports: list[Supports] = []
     done = 0
-    for answers in in_order(work, _tasks(groups, first, second, points.shape[1]), n_threads):
-        part = slice(done, done + len(answers.status))
-        status[part], stage[part] = answers.status, answers.stage
-        lower[part], upper[part] = answers.lower, answers.upper
-        supports.append(answers.supports)
-        done = part.stop
-        if progress is not None:
-            progress(Progress(phase, done, n_pairs))
+    tasks = _tasks(groups, first, second, points.shape[1])
+    # Closed whatever happens here: nothing goes on in other threads after an interrupt.
+    with closing(in_order(work, tasks, n_threads, long=True)) as all_answers:
+        for answers in all_answers:
+            part = slice(done, done + len(answers.status))
+            status[part], stage[part] = answers.status, answers.stage
+            lower[part], upper[part] = answers.lower, answers.upper
+            supports.append(answers.supports)
+            done = part.stop
+            if progress is not None:
+                progress(Progress(phase, done, n_pairs))
     return PairwiseDistances(
         names=np.arange(len(groups)),
         first=first,
