@@ -11,6 +11,7 @@ from geoprobe.kernels.activeset import (
     delete,
     difference,
     dot,
+    dot4,
     minor_cycle,
     rebuild,
     refine,
@@ -36,6 +37,8 @@ GAP = 1e-10
 DRIFT = 1e-3
 FINAL_DRIFT = 1e-7
 PRICE_NOISE = 1e-15
+# Bound of the error of a price in float32, in that of a price of a unit vector in float64.
+FLOAT32_ERROR = 2.0**29
 # Points that cross by less than this share of the distance are left to prices in float64.
 FLOAT32_CROSSING = 1e-6
 # What counts as dependent where the usual limit leaves the bounds apart.
@@ -60,13 +63,17 @@ def rounding(n_dims):
 
 
 @inner
-def add_mean(x, rows, share, mean):
-    """Add the ``share`` of the mean of some rows."""
-    share /= rows.shape[0]
-    for i in range(rows.shape[0]):
+def add_rows(x, rows, total):
+    """Add some rows to ``total``, four at a time: it is read and written less often."""
+    n = rows.shape[0]
+    for i in range(0, n - 3, 4):
+        row_a, row_b, row_c, row_d = x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]]
+        for j in range(total.shape[0]):
+            total[j] += (row_a[j] + row_b[j]) + (row_c[j] + row_d[j])
+    for i in range(n - n % 4, n):
         row = x[rows[i]]
-        for j in range(mean.shape[0]):
-            mean[j] += share * row[j]
+        for j in range(total.shape[0]):
+            total[j] += row[j]
 
 
 @inner
@@ -74,14 +81,19 @@ def start(points, rows_a, rows_b, work, price):
     """Begin with the two points that lie innermost along the line through the two means."""
     scratch = work.scratch
     w = scratch.w
+    n_a = rows_a.shape[0]
+    n_b = rows_b.shape[0]
     for j in range(w.shape[0]):
         w[j] = 0.0
-    add_mean(points.float32, rows_a, 1.0, w)
-    add_mean(points.float32, rows_b, -1.0, w)
+    add_rows(points.float32, rows_b, w)
+    share = -n_a / n_b
     for j in range(w.shape[0]):
-        scratch.w32[j] = w[j]
+        w[j] *= share
+    add_rows(points.float32, rows_a, w)
+    # Now n_a times the difference of the means.
+    for j in range(w.shape[0]):
+        scratch.w32[j] = w[j] / n_a
     price_all(points.float32, rows_a, rows_b, scratch.w32, price)
-    n_a = rows_a.shape[0]
     scratch.new_row[0] = rows_a[np.argmin(price[:n_a])]
     scratch.new_row[1] = rows_b[np.argmax(price[n_a:])]
     scratch.new_side[0] = 0
@@ -94,7 +106,11 @@ def start(points, rows_a, rows_b, work, price):
 @inner
 def price_rows(x, rows, w, price):
     """Write the dot products of some rows with ``w``, in the precision of both."""
-    for i in range(rows.shape[0]):
+    n = rows.shape[0]
+    for i in range(0, n - 3, 4):
+        sums = dot4(x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]], w)
+        price[i], price[i + 1], price[i + 2], price[i + 3] = sums
+    for i in range(n - n % 4, n):
         price[i] = dot(x[rows[i]], w)
 
 
@@ -110,6 +126,28 @@ def price_all(x, rows_a, rows_b, w, price):
         low = min(low, price[i])
     for i in range(n_a, price.shape[0]):
         high = max(high, price[i])
+    return low, high
+
+
+@inner
+def price_nearest(x, rows_a, rows_b, w, price, levels, unsure):
+    """Write anew the dot products with ``w`` that may lie beyond the level of their side.
+
+    Those that are there may be wrong by ``unsure``. Return bounds of the lowest of A and the
+    highest of B: what is not looked at lies behind its level by more than ``unsure``, and working
+    points lie on it, so that it is one of those looked at that decides.
+    """
+    n_a = rows_a.shape[0]
+    low = levels[0] + unsure
+    high = levels[1] - unsure
+    for i in range(n_a):
+        if price[i] <= levels[0] + 2.0 * unsure:
+            price[i] = dot(x[rows_a[i]], w)
+            low = min(low, price[i])
+    for i in range(n_a, price.shape[0]):
+        if price[i] >= levels[1] - 2.0 * unsure:
+            price[i] = dot(x[rows_b[i - n_a]], w)
+            high = max(high, price[i])
     return low, high
 
 
@@ -241,11 +279,11 @@ def correct_drift(work, upper, allowed):
 def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
-    Listed candidates are looked at first, then all points in float32, then all in float64: the
-    next only where the one before found none to append. Candidates are looked at in float32 for
-    as long as all points are. Return DISJOINT where that is proved
-    well enough to end, else SEARCHING, with the number of points appended and the lower bound,
-    which is minus infinity unless all points were looked at in float64.
+    Listed candidates are looked at first, then all points in float32, then those that may cross in
+    float64: the next only where the one before found none to append. Candidates are looked at in
+    float32 for as long as all points are. Return DISJOINT where that is proved well enough to end,
+    else SEARCHING, with the number of points appended and the lower bound, which is minus infinity
+    unless float64 was asked about all points.
     """
     scratch, listed, float32_first = work.scratch, prices.n_listed, prices.float32_first
     slack = rounding(scratch.w.shape[0])
@@ -254,6 +292,7 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     lower = -np.inf
     for j in range(scratch.w.shape[0]):
         scratch.w32[j] = scratch.w[j]
+    priced = False
     while True:
         all_points = listed[0] == ALL
         exact = not float32_first[0]
@@ -261,11 +300,20 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
             price_candidates(points.float64, rows_a, rows_b, scratch.w, prices)
         elif not all_points:
             price_candidates(points.float32, rows_a, rows_b, scratch.w32, prices)
-        elif float32_first[0]:
+        elif not priced:
             low, high = price_all(points.float32, rows_a, rows_b, scratch.w32, prices.price)
-            exact = question.decide and low - high > threshold * upper
+            priced = True
+            exact = exact or (question.decide and low - high > threshold * upper)
         if all_points and exact:
-            low, high = price_all(points.float64, rows_a, rows_b, scratch.w, prices.price)
+            low, high = price_nearest(
+                points.float64,
+                rows_a,
+                rows_b,
+                scratch.w,
+                prices.price,
+                scratch.support_levels,
+                FLOAT32_ERROR * slack * upper,
+            )
             lower = (low - high) / upper - slack
             if lower > threshold and (
                 question.decide or upper - lower <= GAP * upper + 2.0 * slack

@@ -17,7 +17,7 @@ from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver, decided
 from geoprobe.kernels import activeset, nearest, pairs
-from geoprobe.kernels.state import Points
+from geoprobe.kernels.state import Points, Working
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order, single_threaded_blas
@@ -131,13 +131,18 @@ def solve_pairs(
     """
     n_pairs = len(first)
     both = Points(points, points.astype(np.float32))
+    # Working sets that no task uses at the moment: as many as there are threads, in the end.
+    spare: list[Working] = []
     status, stage = np.empty(n_pairs, np.uint8), np.empty(n_pairs, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
 
     def work(task: slice) -> PairAnswers:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
-        return _solve(both, groups, first[task], second[task], threshold)
+        room = spare.pop() if spare else activeset.allocate(points.shape[1])
+        answers = _solve(both, groups, first[task], second[task], threshold, room)
+        spare.append(room)
+        return answers
 
     supports: list[Supports] = []
     done = 0
@@ -192,10 +197,10 @@ def _solve(
     first: IntArray,
     second: IntArray,
     threshold: float,
+    work: Working,
 ) -> PairAnswers:
-    """Solve a run of pairs, and resolve those that are left open."""
+    """Solve a run of pairs in the room for a working set, and resolve those that are left open."""
     points = both.float64
-    work = activeset.allocate(points.shape[1])
     n_pairs = len(first)
     supports: list[Sides] = []
     status = np.empty(n_pairs, np.uint8)
