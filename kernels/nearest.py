@@ -163,27 +163,31 @@ def price_candidates(x, rows_a, rows_b, w, prices):
 
 
 @inner
+def excess(price, i, n_a, levels):
+    """Return by how much point ``i`` crosses the level of its side."""
+    return levels[0] - price[i] if i < n_a else price[i] - levels[1]
+
+
+@inner
 def list_candidates(prices, n_a, levels):
     """List about half as many positions as there is room for: those that come closest to crossing.
 
     How many are listed follows from a cut of the excess over the levels, found by bisection.
     """
     price, candidates = prices.price, prices.candidates
-    level_a, level_b = levels[0], levels[1]
     n = price.shape[0]
     room = candidates.shape[0]
     low = np.inf
     high = -np.inf
     for i in range(n):
-        excess = level_a - price[i] if i < n_a else price[i] - level_b
-        low = min(low, excess)
-        high = max(high, excess)
+        crosses = excess(price, i, n_a, levels)
+        low = min(low, crosses)
+        high = max(high, crosses)
     for _ in range(40):
         cut = 0.5 * (low + high)
         above = 0
         for i in range(n):
-            excess = level_a - price[i] if i < n_a else price[i] - level_b
-            above += excess >= cut
+            above += excess(price, i, n_a, levels) >= cut
         if above < room // 2:
             high = cut
         elif above > room:
@@ -192,11 +196,36 @@ def list_candidates(prices, n_a, levels):
             break
     count = 0
     for i in range(n):
-        excess = level_a - price[i] if i < n_a else price[i] - level_b
-        if excess >= cut and count < room:
+        if excess(price, i, n_a, levels) >= cut and count < room:
             candidates[count] = i
             count += 1
     prices.n_listed[0] = count
+
+
+@inner
+def list_worst(prices, n_a, levels, floor, worst):
+    """List the positions that cross the most, by more than ``floor``; return how many there are.
+
+    The worst comes first, and of equals the first.
+    """
+    price, candidates = prices.price, prices.candidates
+    count = prices.n_listed[0]
+    number = count if count >= 0 else price.shape[0]
+    kept = np.int64(0)
+    for c in range(number):
+        i = candidates[c] if count >= 0 else c
+        crosses = excess(price, i, n_a, levels)
+        if crosses <= floor:
+            continue
+        m = min(kept, worst.shape[0] - 1)
+        while m > 0 and crosses > excess(price, worst[m - 1], n_a, levels):
+            worst[m] = worst[m - 1]
+            m -= 1
+        worst[m] = i
+        kept = min(kept + 1, worst.shape[0])
+        if kept == worst.shape[0]:
+            floor = excess(price, worst[kept - 1], n_a, levels)
+    return kept
 
 
 @inner
@@ -206,26 +235,17 @@ def add_worst(points, rows_a, rows_b, work, prices, floor):
     Only the listed candidates are looked at where some are listed. Return how many points were
     appended.
     """
-    scratch, price, candidates = work.scratch, prices.price, prices.candidates
-    level_a, level_b = scratch.support_levels[0], scratch.support_levels[1]
-    count = prices.n_listed[0]
+    scratch, levels = work.scratch, work.scratch.support_levels
     n_a = rows_a.shape[0]
-    number = count if count >= 0 else n_a + rows_b.shape[0]
+    wanted = 1 + min(BATCH - 1, scratch.w.shape[0] // DIMS_PER_POINT)
+    worst = scratch.batch_position[:wanted]
     picked = np.int64(0)
-    for _ in range(1 + min(BATCH - 1, scratch.w.shape[0] // DIMS_PER_POINT)):
-        worst = floor
-        pick = -1
-        for c in range(number):
-            i = candidates[c] if count >= 0 else c
-            excess = level_a - price[i] if i < n_a else price[i] - level_b
-            if excess > worst:
-                worst = excess
-                pick = i
-        if pick < 0:
-            break
-        price[pick] = level_a if pick < n_a else level_b
-        row = rows_a[pick] if pick < n_a else rows_b[pick - n_a]
-        side = 0 if pick < n_a else 1
+    for m in range(list_worst(prices, n_a, levels, floor, worst)):
+        i = worst[m]
+        side = 0 if i < n_a else 1
+        row = rows_a[i] if i < n_a else rows_b[i - n_a]
+        # Where it cannot be appended, float64 shall look at it again.
+        prices.price[i] = levels[side]
         if is_working(work, row, side):
             continue
         scratch.new_row[picked] = row
