@@ -12,7 +12,7 @@ from geoprobe.geometry import Status
 from geoprobe.hulls import pairwise_hull_distances
 from geoprobe.memory import BYTES_PER_PAIR
 from geoprobe.probes import DirectProbe, measure
-from geoprobe.probes.sorting import find_contradictions, sort_rows
+from geoprobe.probes.sorting import equal_rows, find_contradictions, sort_rows
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
@@ -243,3 +243,20 @@ def test_a_number_of_clusters_that_is_none(k: object) -> None:
     with pytest.raises(InputError, match="k must be a whole number from 1 to 3"):
         probe.rank_clusters([[0.5]], k)
     assert probe.rank_clusters([[0.5]], np.int64(2))[1].shape == (1, 2)
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_rows_are_equal_where_all_numbers_are(
+    collide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if collide:
+        monkeypatch.setattr(
+            "geoprobe.probes.sorting._hashes", lambda bits: np.zeros(len(bits), np.uint64)
+        )
+    rng = np.random.default_rng(2)
+    for n_dims in (1, 2, 3):
+        points = rng.integers(-1, 2, (40, n_dims)) * rng.choice([-1.0, 1.0, 1.0 / 3], (40, 1))
+        assert np.signbit(points[points == 0.0]).any()
+        expected = (points[:, None] == points).all(axis=2)
+        number = equal_rows(points)
+        assert np.array_equal(number[:, None] == number, expected)
