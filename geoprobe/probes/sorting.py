@@ -69,7 +69,7 @@ def sort_rows(points: FloatArray, codes: NDArray[np.integer[Any]], n_labels: int
 
 
 def equal_rows(points: FloatArray) -> IntArray:
-    """Number the points so that equal ones, and no others, have the same number.
+    """Give equal points, and no others, the same number.
 
     They are told apart by a hash: sorting whole rows takes as long as measuring them.
 
