@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.geometry import Status
+from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.hulls import pairwise_hull_distances
+from geoprobe.hulls.solving import solve_pairs
 from geoprobe.memory import BYTES_PER_PAIR
 from geoprobe.probes import DirectProbe, measure
 from geoprobe.probes.sorting import equal_rows, find_contradictions, sort_rows
@@ -260,3 +263,26 @@ def test_rows_are_equal_where_all_numbers_are(
         expected = (points[:, None] == points).all(axis=2)
         number = equal_rows(points)
         assert np.array_equal(number[:, None] == number, expected)
+
+
+def test_whole_labels_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of one cluster keep their distances; the others' clusters are measured anew."""
+    rng = np.random.default_rng(7)
+    y = np.repeat(np.arange(6), 20)
+    X = rng.normal(size=(120, 3)) + 12.0 * np.eye(6, 3)[y]
+    X[y == 5] += 12.0 * np.eye(3)[0]  # among label 0
+    asked: list[int] = []
+
+    def watched(*given: Any, **named: Any) -> PairwiseDistances:
+        asked.append(len(given[2]))
+        return solve_pairs(*given, **named)
+
+    monkeypatch.setattr("geoprobe.probes.clustering.solve_pairs", watched)
+    probe = DirectProbe(n_threads=1).fit(X, y)
+    check_probe(probe, X, y)
+    table = probe.distances_
+    assert np.isin(probe.cluster_labels_, [1, 2]).sum() == 2
+    assert asked == [15, len(table) - 1]
+    assert probe.counts_.solves >= sum(asked)
+    matrix = pairwise_hull_distances(X, probe.labels_).matrix()
+    assert np.allclose(table.distance, matrix[table.first, table.second], rtol=1e-9)
