@@ -82,12 +82,38 @@ def widen(directions, entry, column, low, high):
 
 
 @inner
-def widen_by_prices(directions, links, offset, rows, price, length, error, column):
-    """Let intervals reach to the points in ``rows``, whose prices are known up to ``error``."""
+def widen_by_prices(directions, links, offset, rows, prices, errors, column):
+    """Let intervals reach to the points in ``rows``, whose prices with the direction are given.
+
+    ``errors`` bound those of low and of high prices.
+    """
+    below, above = errors
     for m in range(rows.shape[0]):
-        value = price[m] / length
         entry = offset + links.cluster_of[rows[m]]
-        widen(directions, entry, column, value - error, value + error)
+        widen(directions, entry, column, prices[m] - below, prices[m] + above)
+
+
+@inner
+def clear_column(directions, links, points, pair, slot, other, w, column):
+    """Find the intervals along ``w`` of all clusters of a label but ``slot``, in float32.
+
+    That of ``slot`` is left empty. ``other`` is the other label of the pair. Return what leads from
+    a row to its entry.
+    """
+    label = links.label[slot]
+    slack = rounding32(w.shape[0])
+    begin = links.first[label]
+    offset = entry_of(directions, links, pair, label, other, begin) - begin
+    for row in range(begin, links.first[label + 1]):
+        if links.cluster_of[row] == row:
+            directions.low[offset + row, column] = WIDE
+            directions.high[offset + row, column] = -WIDE
+    for row in range(begin, links.first[label + 1]):
+        if links.cluster_of[row] != slot:
+            value = dot(points.float32[row], w)
+            entry = offset + links.cluster_of[row]
+            widen(directions, entry, column, value - slack, value + slack)
+    return offset
 
 
 @inner
@@ -98,6 +124,7 @@ def add_direction(directions, links, points, pair, sides, work, prices, length):
     labels are priced in float32. ``w`` is ``length`` long.
     """
     rows_a, rows_b = sides
+    n_a = rows_a.shape[0]
     capacity = directions.low.shape[1]
     column = directions.used[pair] % capacity
     directions.used[pair] += 1
@@ -106,23 +133,16 @@ def add_direction(directions, links, points, pair, sides, work, prices, length):
     slack = rounding32(w.shape[0])
     for j in range(w.shape[0]):
         w[j] = work.scratch.w[j] / length
+    price = prices.price
+    for m in range(price.shape[0]):
+        price[m] /= length
     a, b = links.label[rows_a[0]], links.label[rows_b[0]]
-    home_a, home_b = links.cluster_of[rows_a[0]], links.cluster_of[rows_b[0]]
-    for label, home in ((a, home_a), (b, home_b)):
-        begin = links.first[label]
-        offset = entry_of(directions, links, pair, a, b, begin) - begin
-        for row in range(begin, links.first[label + 1]):
-            if links.cluster_of[row] == row:
-                directions.low[offset + row, column] = WIDE
-                directions.high[offset + row, column] = -WIDE
-        for row in range(begin, links.first[label + 1]):
-            if links.cluster_of[row] != home:
-                value = dot(points.float32[row], w)
-                entry = offset + links.cluster_of[row]
-                widen(directions, entry, column, value - slack, value + slack)
-        rows = rows_a if label == a else rows_b
-        price = prices.price[: rows_a.shape[0]] if label == a else prices.price[rows_a.shape[0] :]
-        widen_by_prices(directions, links, offset, rows, price, length, prices.error[0], column)
+    offset_a = clear_column(directions, links, points, pair, rows_a[0], b, w, column)
+    offset_b = clear_column(directions, links, points, pair, rows_b[0], a, w, column)
+    known = prices.error[0]
+    errors_a, errors_b = (known, slack), (slack, known)
+    widen_by_prices(directions, links, offset_a, rows_a, price[:n_a], errors_a, column)
+    widen_by_prices(directions, links, offset_b, rows_b, price[n_a:], errors_b, column)
 
 
 @inner

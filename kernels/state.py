@@ -121,8 +121,9 @@ class Prices(NamedTuple):
     last_look: NDArray[np.bool_]
     """(1,): whether the next look at all points is for the bounds only, and appends none."""
     error: NDArray[np.float64]
-    """(1,): once two hulls are proved disjoint, a bound of the error of a price, as a share of the
-    length of ``w``."""
+    """(1,): once two hulls are proved disjoint, a bound of the error of the lowest price of the
+    first and the highest of the second, as a share of the length of ``w``; that of other prices
+    is that of float32."""
 
 
 class Answers(NamedTuple):

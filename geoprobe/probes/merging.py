@@ -14,6 +14,7 @@ from geoprobe.kernels import agenda, directions, linkage, merging, pool
 from geoprobe.kernels.state import Certificates, Merging, Points
 from geoprobe.probes.candidates import later_neighbours
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.threads import interruptible
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -123,7 +124,7 @@ def merge_clusters(
     control = state.agenda.control
     while True:
         state = state._replace(links=linkage.with_room(state.links, len(state.bans.size)))
-        reason, a, b = merging.advance(state, CHECKS)
+        reason, a, b = interruptible(merging.advance, state, CHECKS)
         if reason in (merging.FINISHED, merging.EMPTY_BANS):
             merged.bans += [_ban(state.bans, k) for k in range(control[agenda.N_BANS])]
             control[agenda.N_BANS] = 0
