@@ -138,7 +138,7 @@ def minor_cycle(state):
             return
         affine_projection(state)
         step = 1.0
-        worst = -1
+        worst = np.int64(-1)
         for s in range(working.n_working[0]):
             if trial[s] <= 0.0:
                 ratio = weight[s] / (weight[s] - trial[s]) if weight[s] > 0.0 else 0.0
@@ -183,7 +183,7 @@ def price_listed(hulls, state, c):
     low = price[0]
     for i in range(n):
         low = min(low, price[i])
-    place = 0
+    place = np.int64(0)
     while price[place] > low:
         place += 1
     return np.float64(low), place
@@ -261,7 +261,7 @@ def correct_offsets(hulls, state, c, base):
 def correct_prices(hulls, state, c, base, limit):
     """Compute the prices up to a limit exactly, correct products by them; return the lowest."""
     low = np.inf
-    lowest = -1
+    lowest = np.int64(-1)
     for i in range(state.n_listed[0]):
         if state.price[i] <= limit:
             point = hulls.points[hulls.rows[member(hulls, state, c, i)]]
@@ -412,7 +412,7 @@ def begin(hulls, state, c, query):
         cut = cut_below(state.all_prices, n, np.int64(FIRST_LISTED))
         list_members(hulls, state, c, query, cut)
     nearest = np.inf
-    place = 0
+    place = np.int64(0)
     for i in range(state.n_listed[0]):
         value = hulls.half_square[member(hulls, state, c, i)] - state.product[i]
         if value < nearest:
