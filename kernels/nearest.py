@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import (
-    BATCH,
-    DEPENDENT,
-    append,
-    delete,
-    difference,
-    dot,
-    minor_cycle,
-    rebuild,
-    refine,
-)
+from geoprobe.kernels.activeset import BATCH, DEPENDENT, append, delete, dot
 from geoprobe.kernels.jit import allocating, inner, kernel, part
+from geoprobe.kernels.minimiser import difference, minor_cycle, rebuild, refine
 from geoprobe.kernels.state import Prices
 
 # The statuses of an answer.

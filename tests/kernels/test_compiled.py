@@ -263,7 +263,7 @@ print(hashlib.sha256(solved.upper.tobytes() + solved.lower.tobytes()).hexdigest(
 def test_dependencies() -> None:
     always = {"cache", "jit", "state"}
     assert cache.dependencies("activeset") == {"activeset", *always}
-    assert cache.dependencies("pairs") == {"pairs", "nearest", "activeset", *always}
+    assert cache.dependencies("pairs") == {"pairs", "nearest", "minimiser", "activeset", *always}
     assert cache.dependencies("linkage") == {"linkage", "centroids", *always}
     assert {"checking", "directions", "agenda", "pool"} < cache.dependencies("merging")
 

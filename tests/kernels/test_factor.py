@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geoprobe.kernels import activeset
+from geoprobe.kernels import activeset, minimiser
 from geoprobe.kernels.state import Points, Working
 
 
@@ -22,7 +22,7 @@ def delete(work: Working, j: int) -> None:
 @numba.njit
 def minimise(work: Working) -> None:
     """Write the weights of the nearest points of the affine hulls into ``trial``."""
-    activeset.affine_minimiser(work)
+    minimiser.affine_minimiser(work)
 
 
 def append(work: Working, points: NDArray[np.float64], rows: Any, sides: Any) -> int:
