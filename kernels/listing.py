@@ -19,13 +19,14 @@ MORE_LISTED = 32
 
 
 @part
-def products_of(hulls, state, c, s):
-    """Return the products of working point ``s`` with the listed members."""
-    n = state.n_listed[0]
+def products_of(hulls, state, c):
+    """Return the products of working points with the listed members, end to end, and their places.
+
+    Those of working point ``s`` begin at the second array's entry ``s`` times the third number.
+    """
     if hulls.gram_start[c] >= 0:
-        spot = hulls.gram_start[c] + state.working.row[s] * n
-        return hulls.gram[spot : spot + n]
-    return state.between[state.working.slot[s]][:n]
+        return hulls.gram[hulls.gram_start[c] :], state.working.row, state.n_listed[0]
+    return state.between, state.working.slot, state.listed.shape[0]
 
 
 @inner
@@ -40,7 +41,7 @@ def member(hulls, state, c, place):
 def multiply_listed(hulls, state, c, s, begin):
     """Write the products of working point ``s`` with the listed members from ``begin`` on."""
     point = hulls.centred[member(hulls, state, c, state.working.row[s])]
-    row = state.between[state.working.slot[s]]
+    row = state.between[state.working.slot[s] * state.listed.shape[0] :]
     n = state.n_listed[0]
     for i in range(begin, n, 4):
         second, third, fourth = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)

@@ -53,7 +53,8 @@ def append(hulls, state, c, place):
     if hulls.gram_start[c] < 0:
         multiply_listed(hulls, state, c, k, np.int64(0))
     ones = hulls.radius[c] * hulls.radius[c]
-    products = products_of(hulls, state, c, k)
+    table, index, width = products_of(hulls, state, c)
+    products = table[index[k] * width :]
     for s in range(k):
         column[s] = products[working.row[s]] + ones
     length = products[place] + ones
@@ -133,19 +134,20 @@ def price_listed(hulls, state, c):
     working, price, product = state.working, state.price, state.product
     k = working.n_working[0]
     n = state.n_listed[0]
+    table, index, width = products_of(hulls, state, c)
     for i in range(n):
         price[i] = -product[i]
     s = 0
     while s + 4 <= k:
-        a, b = products_of(hulls, state, c, s), products_of(hulls, state, c, s + 1)
-        d, e = products_of(hulls, state, c, s + 2), products_of(hulls, state, c, s + 3)
+        a, b = table[index[s] * width :], table[index[s + 1] * width :]
+        d, e = table[index[s + 2] * width :], table[index[s + 3] * width :]
         share_a, share_b = np.float32(working.weight[s]), np.float32(working.weight[s + 1])
         share_d, share_e = np.float32(working.weight[s + 2]), np.float32(working.weight[s + 3])
         for i in range(n):
             price[i] += share_a * a[i] + share_b * b[i] + share_d * d[i] + share_e * e[i]
         s += 4
     while s < k:
-        a = products_of(hulls, state, c, s)
+        a = table[index[s] * width :]
         share_a = np.float32(working.weight[s])
         for i in range(n):
             price[i] += share_a * a[i]
@@ -220,8 +222,9 @@ def correct_offsets(hulls, state, c, base):
         exact[s] = dot(point, working.scratch.w) - base
         level += working.weight[s] * exact[s]
         state.offset[s] = -exact[s]
+    table, index, width = products_of(hulls, state, c)
     for s in range(k):
-        products = products_of(hulls, state, c, s)
+        products = table[index[s] * width :]
         for t in range(k):
             state.offset[t] += working.weight[s] * products[working.row[t]]
     return level
