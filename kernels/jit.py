@@ -200,6 +200,6 @@ def part(function: Callable[..., Any]) -> Any:
     """Paste a function into whatever calls it, before that is compiled.
 
     It may return arrays, and no constant that it is given makes another version. But it is
-    compiled anew at every call, and a large tuple given to it is copied whole.
+    compiled anew at every call.
     """
     return numba.njit(inline="always")(function)
