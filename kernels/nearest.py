@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import (
-    BATCH,
-    DEPENDENT,
-    append,
-    delete,
-    difference,
-    dot,
-    dot4,
-    minor_cycle,
-    rebuild,
-    refine,
-)
+from geoprobe.kernels.activeset import BATCH, DEPENDENT, append, delete, dot, dot4
 from geoprobe.kernels.jit import allocating, inner, kernel, part
+from geoprobe.kernels.minimiser import difference, minor_cycle, rebuild, refine
 from geoprobe.kernels.state import Prices
 
 # The statuses of an answer.

@@ -359,8 +359,8 @@ class Projection(NamedTuple):
     """(n_largest,): which members of such a hull are listed; ``n_largest`` is the number of
     members of the largest hull."""
     between: NDArray[np.float32]
-    """(size, room): for such a hull the products of working points, at their ``slot``, with
-    listed members."""
+    """(size * room,): for such a hull the products of working points, in the order of their
+    ``slot``, with listed members."""
     product: NDArray[np.float32]
     """(n_largest,): the products of listed members with the query; corrected."""
     price: NDArray[np.float32]
