@@ -49,22 +49,32 @@ PATIENCE = 3
 
 
 @inner
+def together(links, rows, i, j):
+    """Return whether two rows are in one cluster once the clusters ``i`` and ``j`` are one."""
+    home_a, home_b = links.cluster_of[rows[0]], links.cluster_of[rows[1]]
+    return (i if home_a == j else home_a) == (i if home_b == j else home_b)
+
+
+@inner
 def united(links, conflicts, c, i, j):
-    """Return whether the overlap ``c`` exists once the clusters ``i`` and ``j`` are one."""
-    home_a = -1
-    home_b = -1
+    """Return whether the overlap ``c`` exists once the clusters ``i`` and ``j`` are one.
+
+    Two rows that are still apart are asked about first the next time.
+    """
+    apart = conflicts.slots[c]
+    if not together(links, apart, i, j):
+        return False
+    first_a = first_b = np.int64(-1)
     for m in range(conflicts.size[c]):
-        home = links.cluster_of[conflicts.row[c, m]]
-        if home == j:
-            home = i
+        row = conflicts.row[c, m]
         if conflicts.side[c, m] == 0:
-            if home_a < 0:
-                home_a = home
-            elif home_a != home:
-                return False
-        elif home_b < 0:
-            home_b = home
-        elif home_b != home:
+            first_a = row if first_a < 0 else first_a
+            apart[0] = first_a
+        else:
+            first_b = row if first_b < 0 else first_b
+            apart[0] = first_b
+        apart[1] = row
+        if not together(links, apart, i, j):
             return False
     return True
 
@@ -144,6 +154,7 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
     agenda.control[N_CONFLICTS] += 1
     k = rows.shape[0]
     conflicts.size[c] = k
+    conflicts.slots[c, :] = rows[0]
     for m in range(k):
         conflicts.row[c, m] = rows[m]
         conflicts.side[c, m] = sides[m]

@@ -242,7 +242,8 @@ class Certificates(NamedTuple):
     """Overlaps proved: convex weights on two sides; ``size`` is ``n_dims + 3``."""
 
     slots: NDArray[np.int64]
-    """(number, 2): of a ban, the two slots that may not merge; of a conflict, not in use."""
+    """(number, 2): of a ban, the two slots that may not merge; of a conflict, two rows of one side
+    that were in two clusters when last looked at."""
     size: NDArray[np.int64]
     """(number,): how many rows carry weight."""
     row: NDArray[np.int64]
