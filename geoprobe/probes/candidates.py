@@ -13,6 +13,8 @@ costs time and cannot change a merge.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,8 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 NEIGHBOURS = 16
+# Rows up to which one thread searches: to wake others takes longer where the cores are busy.
+FEW = 4096
 # Rows searched, or numbers compared, at a time: a search can be interrupted in between.
 SEARCHED = 4096
 COMPARED = 1 << 22
@@ -51,7 +55,7 @@ class LaterNeighbours:
 
 
 def later_neighbours(
-    points: FloatArray, barred: BoolArray, neighbours: int = NEIGHBOURS
+    points: FloatArray, barred: BoolArray, neighbours: int = NEIGHBOURS, n_threads: int = 1
 ) -> LaterNeighbours:
     """Find for each row the nearest later row, or how far away all of them are.
 
@@ -63,6 +67,8 @@ def later_neighbours(
         Rows that never merge.
     neighbours : int
         How many rows faiss names for each, earlier ones among them.
+    n_threads : int
+        Threads for the search in a label of many rows; the answer does not depend on it.
     """
     near = np.full(len(points), -1)
     bound = np.full(len(points), np.inf)
@@ -70,7 +76,8 @@ def later_neighbours(
     free = np.flatnonzero(~barred)
     if len(free) > 1:
         chosen = np.ascontiguousarray(points[free])
-        named, radius = _propose(chosen, min(neighbours + 1, len(free)))
+        number = min(neighbours + 1, len(free))
+        named, radius = _propose(chosen, number, 1 if len(free) <= FEW else n_threads)
         known = _decide(chosen, named, radius)
         near[free] = np.where(known.near < 0, -1, free[known.near])
         bound[free] = known.bound
@@ -101,7 +108,20 @@ def float32_slack(points: FloatArray) -> float:
     return slack
 
 
-def _propose(points: FloatArray, number: int) -> tuple[IntArray, FloatArray]:
+@contextmanager
+def _threads_of_faiss(n_threads: int) -> Iterator[None]:
+    """Let faiss, where this thread calls it, use so many threads."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _propose(points: FloatArray, number: int, n_threads: int) -> tuple[IntArray, FloatArray]:
     """Let faiss name ``number`` near rows of each row, itself among them.
 
     Returns
@@ -117,10 +137,11 @@ def _propose(points: FloatArray, number: int) -> tuple[IntArray, FloatArray]:
     index.add(approximate)
     named = np.empty((len(points), number), np.int64)
     farthest = np.empty(len(points))
-    for begin in range(0, len(points), SEARCHED):
-        part = slice(begin, begin + SEARCHED)
-        distances, named[part] = index.search(approximate[part], number)
-        farthest[part] = distances.max(axis=1)
+    with _threads_of_faiss(n_threads):
+        for begin in range(0, len(points), SEARCHED):
+            part = slice(begin, begin + SEARCHED)
+            distances, named[part] = index.search(approximate[part], number)
+            farthest[part] = distances.max(axis=1)
     if number == len(points):
         farthest[:] = np.inf
     return named, np.maximum(farthest - float32_slack(points), 0.0)

@@ -161,7 +161,7 @@ def cluster_space(
     clock.lap("labels")
 
     if solver is None:
-        merged = _merge(rows, partner, contradictions.barred, tau, progress)
+        merged = _merge(rows, partner, contradictions.barred, tau, progress, n_threads)
     else:
         merged = merge_literally(rows, contradictions.barred, tau, solver, progress)
     slots, cluster_of = np.unique(merged.cluster_of, return_inverse=True)
@@ -260,6 +260,7 @@ def _merge(
     barred: BoolArray,
     tau: float,
     progress: ProgressCallback | None,
+    n_threads: int,
 ) -> Merged:
     """Merge clusters; a label that overlaps no other is one cluster without further ado."""
     whole = np.repeat(rows.first[:-1], np.diff(rows.first))
@@ -267,7 +268,15 @@ def _merge(
         return Merged(cluster_of=whole)
     wait_for_kernels()
     merged = merge_clusters(
-        rows.points, rows.first, rows.original, rows.weight, partner, barred, tau, progress
+        rows.points,
+        rows.first,
+        rows.original,
+        rows.weight,
+        partner,
+        barred,
+        tau,
+        progress,
+        n_threads,
     )
     alone = ~np.any(partner, axis=1)[rows.labels]
     merged.cluster_of = np.where(alone, whole, merged.cluster_of)

@@ -73,6 +73,7 @@ def merge_clusters(
     barred: BoolArray,
     tau: float,
     progress: ProgressCallback | None = None,
+    n_threads: int = 1,
 ) -> Merged:
     """Merge the clusters of each label as far as no hull of another label is met.
 
@@ -96,6 +97,8 @@ def merge_clusters(
         Rows that coincide with another label's: they stay clusters of their own.
     tau : float
     progress : callable, optional
+    n_threads : int
+        Threads for the search of neighbours; the outcome does not depend on it.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def merge_clusters(
     links = linkage.allocate(points, first, original, weight, involved)
     for label in np.flatnonzero(involved).tolist():
         span = slice(first[label], first[label + 1])
-        known = later_neighbours(points[span], barred[span])
+        known = later_neighbours(points[span], barred[span], n_threads=n_threads)
         linkage.prepare(links, label, barred, known.near, known.bound, known.others)
     state = Merging(
         points=Points(points, points.astype(np.float32)),
