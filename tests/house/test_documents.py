@@ -97,6 +97,8 @@ def test_blocks_of_code_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
             run_console(text)
         elif kind == "ini":
             Path("config.ini").write_text(text, encoding="utf8")
+        elif kind == "toml" and (named := re.match(r"# (\w+\.toml)\n", text)):
+            Path(named[1]).write_text(text, encoding="utf8")
         else:
             assert kind in ("sh", "text", "toml", "jsonl"), (
                 f"{name(page)}: no test knows blocks of {kind!r}"
