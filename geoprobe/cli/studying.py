@@ -48,7 +48,8 @@ def study_run(
 
         expected = estimate(planned, folder)
         say_table(f"Study {planned.name}", ("work", "pieces ", "done ", "time "), expected.rows)
-        print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
+        if planned.tasks:
+            print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
         return
     _run(planned, folder, workers)
 
@@ -59,8 +60,10 @@ def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -
     """Show how much of a study is done."""
     from geoprobe.studies import StudyFolder, read_plan
     from geoprobe.studies import study_status as status_of
+    from geoprobe.studies.inputs import planned_inputs
 
-    status = status_of(read_plan(plan), StudyFolder(_folder(plan, out)))
+    planned, folder = read_plan(plan), StudyFolder(_folder(plan, out))
+    status = status_of(planned, folder, inputs=planned_inputs(planned, folder))
     if as_json:
         say_json({"complete": status.complete, "rows": status.rows, "missing": status.missing})
         return

@@ -157,7 +157,7 @@ def _unpack(about: dict[str, Any], prefix: str, arrays: Arrays) -> Geometry:
     )
     noted, test = about["predictions"], about["test"]
     return Geometry(
-        cell=Cell(**about["cell"]),
+        cell=Cell.from_dict(about["cell"]),
         classes=classes,
         counts=counts,
         centroids=centroids,

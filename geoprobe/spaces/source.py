@@ -6,19 +6,56 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from geoprobe.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from geoprobe.geometry.results_folder import Origin
     from geoprobe.spaces import Space
+    from geoprobe.spaces.keys import SpaceKey
 
 DEFAULT_PARENT = "geoprobe-results"
 BUILT_IN = "digits"
 _TABLES = (".csv", ".tsv")
 _LABEL_KINDS = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
 _OPTIONS = ("points", "labels", "column", "label_set")
+
+
+class Readable(Protocol):
+    """A place of points, named by paths and parameters alone, so that any process can read it."""
+
+    def read(self) -> Space:
+        """Read the space."""
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of the spaces under one key of a store.
+
+    Attributes
+    ----------
+    root : Path
+        Of the :class:`geoprobe.spaces.SpaceStore`.
+    key : SpaceKey
+    layer : int
+    """
+
+    root: Path
+    key: SpaceKey
+    layer: int
+
+    def read(self) -> Space:
+        """Map the points into memory.
+
+        Raises
+        ------
+        InputError, FormatError
+            As :meth:`geoprobe.spaces.StoredSpaces.space` does.
+        """
+        from geoprobe.spaces import SpaceStore
+
+        return SpaceStore(self.root).open(self.key).space(self.layer)
 
 
 @dataclass(frozen=True)
@@ -86,12 +123,13 @@ class Source:
         said = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
         if "label_set" in said:
             said["label_set"] = str(Path(said["label_set"]).resolve())
-        labels = self._labels_file()
+        labels = self.labels_file
         if labels is not None:
             said["labels"] = str(labels.resolve())
         return said
 
-    def _labels_file(self) -> Path | None:
+    @property
+    def labels_file(self) -> Path | None:
         """Return the file of labels; a name may also be that of an array or of a column."""
         is_table = self.path is not None and self.path.suffix.lower() in _TABLES
         if self.labels is None or is_table or not Path(self.labels).is_file():
@@ -177,7 +215,7 @@ class Source:
             # Of a store's file: the same layer, which need not be the last of the test file.
             if path.resolve() == beside.source.resolve():
                 return beside
-        if labels is None and self._labels_file() is not None:
+        if labels is None and self.labels_file is not None:
             raise InputError(
                 f"the labels in {self.labels} belong to {self.path}; name the file with the labels "
                 f"of {path} as well: --test-labels FILE."

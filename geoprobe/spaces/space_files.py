@@ -127,6 +127,25 @@ def read_space(
     return space
 
 
+def array_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the arrays in a file; none where they have no names.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npz":
+        return NpzArrays(path).names
+    return SafetensorsArrays(path).names if suffix == ".safetensors" else []
+
+
+def is_label_file(labels: str | os.PathLike[str]) -> bool:
+    """Whether what is said of labels names a file, and no array or column."""
+    return Path(labels).suffix.lower() in _LABEL_SUFFIXES
+
+
 def _space(
     points: NDArray[Any], labels: NDArray[Any], name: str, path: Path, test: Space | None
 ) -> Space:

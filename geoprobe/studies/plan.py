@@ -21,9 +21,13 @@ from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
 from geoprobe.schema import Number, Positive, Record, Text, Whole, named_path, parse
+from geoprobe.studies.spaces_plan import SpacesPlan
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
+
+ABOUT_TEXT = ("seeds", "checkpoints", "cross", "finetune", "limit", "task", "data", "overlong")
+"""Keys of a plan that mean nothing without tasks."""
 
 ANALYSES = (
     "performance",
@@ -91,15 +95,18 @@ class LimitPlan(Record):
 
 
 class Plan(Record):
-    """A study: every task with every model and seed, before, during and after fine-tuning.
+    """A study: every task with every model and seed, or spaces that are there, or both.
 
     Attributes
     ----------
     name : str
     tasks : tuple of str
         Tasks to fine-tune on and to look at: named ones, or tables ``[task.NAME]`` of the file.
+        Empty in a study of given spaces alone, as ``models`` is.
     models : tuple of str
         Encoders, as :func:`geoprobe.encoders.load_encoder` takes them.
+    spaces : SpacesPlan or None
+        Spaces that somebody already has.
     seeds : tuple of int
         Of fine-tuning.
     layers : tuple of int or None
@@ -133,8 +140,9 @@ class Plan(Record):
     """
 
     name: Text = "study"
-    tasks: Names
-    models: Names
+    tasks: Names = ()
+    models: Names = ()
+    spaces: SpacesPlan | None = None
     seeds: Numbers = (0,)
     layers: Numbers | None = None
     checkpoints: Schedule = Schedule()
@@ -196,6 +204,14 @@ class Plan(Record):
     @model_validator(mode="after")
     def _check_tasks(self) -> Plan:
         """Refuse tasks that nobody knows, before anything is done."""
+        for key, other in (("tasks", "models"), ("models", "tasks")):
+            if not getattr(self, key) and (getattr(self, other) or self.spaces is None):
+                raise InputError(
+                    f"the key {key!r} is missing: a plan names tasks and models, or in [spaces] "
+                    f"the spaces that there are."
+                )
+        if not self.tasks:
+            self._refuse_text()
         known = [*self.task, *task_names()]
         for task in (*self.tasks, *self.cross, *(t for ts in self.cross.values() for t in ts)):
             if task not in known:
@@ -208,6 +224,16 @@ class Plan(Record):
         if self.resamples == 1:
             raise InputError("resamples is 1, but intervals need two at least, or 0 for none.")
         return self
+
+    def _refuse_text(self) -> None:
+        """Refuse what is said of text where there is none."""
+        for key in ABOUT_TEXT:
+            if getattr(self, key) != type(self).model_fields[key].get_default(
+                call_default_factory=True
+            ):
+                raise InputError(
+                    f"{key} is about text, but this plan has no tasks: its spaces are given."
+                )
 
     def extracted(self, tuned_on: str) -> tuple[str, ...]:
         """Return the tasks whose units are extracted when fine-tuning on one."""
@@ -222,6 +248,9 @@ class Plan(Record):
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
         table = self.model_dump(mode="json", exclude={"task", "data", "layers", "checkpoints"})
         del table["finetune"]["seed"]
+        for key in ("tasks", "models"):
+            if not table[key]:
+                del table[key]
         own = {name: spec.model_dump(mode="json") for name, spec in self.task.items()}
         table |= {
             "layers": "all" if self.layers is None else list(self.layers),
@@ -229,6 +258,7 @@ class Plan(Record):
             "classifier": table["classifier"] or False,
             "task": own,
             "data": None if self.data is None else str(self.data.resolve()),
+            "spaces": None if self.spaces is None else self.spaces.as_table(),
         }
         plain: dict[str, Any] = json.loads(json.dumps(table, default=str))
         return plain
@@ -280,6 +310,8 @@ def plan_from_table(
     values: dict[str, Any] = {"name": name, **table}
     if isinstance(values.get("data"), str):
         values["data"] = named_path(values["data"], folder, path)
+    if isinstance(spaces := values.get("spaces"), Mapping):
+        values["spaces"] = {**spaces, "folder": named_path(spaces.get("folder", "."), folder, path)}
     try:
         tasks = values.get("task", {})
         if isinstance(tasks, Mapping):

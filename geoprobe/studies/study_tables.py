@@ -53,8 +53,9 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
     """
     material = load_study_data(folder) if material is None else material
     tables = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
-    _write(tables.spaces, (*_CELL, *_SPACE), _spaces(material))
-    _write(tables.distances, (*_CELL, *_PAIR), _distances(material))
+    about = (*_CELL, *material.groups)
+    _write(tables.spaces, (*about, *_SPACE), _spaces(material))
+    _write(tables.distances, (*about, *_PAIR), _distances(material))
     return tables
 
 
@@ -67,15 +68,15 @@ _SPACE = (
 
 
 def _spaces(m: StudyData) -> Iterator[Row]:
-    originals = {g.cell: g for g in m.geometries if g.cell == g.cell.original}
+    originals = {g.cell: g for g in m.geometries if g.cell.tuned_on is None}
     for g in m.geometries:
         distances = label_distances(g, **m.reduction)
         kept = [name for name in g.labels if name not in distances.left_out]
         known = distances.vector(kept).tolist()
-        start = originals.get(g.cell.original)
+        start = originals.get(g.cell.start(originals))
         each = m.classifier.get(g.cell, [])
         yield (
-            *_cell(g),
+            *_cell(g, m.groups),
             g.n_units,
             g.n_dims,
             g.n_labels,
@@ -116,7 +117,7 @@ def _distances(m: StudyData) -> Iterator[Row]:
             strict=True,
         ):
             yield (
-                *_cell(g),
+                *_cell(g, m.groups),
                 g.labels[first],
                 g.labels[second],
                 int(g.counts[first]),
@@ -128,8 +129,9 @@ def _distances(m: StudyData) -> Iterator[Row]:
             )
 
 
-def _cell(g: Geometry) -> Row:
-    return tuple(getattr(g.cell, name) for name in _CELL)
+def _cell(g: Geometry, groups: Sequence[str]) -> Row:
+    group = dict(g.cell.group)
+    return (*(getattr(g.cell, name) for name in _CELL), *(group.get(name) for name in groups))
 
 
 def _mean(values: Sequence[float]) -> float | None:
