@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from geoprobe.errors import InputError
 from geoprobe.files.name_patterns import names_in
-from geoprobe.schema import Record, Text
+from geoprobe.schema import Record, Text, named_path
 from geoprobe.suggestions import suggestion
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -63,7 +63,13 @@ class SpacesPlan(Record):
     fixed: dict[str, Text | Annotated[int, Strict(), Field(ge=0)]] = Field(default_factory=dict)
     splits: SplitNames | None = None
     unseen: Literal["error", "wrong"] = "error"
-    folder: Path = Path()
+    folder: Path = Field(default=Path(), validate_default=True)
+
+    @field_validator("folder")
+    @classmethod
+    def _from_the_root(cls, value: Path) -> Path:
+        """Make paths of files such as hold wherever somebody stands."""
+        return named_path(value).absolute()
 
     @property
     def is_table(self) -> bool:
@@ -88,7 +94,7 @@ class SpacesPlan(Record):
 
     def as_table(self) -> dict[str, Any]:
         """Return the record as JSON or TOML hold it, its folder named from the root."""
-        return {**self.model_dump(mode="json"), "folder": str(self.folder.resolve())}
+        return {**self.model_dump(mode="json"), "folder": str(self.folder)}
 
 
 def check_names(names: tuple[str, ...], where: str) -> None:
