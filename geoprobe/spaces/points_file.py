@@ -17,6 +17,7 @@ from geoprobe.errors import FormatError, InputError
 from geoprobe.files.array_headers import check_memory
 from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, reader_of
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
+from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
 from geoprobe.spaces.formats.dictionaries import is_dictionary
 from geoprobe.spaces.formats.named_arrays import StoredArray, blocks, fault, listed
 from geoprobe.spaces.formats.numpy_files import read_npy
@@ -34,6 +35,7 @@ LABEL_SUFFIXES = (".npy", ".txt", ".csv", ".tsv")
 """Endings of files of labels alone."""
 
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".bin", ".joblib", ".ckpt")
+_TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
 _NARROW = ("float16", "bfloat16", "float32")
 
 Labels = str | os.PathLike[str] | Sequence[Any] | NDArray[Any]
@@ -83,8 +85,11 @@ class PointsFile:
         FormatError
             If that part of the file is damaged.
         """
-        begin, end, _ = slice(begin, end).indices(self.shape[0])
-        return self.stored.read(begin, max(begin, end))
+        n_points, n_dims = self.shape
+        begin, end, _ = slice(begin, end).indices(n_points)
+        if begin >= end:
+            return np.empty((0, n_dims), np.float32 if self.dtype == "bfloat16" else self.dtype)
+        return self.stored.read(begin, end)
 
     def array(self) -> NDArray[Any]:
         """Return all points, shape (n_points, n_dims), read block by block.
@@ -180,6 +185,11 @@ def open_points(
     if isinstance(labels, (str, os.PathLike)):
         labels = read_labels(labels, column)
     return _joined(path, stored, "", labels, None, None)
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a file or folder has columns, several of which may make up the points."""
+    return path.suffix.lower() in _TABLES or is_datasets_folder(path)
 
 
 def checked_reader(path: Path) -> Any:

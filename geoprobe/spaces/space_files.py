@@ -18,6 +18,7 @@ from geoprobe.spaces.formats.dictionaries import is_dictionary
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
+    SUFFIXES,
     Labels,
     PointsFile,
     check_name,
@@ -105,7 +106,7 @@ def read_space(
         found, at, at_labels = select(
             opened, points, labels, column=column, position=position, mask=mask
         )
-        title = at if opened.path is None else opened.path.stem
+        title = at if opened.path is None else _title(opened.path)
         if isinstance(opened, SafetensorsArrays) and opened.key is not None:
             title = _stored_title(opened.key, at)
             test = _test_beside(opened, at) if labels in (None, LABELS) else None
@@ -122,6 +123,11 @@ def read_space(
         space.points, space.name if found.path is None else f"{found.path}, {space.name}"
     )
     return space
+
+
+def _title(path: Path) -> str:
+    """Return the name without its ending; a folder of the library datasets has none."""
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
 
 
 def _opened(source: Any) -> NamedArrays | None:

@@ -99,9 +99,9 @@ def _one_position(stored: StoredArray, position: int) -> StoredArray:
     def read(begin: int, end: int) -> NDArray[Any]:
         parts = [
             stored.read(first, last)[:, position]
-            for first, last in blocks(begin, min(end, n_texts), n_positions * n_dims)
+            for first, last in blocks(begin, end, n_positions * n_dims)
         ]
-        return np.concatenate(parts) if parts else stored.read(0, 0).reshape(0, n_dims)
+        return np.concatenate(parts)
 
     return StoredArray((n_texts, n_dims), stored.dtype, read)
 
@@ -122,8 +122,6 @@ def _all_positions(stored: StoredArray, kept: NDArray[np.int64]) -> StoredArray:
 
     def read(begin: int, end: int) -> NDArray[Any]:
         chosen = kept[begin:end]
-        if len(chosen) == 0:
-            return stored.read(0, 0).reshape(0, n_dims)
         texts = int(chosen[0]) // n_positions, int(chosen[-1]) // n_positions + 1
         parts = []
         for first, last in blocks(*texts, n_positions * n_dims):

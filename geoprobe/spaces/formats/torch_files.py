@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 from geoprobe.errors import FormatError
@@ -26,7 +27,7 @@ def open_torch(path: Path) -> Dictionary:
         damaged.
     """
     check_signature(checked_file(path), "torch", ZIP, OLD_TORCH)
-    zipped = path.open("rb").read(1) == ZIP[:1]
+    zipped = zipfile.is_zipfile(path)
     if zipped and zipped_kind(path) == "npz":
         raise FormatError(f"this is an npz file, but its name ends in {path.suffix}.", path)
     torch = need("torch", "pt", path)
