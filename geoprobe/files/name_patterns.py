@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,11 @@ class NamePattern:
 
 
 def find_files(
-    pattern: str, folder: str | os.PathLike[str], whole: Collection[str] = ()
+    pattern: str,
+    folder: str | os.PathLike[str],
+    whole: Collection[str] = (),
+    *,
+    is_file: Callable[[Path], bool] = Path.is_file,
 ) -> list[tuple[Path, dict[str, str]]]:
     """Find the files that fit a pattern, and what the names in braces stand for.
 
@@ -115,6 +119,8 @@ def find_files(
         Where a path starts that does not start at the root of the file system.
     whole : collection of str
         Names in braces that stand for whole numbers.
+    is_file : callable
+        Whether a path is that of a file to find; some formats are folders.
 
     Returns
     -------
@@ -135,54 +141,62 @@ def find_files(
     if start.is_absolute():
         base, parts = Path(start.anchor), parts[1:]
     reached: list[Path] = []
-    found = sorted(_walk(base, parts, {}, whole, reached), key=lambda pair: str(pair[0]))
+    found = sorted(
+        _Walk(whole, is_file, reached).files(base, parts, {}), key=lambda pair: str(pair[0])
+    )
     if not found:
         deepest = max(reached, key=lambda path: len(path.parts), default=base)
         raise FormatError(f"no file fits the pattern {pattern!r}; {_inside(deepest)}.", deepest)
     return found
 
 
-def _walk(
-    folder: Path,
-    parts: tuple[str, ...],
-    values: dict[str, str],
-    whole: Collection[str],
-    reached: list[Path],
-) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield the files below a folder that fit the parts of a pattern."""
-    part, rest = parts[0], parts[1:]
-    if folder.is_dir():
-        reached.append(folder)
-    if part == "**":
-        yield from _walk(folder, rest, values, whole, reached)
-        for entry in _entries(folder):
-            if entry.is_dir() and not entry.name.startswith("."):
-                yield from _walk(folder / entry.name, parts, values, whole, reached)
-        return
-    if not _TOKEN.search(part):
-        place = folder / part
-        if rest:
-            yield from _walk(place, rest, values, whole, reached)
-        elif place.is_file():
-            yield place, values
-        return
-    fits = NamePattern(part, whole)
-    for entry in _entries(folder):
-        if entry.is_dir() != bool(rest) or entry.name.startswith(".") > part.startswith("."):
-            continue
-        here = fits.read(entry.name)
-        if here is None or any(values.get(name, text) != text for name, text in here.items()):
-            continue
-        if rest:
-            yield from _walk(folder / entry.name, rest, values | here, whole, reached)
-        else:
-            yield folder / entry.name, values | here
+@dataclass(frozen=True)
+class _Walk:
+    """A walk below a folder along the parts of a pattern; ``reached`` is where it has been."""
+
+    whole: Collection[str]
+    is_file: Callable[[Path], bool]
+    reached: list[Path]
+
+    def files(
+        self, folder: Path, parts: tuple[str, ...], values: dict[str, str]
+    ) -> Iterator[tuple[Path, dict[str, str]]]:
+        """Yield the files that fit, with what the names stand for."""
+        part, rest = parts[0], parts[1:]
+        if folder.is_dir():
+            self.reached.append(folder)
+        if part == "**":
+            yield from self.files(folder, rest, values)
+            for name in _names(folder):
+                if (folder / name).is_dir() and not name.startswith("."):
+                    yield from self.files(folder / name, parts, values)
+            return
+        for name, here in self._fitting(folder, part):
+            if any(values.get(key, text) != text for key, text in here.items()):
+                continue
+            if rest:
+                if (folder / name).is_dir():
+                    yield from self.files(folder / name, rest, values | here)
+            elif self.is_file(folder / name):
+                yield folder / name, values | here
+
+    def _fitting(self, folder: Path, part: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the names in a folder that fit one part of the pattern."""
+        if not _TOKEN.search(part):
+            yield part, {}
+            return
+        fits = NamePattern(part, self.whole)
+        for name in _names(folder):
+            if name.startswith(".") and not part.startswith("."):
+                continue
+            here = fits.read(name)
+            if here is not None:
+                yield name, here
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _names(folder: Path) -> list[str]:
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        return sorted(entry.name for entry in os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -193,7 +207,7 @@ def _inside(folder: Path) -> str:
     """Say what is in a folder, in a few words."""
     if not folder.is_dir():
         return "there is no such folder"
-    names = [entry.name for entry in _entries(folder)]
+    names = _names(folder)
     if not names:
         return "this folder is empty"
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))

@@ -15,7 +15,7 @@ from geoprobe.arrays import as_points
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.text_files import open_text
 from geoprobe.reference.config import Config
-from geoprobe.spaces.array_files import read_npy
+from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.text_formats import (
     check_labels,
     read_column,

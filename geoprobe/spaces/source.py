@@ -6,7 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from geoprobe.errors import FormatError, InputError
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from geoprobe.geometry.results_folder import Origin
     from geoprobe.spaces import Space
     from geoprobe.spaces.keys import SpaceKey
+    from geoprobe.spaces.points_file import PointsFile
 
 DEFAULT_PARENT = "geoprobe-results"
 BUILT_IN = "digits"
-_TABLES = (".csv", ".tsv")
+_TEXT_TABLES = (".csv", ".tsv")
 _LABEL_KINDS = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
-_OPTIONS = ("points", "labels", "column", "label_set")
+_OPTIONS = ("points", "labels", "column", "label_set", "mask")
 
 
 class Readable(Protocol):
@@ -65,7 +66,8 @@ class Source:
     Attributes
     ----------
     path : Path or None
-    points, labels, column, label_set : str or None
+    points, labels, column, label_set, mask : str or None
+    position : int or None
         Arguments of :func:`geoprobe.spaces.read_space`; several columns of points stand with
         commas between. None where nothing was said.
     """
@@ -75,6 +77,8 @@ class Source:
     labels: str | None = None
     column: str | None = None
     label_set: str | None = None
+    mask: str | None = None
+    position: int | None = None
 
     @classmethod
     def remembered(cls, origin: Origin, path: Path | None = None) -> Source:
@@ -92,6 +96,7 @@ class Source:
             If it names none.
         """
         known = {name: origin.options[name] for name in _OPTIONS if name in origin.options}
+        position = origin.options.get("position")
         if path is None and origin.path is not None:
             path = Path(origin.path)
         if path is None and origin.name != BUILT_IN:
@@ -99,7 +104,7 @@ class Source:
                 f"the results do not say in which file the space {origin.name!r} lies; name the "
                 f"file."
             )
-        return cls(path=path, **known)
+        return cls(path=path, position=None if position is None else int(position), **known)
 
     def changed(
         self,
@@ -108,10 +113,14 @@ class Source:
         labels: str | None,
         column: str | None,
         label_set: str | None,
+        mask: str | None = None,
+        position: int | None = None,
     ) -> Source:
         """Return the same source with all that was said anew."""
         return replace(
             self,
+            mask=self.mask if mask is None else mask,
+            position=self.position if position is None else position,
             points=self.points if points is None else points,
             labels=self.labels if labels is None else labels,
             column=self.column if column is None else column,
@@ -121,6 +130,8 @@ class Source:
     def options(self) -> dict[str, str]:
         """Return what was said, files with their whole path, so that it holds anywhere."""
         said = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
+        if self.position is not None:
+            said["position"] = str(self.position)
         if "label_set" in said:
             said["label_set"] = str(Path(said["label_set"]).resolve())
         labels = self.labels_file
@@ -131,7 +142,7 @@ class Source:
     @property
     def labels_file(self) -> Path | None:
         """Return the file of labels; a name may also be that of an array or of a column."""
-        is_table = self.path is not None and self.path.suffix.lower() in _TABLES
+        is_table = self.path is not None and self.path.suffix.lower() in _TEXT_TABLES
         if self.labels is None or is_table or not Path(self.labels).is_file():
             return None
         return Path(self.labels)
@@ -153,16 +164,36 @@ class Source:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in self.options())
                 raise InputError(f"{options} says how to read a file, but no file is named.")
             return digits()
-        points: str | list[str] | None = self.points
-        if self.points is not None and self.path.suffix.lower() in _TABLES:
-            points = self.points.split(",")
-        return read_space(
-            self.path,
-            points=points,
-            labels=self.labels,
-            column="label" if self.column is None else self.column,
-            label_set=self.label_set,
-        )
+        return read_space(self.path, label_set=self.label_set, **self._arguments(self.path))
+
+    def open(self) -> PointsFile:
+        """Open the file, of which nothing but the labels is read yet.
+
+        Raises
+        ------
+        FormatError
+            As :func:`geoprobe.spaces.open_points` does.
+        InputError
+            If there is no file.
+        """
+        from geoprobe.spaces.points_file import open_points
+
+        if self.path is None:
+            raise InputError("no file is named.")
+        return open_points(self.path, **self._arguments(self.path))
+
+    def _arguments(self, path: Path) -> dict[str, Any]:
+        """Return how the points and labels are found in the file."""
+        from geoprobe.spaces.points_file import is_table
+
+        split = self.points is not None and is_table(path)
+        return {
+            "points": self.points.split(",") if self.points and split else self.points,
+            "labels": self.labels,
+            "column": "label" if self.column is None else self.column,
+            "mask": self.mask,
+            "position": self.position,
+        }
 
     def read_test(self, path: Path, space: Space, labels: str | None = None) -> Space:
         """Read points to predict, in the same way.
@@ -233,7 +264,7 @@ class Source:
         labels : str or None
             Their labels, if they are called otherwise now.
         """
-        if origin.test_path is None or not Path(origin.test_path).is_file():
+        if origin.test_path is None or not Path(origin.test_path).exists():
             return None
         labels = labels or origin.options.get("test_labels")
         return self.read_test(Path(origin.test_path), space, labels)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from geoprobe.geometry import Geometry
+from geoprobe.geometry import Cell, Geometry
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.source import Source
 from geoprobe.studies.given_index import GivenIndex
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
@@ -80,14 +79,17 @@ def _given_tasks(given: GivenIndex) -> dict[str, str]:
 
 
 def _given_models(given: GivenIndex) -> dict[str, str]:
-    """Say of every model of given spaces how many files it has, and in which type of numbers."""
-    files: dict[str, set[Source]] = {}
-    for cell, of_cell in given.files.items():
-        files.setdefault(cell.representation, set()).update(s for s in of_cell if s is not None)
+    """Say of every model how many spaces are given, and in which type of numbers."""
+    cells: dict[str, list[Cell]] = {}
+    for cell in given.files:
+        cells.setdefault(cell.representation, []).append(cell)
+    types = {
+        model: sorted({given.looks[given.files[cell].train].dtype for cell in of_model} - {""})
+        for model, of_model in cells.items()
+    }
     return {
-        model: f"given, {len(sources):,} spaces of "
-        + ", ".join(sorted({given.looks[source].dtype for source in sources} - {""}))
-        for model, sources in files.items()
+        model: f"given, {len(of_model):,} spaces of {', '.join(types[model])}"
+        for model, of_model in cells.items()
     }
 
 

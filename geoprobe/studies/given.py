@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.name_patterns import NamePattern, fill_in, find_files, names_in
-from geoprobe.files.row_tables import read_rows
 from geoprobe.geometry import Cell
 from geoprobe.schema import named_path
 from geoprobe.spaces.keys import SPLITS
+from geoprobe.spaces.row_tables import read_rows
 from geoprobe.spaces.source import Source
-from geoprobe.spaces.space_files import array_names, is_label_file
+from geoprobe.spaces.space_files import array_names, is_label_file, is_source
 from geoprobe.studies.spaces_plan import FILE_COLUMNS, NAMES, WHOLE, SpacesPlan, check_names
 
 # pandas writes a column of whole numbers as 100.0 where some are missing.
+_USUAL_LABELS = ("y", "labels", "label")
 _WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 
 
@@ -127,7 +128,7 @@ def _known_filled(pattern: str, values: Mapping[str, str], unknown: Collection[s
 
 def _pattern_files(plan: SpacesPlan) -> Iterator[_Named]:
     fixed = {name: str(value) for name, value in plan.fixed.items()}
-    for path, values in find_files(plan.files, plan.folder, WHOLE):
+    for path, values in find_files(plan.files, plan.folder, WHOLE, is_file=is_source):
         yield _Named(str(path), path, {**values, **fixed}, plan.points, plan.labels)
 
 
@@ -149,7 +150,7 @@ def _table_rows(plan: SpacesPlan) -> Iterator[_Named]:
         if not row["file"]:
             raise InputError(f"{where}: the column 'file' is empty.")
         path = named_path(row["file"], table.parent)
-        if not path.is_file():
+        if not is_source(path):
             raise InputError(f"{where}: there is no file {path}.")
         values = {name: row[name] for name in told}
         points, labels = (row.get(name) or getattr(plan, name) for name in ("points", "labels"))
@@ -215,10 +216,16 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
     beside = labels is not None and is_label_file(labels)
     if labels is not None and beside:
         labels = str(named_path(labels, plan.folder))
-    source = Source(one.path, points, labels, plan.column)
+    source = Source(one.path, points, labels, plan.column, mask=plan.mask, position=plan.position)
     yield split or "train", source
     if not split and not beside:
-        test = replace(source, points=f"{points or 'X'}_test", labels=f"{labels or 'y'}_test")
         names = array_names(one.path)
+        known = [labels] if labels else [name for name in _USUAL_LABELS if name in names]
+        test = replace(
+            source,
+            points=f"{points or 'X'}_test",
+            labels=f"{known[0]}_test" if known else None,
+            mask=None if plan.mask is None else f"{plan.mask}_test",
+        )
         if test.points in names and test.labels in names:
             yield "test", test

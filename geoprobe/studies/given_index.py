@@ -107,11 +107,15 @@ def look_at(
 def _look(source: Source) -> Look:
     stamp = _stamp(source)
     try:
-        space = source.read()
+        found = source.open()
+        if found.labels is None:
+            raise FormatError(
+                "the file holds no labels; labels in [spaces] names them.", source.path
+            )
     except GeoprobeError as error:
         return Look(stamp, problem=str(error))
-    labels = tuple(sorted({str(label) for label in space.labels.tolist()}))
-    return Look(stamp, space.n_points, space.n_dims, space.points.dtype.name, labels)
+    labels = tuple(sorted({str(label) for label in found.labels.tolist()}))
+    return Look(stamp, *found.shape, found.dtype, labels)
 
 
 def _stamp(source: Source) -> tuple[int, ...]:

@@ -46,6 +46,9 @@ class SpacesPlan(Record):
         As for :func:`geoprobe.spaces.read_space`; names in braces are filled in.
     column : str
         Of the labels in a table of points, or in a file of labels that is a table.
+    position : int or None
+    mask : str or None
+        Which positions of activations are points, as for :func:`geoprobe.spaces.open_points`.
     fixed : dict of str to str or int
         What the names of the files do not say.
     splits : SplitNames or None
@@ -60,6 +63,8 @@ class SpacesPlan(Record):
     points: Text | None = None
     labels: Text | None = None
     column: Text = "label"
+    position: Annotated[int, Strict()] | None = None
+    mask: Text | None = None
     fixed: dict[str, Text | Annotated[int, Strict(), Field(ge=0)]] = Field(default_factory=dict)
     splits: SplitNames | None = None
     unseen: Literal["error", "wrong"] = "error"

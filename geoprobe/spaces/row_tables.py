@@ -1,7 +1,4 @@
-"""Tables that somebody lists things in, csv, tsv or parquet, as rows of text.
-
-This is the one file of this room that knows the library pyarrow.
-"""
+"""Tables that somebody lists things in, csv, tsv or parquet, as rows of text."""
 
 from __future__ import annotations
 
@@ -11,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import FormatError, GeoprobeError
+from geoprobe.errors import FormatError
 from geoprobe.files.csv_files import from_cell
 from geoprobe.files.text_files import checked_file
+from geoprobe.spaces.formats.arrow_files import read_records
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -32,9 +30,8 @@ def read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, 
     Raises
     ------
     FormatError
-        If the file is no such table, has no rows, or a column twice, naming the line.
-    GeoprobeError
-        For parquet without pyarrow.
+        If the file is no such table, has no rows, or a column twice, naming the line; for parquet
+        without pyarrow.
     """
     path = checked_file(path)
     suffix = path.suffix.lower()
@@ -81,24 +78,11 @@ def _numbered(reader: Any, names: list[str], path: Path) -> Iterator[tuple[str, 
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise GeoprobeError(
-            f"{path}: a table in parquet needs pyarrow, which is not installed: "
-            f"pip install pyarrow. A csv table needs nothing."
-        ) from error
-    try:
-        table = parquet.ParquetFile(path).read()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FormatError(f"this is no parquet file, or it is damaged: {error}.", path) from error
-    columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
-    rows = [
-        (f"row {number}", dict(zip(table.column_names, cells, strict=True)))
-        for number, cells in enumerate(zip(*columns, strict=True))
+    names, rows = read_records(path)
+    return names, [
+        (f"row {number}", dict(zip(names, map(_plain, row), strict=True)))
+        for number, row in enumerate(rows)
     ]
-    return list(table.column_names), rows
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,107 @@
+"""Columns of Arrow tables as arrays of NumPy: numbers, lists of numbers, text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import FormatError
+from geoprobe.spaces.formats.named_arrays import need
+
+
+def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
+    """Return the type of a column's numbers as NumPy calls it, and whether a row is a list of them.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+    name : str
+        Of the column.
+    path : Path
+        Of the file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If the column holds neither numbers, nor lists of numbers, nor text.
+    """
+    types = need("pyarrow.types", "parquet", path)
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    item = kind.value_type if is_list else kind
+    if types.is_dictionary(item):
+        item = item.value_type
+    if types.is_floating(item) or types.is_integer(item) or types.is_boolean(item):
+        return str(np.dtype(item.to_pandas_dtype())), is_list
+    if not is_list and (types.is_string(item) or types.is_large_string(item)):
+        return "str", False
+    raise FormatError(
+        f"the column {name!r} has the type {kind}, but numbers, lists of numbers, or text for "
+        f"labels, are expected.",
+        path,
+    )
+
+
+def column_values(column: Any, name: str, first_row: int, path: Path | None) -> NDArray[Any]:
+    """Return a part of a column.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+    name : str
+        Of the column.
+    first_row : int
+        Where the part begins in the file, for messages.
+    path : Path
+        Of the file, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,), or (n_rows, n_numbers) for a column of lists
+
+    Raises
+    ------
+    FormatError
+        Naming the first row that is empty, holds an empty number, or is of another length.
+    """
+    _, is_list = column_form(column.type, name, path)
+    pa = need("pyarrow", "parquet", path)
+    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    _refuse_null(array, name, first_row, 1, path)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not is_list:
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    lengths = need("pyarrow.compute", "parquet", path).list_value_length(array)
+    lengths = lengths.to_numpy(zero_copy_only=False)
+    if len(lengths) == 0:
+        return np.empty((0, 0))
+    other = lengths != lengths[0]
+    if other.any():
+        row = int(np.argmax(other))
+        raise ragged(name, first_row + row, int(lengths[row]), int(lengths[0]), path)
+    numbers = array.flatten()
+    _refuse_null(numbers, name, first_row, int(lengths[0]), path)
+    return np.reshape(numbers.to_numpy(zero_copy_only=False), (len(lengths), int(lengths[0])))
+
+
+def ragged(name: str, row: int, length: int, expected: int, path: Path | None) -> FormatError:
+    """Return the error of a column whose lists differ in length."""
+    return FormatError(
+        f"the column {name!r} has {length} numbers in row {row}, but {expected} are expected, as "
+        f"in the rows before; vectors of one space are of one length.",
+        path,
+    )
+
+
+def _refuse_null(array: Any, name: str, first_row: int, per_row: int, path: Path | None) -> None:
+    if array.null_count == 0:
+        return
+    at = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
+    raise FormatError(
+        f"the column {name!r} has no value in row {first_row + at // max(per_row, 1)}, but every "
+        f"row needs one.",
+        path,
+    )
