@@ -153,6 +153,8 @@ def _table_rows(plan: SpacesPlan) -> Iterator[_Named]:
         if not is_source(path):
             raise InputError(f"{where}: there is no file {path}.")
         values = {name: row[name] for name in told}
+        if is_label_file(row.get("labels", "")):
+            row["labels"] = str(named_path(row["labels"], table.parent))
         points, labels = (row.get(name) or getattr(plan, name) for name in ("points", "labels"))
         yield _Named(where, path, {**values, **fixed}, points, labels)
 

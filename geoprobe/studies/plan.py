@@ -50,17 +50,23 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _different(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Refuse an empty list, and values that occur twice."""
+def _some(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Refuse an empty list."""
     if not values:
         raise ValueError("the list is empty")
+    return values
+
+
+def _different(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Refuse values that occur twice."""
     if len(set(values)) < len(values):
         raise ValueError("it names something twice")
     return values
 
 
-Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_different)]
-Numbers = Annotated[tuple[Whole, ...], AfterValidator(_different)]
+MaybeNames = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_different)]
+Names = Annotated[MaybeNames, AfterValidator(_some)]
+Numbers = Annotated[tuple[Whole, ...], AfterValidator(_some), AfterValidator(_different)]
 
 
 class ClassifierPlan(Record):
@@ -76,9 +82,13 @@ class ClassifierPlan(Record):
         ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
     """
 
-    hidden_sizes: Annotated[tuple[Positive, ...], AfterValidator(_different)] = (32, 64, 128, 256)
+    hidden_sizes: Annotated[
+        tuple[Positive, ...], AfterValidator(_some), AfterValidator(_different)
+    ] = (32, 64, 128, 256)
     weight_decays: Annotated[
-        tuple[Annotated[Number, Field(ge=0)], ...], AfterValidator(_different)
+        tuple[Annotated[Number, Field(ge=0)], ...],
+        AfterValidator(_some),
+        AfterValidator(_different),
     ] = tuple(10.0**k for k in range(-7, 1))
     folds: Annotated[Whole, Field(ge=2)] = 5
     initialisations: Positive = 5
@@ -140,8 +150,8 @@ class Plan(Record):
     """
 
     name: Text = "study"
-    tasks: Names = ()
-    models: Names = ()
+    tasks: MaybeNames = ()
+    models: MaybeNames = ()
     spaces: SpacesPlan | None = None
     seeds: Numbers = (0,)
     layers: Numbers | None = None
@@ -206,6 +216,8 @@ class Plan(Record):
         """Refuse tasks that nobody knows, before anything is done."""
         for key, other in (("tasks", "models"), ("models", "tasks")):
             if not getattr(self, key) and (getattr(self, other) or self.spaces is None):
+                if key in self.model_fields_set:
+                    raise InputError(f"{key} is []: the list is empty.")
                 raise InputError(
                     f"the key {key!r} is missing: a plan names tasks and models, or in [spaces] "
                     f"the spaces that there are."
@@ -248,9 +260,6 @@ class Plan(Record):
         """Return the plan as JSON or TOML hold it; :func:`plan_from_table` reads it again."""
         table = self.model_dump(mode="json", exclude={"task", "data", "layers", "checkpoints"})
         del table["finetune"]["seed"]
-        for key in ("tasks", "models"):
-            if not table[key]:
-                del table[key]
         own = {name: spec.model_dump(mode="json") for name, spec in self.task.items()}
         table |= {
             "layers": "all" if self.layers is None else list(self.layers),
