@@ -124,8 +124,12 @@ def run_console(text: str) -> None:
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
         printed = ON_THE_WAY.sub("", run_command(command))
-        pattern = ".*?".join(map(re.escape, expected.strip().split("...")))
-        assert re.fullmatch(pattern, printed.strip()), f"$ {command}\n{printed}"
+        # Three dots stand for any characters of a line, and on a line of their own for any lines.
+        passages = re.split(r"^\.\.\.\n", expected.strip() + "\n", flags=re.MULTILINE)
+        pattern = r"(?:.*\n)*?".join(
+            ".*?".join(map(re.escape, passage.split("..."))) for passage in passages
+        )
+        assert re.fullmatch(pattern, printed.strip() + "\n"), f"$ {command}\n{printed}"
 
 
 def run_command(command: str) -> str:

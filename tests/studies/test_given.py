@@ -363,7 +363,7 @@ def test_mixed_types_are_refused(copy: Path) -> None:
 HEADER = "file,task,model,layer,split,step,seed,tuned_on"
 BAD_TABLES = [
     ("a.npz,t,m,0,train,,,\nno.npz,t,m,1,train,,,", r"line 3: there is no file .*no\.npz"),
-    ("a.npz,t,m,0,train,,,\nb.npz,t,m,0,train,,,", "split 'train' of t m layer 0: .*line 2 and .*3"),
+    ("a.npz,t,m,0,train,,,\nb.npz,t,m,0,train,,,", "'train' of t m layer 0: .*line 2 and .*line 3"),
     ("a.npz,t,m,0,train,0,,a\nb.npz,t,m,0,train,0,,b", "0 is the model before any training"),
     ("a.npz,t,m,0,test,,,", "line 2: there are points to test of t m layer 0, but no file"),
     ("a.npz,t,m,last,train,,,", "line 2: layer is 'last', but a whole number is expected"),
