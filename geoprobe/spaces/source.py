@@ -70,6 +70,11 @@ class Source:
     position : int or None
         Arguments of :func:`geoprobe.spaces.read_space`; several columns of points stand with
         commas between. None where nothing was said.
+    float32 : bool
+        Whether the numbers are rounded to float32, as DirectProbe does.
+    subsample : int or None
+    seed : int
+        How many points are drawn from the file, as forks of DirectProbe draw them; None takes all.
     """
 
     path: Path | None = None
@@ -79,6 +84,9 @@ class Source:
     label_set: str | None = None
     mask: str | None = None
     position: int | None = None
+    float32: bool = False
+    subsample: int | None = None
+    seed: int = 0
 
     @classmethod
     def remembered(cls, origin: Origin, path: Path | None = None) -> Source:
@@ -95,7 +103,9 @@ class Source:
         InputError
             If it names none.
         """
-        known = {name: origin.options[name] for name in _OPTIONS if name in origin.options}
+        known: dict[str, Any] = {
+            name: origin.options[name] for name in _OPTIONS if name in origin.options
+        }
         position = origin.options.get("position")
         if path is None and origin.path is not None:
             path = Path(origin.path)
@@ -157,14 +167,24 @@ class Source:
         InputError
             If there are options but no file.
         """
-        from geoprobe.spaces import digits, read_space
+        from geoprobe.spaces import Space, digits, read_space
+        from geoprobe.spaces.drawing import drawn_rows, rounded
 
         if self.path is None:
             if self.options():
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in self.options())
                 raise InputError(f"{options} says how to read a file, but no file is named.")
             return digits()
-        return read_space(self.path, label_set=self.label_set, **self._arguments(self.path))
+        space = read_space(self.path, label_set=self.label_set, **self._arguments(self.path))
+        if not self.float32 and self.subsample is None:
+            return space
+        points, labels = space.points, space.labels
+        if self.float32:
+            points = rounded(points, self.path)
+        if self.subsample is not None:
+            rows = drawn_rows(len(labels), self.subsample, self.seed)
+            points, labels = points[rows], labels[rows]
+        return Space(points, labels, space.name, space.source)
 
     def open(self) -> PointsFile:
         """Open the file, of which nothing but the labels is read yet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ class _Named:
     values: dict[str, str]
     points: str | None
     labels: str | None
+    row: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_given(plan: SpacesPlan, text_tasks: Collection[str] = ()) -> dict[Cell, Given]:
@@ -156,7 +157,10 @@ def _table_rows(plan: SpacesPlan) -> Iterator[_Named]:
         if is_label_file(row.get("labels", "")):
             row["labels"] = str(named_path(row["labels"], table.parent))
         points, labels = (row.get(name) or getattr(plan, name) for name in ("points", "labels"))
-        yield _Named(where, path, {**values, **fixed}, points, labels)
+        said = {name: row[name] for name in FILE_COLUMNS if row.get(name)}
+        if "label_set" in said:
+            said["label_set"] = str(named_path(said["label_set"], table.parent))
+        yield _Named(where, path, {**values, **fixed}, points, labels, said)
 
 
 def _split(plan: SpacesPlan, one: _Named) -> str | None:
@@ -218,7 +222,18 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
     beside = labels is not None and is_label_file(labels)
     if labels is not None and beside:
         labels = str(named_path(labels, plan.folder))
-    source = Source(one.path, points, labels, plan.column, mask=plan.mask, position=plan.position)
+    source = Source(
+        path=one.path,
+        points=points,
+        labels=labels,
+        column=plan.column,
+        label_set=one.row.get("label_set"),
+        mask=plan.mask,
+        position=plan.position,
+        float32=plan.float32,
+        subsample=_whole(one, "subsample", one.row.get("subsample", "")),
+        seed=_whole(one, "subsample_seed", one.row.get("subsample_seed", "")) or 0,
+    )
     yield split or "train", source
     if not split and not beside:
         names = array_names(one.path)

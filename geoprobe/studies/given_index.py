@@ -115,7 +115,9 @@ def _look(source: Source) -> Look:
     except GeoprobeError as error:
         return Look(stamp, problem=str(error))
     labels = tuple(sorted({str(label) for label in found.labels.tolist()}))
-    return Look(stamp, *found.shape, found.dtype, labels)
+    n_units, n_dims = found.shape
+    drawn = n_units if source.subsample is None else min(n_units, source.subsample)
+    return Look(stamp, drawn, n_dims, "float32" if source.float32 else found.dtype, labels)
 
 
 def _stamp(source: Source) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from geoprobe.errors import InputError
 from geoprobe.files.name_patterns import names_in
-from geoprobe.schema import Record, Text, named_path
+from geoprobe.schema import Flag, Record, Text, named_path
 from geoprobe.suggestions import suggestion
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -20,7 +20,7 @@ WHOLE = ("layer", "step", "seed")
 NAMES = (*NEEDED, "split", "step", "seed", "tuned_on")
 """What is known of a file; any other name is a grouping of the user's own."""
 
-FILE_COLUMNS = ("file", "points", "labels")
+FILE_COLUMNS = ("file", "points", "labels", "label_set", "subsample", "subsample_seed")
 # The columns of the tables of a study and the choices of its report have these names already.
 _TAKEN = (
     *FILE_COLUMNS, "show", "space", "units", "dimensions", "clusters", "linear", "radius", "label",
@@ -53,6 +53,8 @@ class SpacesPlan(Record):
         What the names of the files do not say.
     splits : SplitNames or None
         None knows ``train`` and ``test`` and refuses others; with names, others are left alone.
+    float32 : bool
+        Whether numbers are rounded to float32, as DirectProbe does.
     unseen : {"error", "wrong"}
         What becomes of labels that only the test split has.
     folder : pathlib.Path
@@ -67,6 +69,7 @@ class SpacesPlan(Record):
     mask: Text | None = None
     fixed: dict[str, Text | Annotated[int, Strict(), Field(ge=0)]] = Field(default_factory=dict)
     splits: SplitNames | None = None
+    float32: Flag = False
     unseen: Literal["error", "wrong"] = "error"
     folder: Path = Field(default=Path(), validate_default=True)
 
