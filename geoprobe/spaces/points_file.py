@@ -247,7 +247,8 @@ def select(
         As in :func:`open_points`.
     """
     y, label_name = _labels(opened, labels, column)
-    stored, name = _points(opened, points, label_name)
+    taken = {label_name, mask if isinstance(mask, str) else None}
+    stored, name = _points(opened, points, taken)
     if isinstance(mask, str):
         check_name(opened, mask, "mask")
         mask = _in_memory(opened, mask)
@@ -330,9 +331,9 @@ def _given(labels: Any) -> NDArray[Any]:
 
 
 def _points(
-    opened: NamedArrays, points: str | Sequence[str] | None, label_name: str | None
+    opened: NamedArrays, points: str | Sequence[str] | None, taken: set[str | None]
 ) -> tuple[StoredArray, str]:
-    """Return the points and what they are called."""
+    """Return the points and what they are called; names that are taken stand for other things."""
     is_table = opened.kind == "column"
     if points is not None and not isinstance(points, str):
         if not is_table:
@@ -343,17 +344,16 @@ def _points(
     if points is None:
         points = next((name for name in opened.points if name in opened.names), None)
     if points is None:
-        candidates = [name for name in opened.names if _may_be_points(opened, name)]
+        free = [name for name in opened.names if name not in taken]
+        candidates = [name for name in free if _may_be_points(opened, name)]
         if is_table and not candidates:
-            columns = [name for name in opened.names if name != label_name]
-            return _side_by_side(opened, columns), ",".join(columns)
+            return _side_by_side(opened, free), ",".join(free)
         if len(candidates) != 1:
-            said = f"could be the points: {listed(candidates)}; name one" if candidates else ""
-            if not said:
+            if not candidates:
                 check_name(opened, opened.points[0], "points")
             raise fault(
                 f"there is no {opened.kind} {opened.points[0]!r} to take the points from, and "
-                f"several {opened.kind}s {said}.",
+                f"several {opened.kind}s could be the points: {listed(candidates)}; name one.",
                 opened.path,
             )
         points = candidates[0]

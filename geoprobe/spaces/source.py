@@ -152,10 +152,13 @@ class Source:
     @property
     def labels_file(self) -> Path | None:
         """Return the file of labels; a name may also be that of an array or of a column."""
-        is_table = self.path is not None and self.path.suffix.lower() in _TEXT_TABLES
-        if self.labels is None or is_table or not Path(self.labels).is_file():
+        from geoprobe.spaces.points_file import LABEL_SUFFIXES
+
+        is_text = self.path is not None and self.path.suffix.lower() in _TEXT_TABLES
+        if self.labels is None or is_text or not Path(self.labels).is_file():
             return None
-        return Path(self.labels)
+        file = Path(self.labels)
+        return file if file.suffix.lower() in LABEL_SUFFIXES else None
 
     def read(self) -> Space:
         """Read the space.

@@ -42,14 +42,12 @@ def as_rows(
         for name, value in (("position", position), ("mask", mask)):
             if value is not None:
                 raise InputError(
-                    f"{name} is for activations of shape (batch, position, n_dims), but the shape "
-                    f"is {stored.shape}."
+                    f"{name} is for activations of shape (batch, position, n_dims) only."
                 )
         return stored, None
     if len(stored.shape) != 3:
         raise InputError(
-            f"the shape is {stored.shape}, but (n_points, n_dims), or (batch, position, n_dims) of "
-            f"activations, is expected."
+            "the shape (n_points, n_dims) is expected, or (batch, position, n_dims) of activations."
         )
     if position is not None:
         return _one_position(stored, position), None
@@ -83,8 +81,8 @@ def as_flat_labels(
         "; position=-1 takes the last position of every text" if labels.shape == shape[:1] else ""
     )
     raise InputError(
-        f"the labels have the shape {labels.shape}, but for activations of shape {shape} one for "
-        f"each position is expected, {shape[:2]} or ({len(kept)},){hint}."
+        f"the labels have the shape {labels.shape}, but one for each position is expected, "
+        f"{shape[:2]} or ({len(kept)},){hint}."
     )
 
 
@@ -92,8 +90,7 @@ def _one_position(stored: StoredArray, position: int) -> StoredArray:
     n_texts, n_positions, n_dims = stored.shape
     if not -n_positions <= position < n_positions:
         raise InputError(
-            f"position is {position}, but there are {n_positions} positions: the shape is "
-            f"{stored.shape}."
+            f"there is no position {position}; there are {n_positions}, counted from 0."
         )
 
     def read(begin: int, end: int) -> NDArray[Any]:
@@ -109,8 +106,7 @@ def _one_position(stored: StoredArray, position: int) -> StoredArray:
 def _kept(stored: StoredArray, mask: NDArray[Any]) -> NDArray[np.int64]:
     if mask.shape != stored.shape[:2]:
         raise InputError(
-            f"the mask has the shape {mask.shape}, but {stored.shape[:2]} is expected for "
-            f"activations of shape {stored.shape}."
+            f"the mask has the shape {mask.shape}, but {stored.shape[:2]} is expected."
         )
     if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
         raise InputError("the mask should hold true and false, or 1 and 0, and nothing else.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,6 @@ from numpy.typing import NDArray
 from geoprobe.arrays import on_host
 from geoprobe.errors import InputError
 from geoprobe.spaces.formats.named_arrays import StoredArray, fault
-
-_LABEL = (str, bool, numbers.Integral, numbers.Real)
 
 
 def is_dictionary(source: Any) -> bool:
@@ -71,21 +68,35 @@ class Dictionary:
             If it is no array of numbers or text, or is sparse or nested.
         """
         value = self._found[name]
-        if value is None or not (hasattr(value, "shape") or isinstance(value, (list, tuple))):
+        if getattr(value, "is_sparse", False) or getattr(value, "is_nested", False):
+            what = "sparse" if value.is_sparse else "nested, with rows of different lengths"
+            raise fault(f"the array {name!r} is {what}, but a dense one is expected.", self.path)
+        if isinstance(value, (list, tuple)):
+            return StoredArray.of(self._of_list(value, name))
+        if not hasattr(value, "shape"):
             raise fault(
                 f"the array {name!r} is of type {type(value).__name__}, but a tensor, an array, or "
                 f"a list of labels is expected.",
                 self.path,
             )
-        if not hasattr(value, "shape"):
-            return StoredArray.of(np.fromiter(value, dtype=object, count=len(value)))
-        if getattr(value, "is_sparse", False) or getattr(value, "is_nested", False):
-            what = "sparse" if value.is_sparse else "nested, with rows of different lengths"
-            raise fault(f"the array {name!r} is {what}, but a dense one is expected.", self.path)
         if isinstance(value, np.ndarray) and value.dtype.name != "bfloat16":
             return StoredArray.of(value)
         dtype = str(value.dtype).removeprefix("torch.")
         return StoredArray(tuple(value.shape), dtype, partial(self._rows, value, name))
+
+    def _of_list(self, values: Any, name: str) -> NDArray[Any]:
+        """Return a list of labels or numbers, or a list of such lists of one length."""
+        lengths = {len(each) if isinstance(each, (list, tuple)) else -1 for each in values}
+        if lengths <= {-1}:
+            return np.fromiter(values, dtype=object, count=len(values))
+        if len(lengths) > 1:
+            raise fault(
+                f"{name!r} is a list of lists of different lengths, {min(lengths - {-1})} and "
+                f"{max(lengths)} among them, but one length is expected.",
+                self.path,
+            )
+        array = on_host(values, name)
+        return array.astype(object) if array.dtype.kind == "U" else array
 
     def ragged(self, name: str) -> str | None:
         """Return what to say of a name that stands for a list of arrays; None if it does not."""
@@ -109,5 +120,10 @@ class Dictionary:
 
 
 def _is_plain(values: Any) -> bool:
-    """Tell whether a list holds labels and no arrays."""
-    return len(values) > 0 and all(isinstance(value, _LABEL) for value in values)
+    """Tell whether a list, or the lists in it, hold labels or numbers and no arrays."""
+    return all(
+        _is_plain(value)
+        if isinstance(value, (list, tuple))
+        else not hasattr(value, "shape") and not is_dictionary(value)
+        for value in values
+    )

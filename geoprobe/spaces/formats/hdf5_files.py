@@ -30,8 +30,10 @@ class Hdf5Arrays:
     def __init__(self, path: Path) -> None:
         self._file_path = checked_file(path)
         self.path: Path | None = self._file_path
-        check_signature(self._file_path, "HDF5", HDF5)
         self._h5py = need("h5py", "hdf5", path)
+        # The signature may follow a block of the user's own, which the library finds.
+        if not self._h5py.is_hdf5(path):
+            check_signature(self._file_path, "HDF5", HDF5)
         self.names: list[str] = []
 
         def note(name: str, found: Any) -> None:
@@ -42,7 +44,9 @@ class Hdf5Arrays:
             with self._h5py.File(path, "r") as file:
                 file.visititems(note)
         except _DAMAGE as error:
-            raise FormatError(f"the HDF5 file is damaged or cut off: {error}.", path) from error
+            raise FormatError(
+                f"the HDF5 file is damaged, cut off, or being written: {error}.", path
+            ) from error
 
     def array(self, name: str) -> StoredArray:
         """Return one dataset, unread.

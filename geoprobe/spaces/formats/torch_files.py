@@ -58,4 +58,4 @@ def _refusal(said: str) -> str:
             f"the file holds pickled Python objects{what}, which geoprobe never unpickles; save a "
             f"dictionary of tensors, such as torch.save({{'X': X, 'y': list_of_labels}}, path)."
         )
-    return f"the torch file is damaged or cut off: {said.splitlines()[0] if said else 'no reason'}."
+    return f"the torch file is damaged or cut off: {said.partition('. ')[0].rstrip('.')}."

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geoprobe.errors import FormatError, InputWarning
 from geoprobe.spaces.formats.named_arrays import StoredArray, need
 
+_PICKLED = "an array is packed as pickles, which geoprobe never unpickles."
 _HEADS = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -45,6 +46,7 @@ class ZarrArrays:
             )
         zarr = need("zarr", "zarr", path)
         self._arrays: dict[str, Any] = {}
+        self._counted: set[str] = set()
         try:
             found = zarr.open(str(path), mode="r")
             if isinstance(found, zarr.Array):
@@ -53,7 +55,9 @@ class ZarrArrays:
                 self._collect(found, "")
         # The library parses metadata with errors of its own, of many kinds.
         except Exception as error:
-            raise FormatError(f"the zarr store is damaged: {error}", path) from error
+            raise FormatError(
+                _PICKLED if "pickle" in str(error) else f"the zarr store is damaged: {error}.", path
+            ) from error
         self.names = sorted(self._arrays)
 
     def _collect(self, group: Any, before: str) -> None:
@@ -69,19 +73,11 @@ class ZarrArrays:
         ------
         FormatError
             If it holds objects, or a codec of it unpickles.
-
-        Warns
-        -----
-        InputWarning
-            If chunks are missing; zarr reads them as a constant.
         """
         array = self._arrays[name]
         codecs = repr((array.filters, getattr(array, "serializer", None), array.compressors))
         if re.search("pickle", codecs, re.IGNORECASE):
-            raise FormatError(
-                f"the array {name!r} is packed as pickles, which geoprobe never unpickles.",
-                self.path,
-            )
+            raise FormatError(_PICKLED, self.path)
         is_text = array.dtype.kind in "TU"
         if not is_text and array.dtype.kind not in "fiubc":
             raise FormatError(
@@ -89,13 +85,13 @@ class ZarrArrays:
                 f"expected.",
                 self.path,
             )
-        self._warn_of_missing_chunks(name, array)
         kind = "str" if is_text else str(array.dtype)
         return StoredArray(tuple(array.shape), kind, partial(self._rows, name))
 
     def _rows(self, name: str, begin: int, end: int) -> NDArray[Any]:
+        array = self._arrays[name]
+        self._warn_of_missing_chunks(name, array)
         try:
-            array = self._arrays[name]
             return np.asarray(array[begin:end] if array.shape else array[()])
         # Each codec has errors of its own for what it cannot unpack.
         except Exception as error:
@@ -105,6 +101,9 @@ class ZarrArrays:
 
     def _warn_of_missing_chunks(self, name: str, array: Any) -> None:
         """Tell of chunks that are not there: they are constant, or were lost on the way."""
+        if name in self._counted:
+            return
+        self._counted.add(name)
         there, expected = array.nchunks_initialized, array.nchunks
         if there < expected:
             warnings.warn(
