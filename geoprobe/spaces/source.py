@@ -75,6 +75,8 @@ class Source:
     subsample : int or None
     seed : int
         How many points are drawn from the file, as forks of DirectProbe draw them; None takes all.
+    clusters : str or None
+        A file with the cluster of each point, where the clusters are known.
     """
 
     path: Path | None = None
@@ -87,6 +89,7 @@ class Source:
     float32: bool = False
     subsample: int | None = None
     seed: int = 0
+    clusters: str | None = None
 
     @classmethod
     def remembered(cls, origin: Origin, path: Path | None = None) -> Source:

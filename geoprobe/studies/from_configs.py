@@ -10,7 +10,9 @@ from geoprobe.errors import FormatError, InputError, OutputError
 from geoprobe.files.atomic import write_file
 from geoprobe.files.csv_files import write_table
 from geoprobe.files.name_patterns import find_files, names_in
+from geoprobe.reference.batch import checkpoints
 from geoprobe.reference.config import Config, Family, read_config
+from geoprobe.reference.inputs import clusters_file
 from geoprobe.studies.spaces_plan import FILE_COLUMNS, NAMES, NEEDED, WHOLE
 
 SUFFIXES = (".ini", ".cfg", ".conf")
@@ -79,7 +81,9 @@ def plan_from_configs(
             raise OutputError(f"{path} is there already; name another plan.")
     said = _said(folder, names, dict(fixed or {}))
     configs = {path: read_config(path) for path in said}
-    rows = [row for path, config in configs.items() for row in _rows(config, said[path])]
+    # A config alone is of no layer that its name tells from another.
+    default = {"layer": "0"} if names is None else {}
+    rows = [row for path, config in configs.items() for row in _rows(config, said[path], default)]
     columns = dict.fromkeys(name for row in rows for name in row)
     write_file(
         table,
@@ -107,17 +111,8 @@ def _said(folder: Path, names: str | None, fixed: dict[str, str]) -> dict[Path, 
     if not paths:
         raise FormatError(f"no file in it ends in one of {', '.join(SUFFIXES)}.", folder)
     if names is None:
-        known = {"model": _MODEL, "layer": "0"}
-        return {
-            path: {"task": path.relative_to(folder).with_suffix("").as_posix(), **known, **fixed}
-            for path in paths
-        }
-    for name in NEEDED:
-        if name not in (*names_in(names), *fixed):
-            raise InputError(
-                f"the pattern {names!r} does not say the {name} of a config; add {{{name}}}, or "
-                f"say it for all of them: --fixed {name}=..."
-            )
+        tasks = {path: path.relative_to(folder).with_suffix("").as_posix() for path in paths}
+        return {path: {"task": tasks[path], "model": _MODEL, **fixed} for path in paths}
     for name in (*names_in(names), *fixed):
         if name in FILE_COLUMNS or name == "split":
             raise InputError(f"{name!r} is what a config says itself, not its name.")
@@ -130,30 +125,58 @@ def _said(folder: Path, names: str | None, fixed: dict[str, str]) -> dict[Path, 
     return {path: found[path] for path in paths}
 
 
-def _rows(config: Config, said: Mapping[str, str]) -> list[dict[str, str]]:
+def _rows(config: Config, said: dict[str, str], default: Mapping[str, str]) -> list[dict[str, str]]:
     """Return a row for each file of vectors that a config names."""
-    if config.mode != "probing":
-        raise FormatError(
-            f"the mode is {config.mode!r}, whose clusters are given, but a study finds its own; "
-            f"geoprobe directprobe runs this config.",
-            config.path,
-        )
-    ordered = {name: said[name] for name in (*NAMES, *sorted(said)) if name in said}
-    common = {**ordered, "label_set": str(config.label_set.absolute())}
-    train = {
-        "file": str(config.embeddings.absolute()),
+    common = {
         "labels": str(config.entities.absolute()),
-        **common,
+        "label_set": str(config.label_set.absolute()),
         "split": "train",
     }
+    if config.clusters is not None:
+        common["clusters"] = str(clusters_file(config.clusters).absolute())
     if config.subsample is not None:
-        train |= {"subsample": str(config.subsample), "subsample_seed": str(config.seed or 0)}
-    if config.test_embeddings is None or config.test_entities is None:
-        return [train]
-    test = {
-        "file": str(config.test_embeddings.absolute()),
-        "labels": str(config.test_entities.absolute()),
-        **common,
-        "split": "test",
-    }
-    return [train, test]
+        common |= {"subsample": str(config.subsample), "subsample_seed": str(config.seed or 0)}
+    if config.mode == "batch_probing":
+        return _batch_rows(config, said, common)
+    said = _checked({**default, **said}, config)
+    rows = [_row(config.embeddings, said, common)]
+    if config.test_embeddings is not None and config.test_entities is not None:
+        test = {**common, "labels": str(config.test_entities.absolute()), "split": "test"}
+        kept = {name: test[name] for name in ("labels", "label_set", "split")}
+        rows.append(_row(config.test_embeddings, said, kept))
+    return rows
+
+
+def _batch_rows(
+    config: Config, said: dict[str, str], common: dict[str, str]
+) -> list[dict[str, str]]:
+    """Return a row for each checkpoint and layer; a checkpoint is a step if all are numbers."""
+    files = checkpoints(config)
+    numbered = all(name.isascii() and name.isdecimal() for name in files)
+    moment = "step" if numbered else "checkpoint"
+    for name in ("layer", moment):
+        if name in said:
+            raise FormatError(
+                f"the {name} was said of this config, but its spaces are of many.", config.path
+            )
+    return [
+        _row(path, _checked({**said, moment: checkpoint, "layer": str(layer)}, config), common)
+        for checkpoint, layers in files.items()
+        for layer, path in layers.items()
+    ]
+
+
+def _row(path: Path, said: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    return {"file": str(path.absolute()), **said, **more}
+
+
+def _checked(said: dict[str, str], config: Config) -> dict[str, str]:
+    """Refuse a config of which something is not said; what is said comes in a fixed order."""
+    for name in NEEDED:
+        if name not in said:
+            raise FormatError(
+                f"nothing says the {name} of this config; --names with {{{name}}} in it does, or "
+                f"--fixed {name}=... for all of them.",
+                config.path,
+            )
+    return {name: said[name] for name in (*NAMES, *sorted(said)) if name in said}

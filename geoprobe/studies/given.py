@@ -158,8 +158,8 @@ def _table_rows(plan: SpacesPlan) -> Iterator[_Named]:
             row["labels"] = str(named_path(row["labels"], table.parent))
         points, labels = (row.get(name) or getattr(plan, name) for name in ("points", "labels"))
         said = {name: row[name] for name in FILE_COLUMNS if row.get(name)}
-        if "label_set" in said:
-            said["label_set"] = str(named_path(said["label_set"], table.parent))
+        for name in said.keys() & {"label_set", "clusters"}:
+            said[name] = str(named_path(said[name], table.parent))
         yield _Named(where, path, {**values, **fixed}, points, labels, said)
 
 
@@ -222,6 +222,7 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
     beside = labels is not None and is_label_file(labels)
     if labels is not None and beside:
         labels = str(named_path(labels, plan.folder))
+    clusters = one.row.get("clusters") or plan.clusters
     source = Source(
         path=one.path,
         points=points,
@@ -234,7 +235,11 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
         subsample=_whole(one, "subsample", one.row.get("subsample", "")),
         seed=_whole(one, "subsample_seed", one.row.get("subsample_seed", "")) or 0,
     )
-    yield split or "train", source
+    if clusters is None or split == "test":
+        yield split or "train", source
+    else:
+        path = named_path(fill_in(clusters, one.values), plan.folder)
+        yield split or "train", replace(source, clusters=str(path))
     if not split and not beside:
         names = array_names(one.path)
         known = [labels] if labels else [name for name in _USUAL_LABELS if name in names]

@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.geometry import Cell, read_geometry
+from geoprobe.geometry import Cell, Geometry, read_geometry
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.reference.inputs import clusters_file, read_clusters
 from geoprobe.spaces.source import Source
 from geoprobe.studies.given import Given
 
@@ -122,7 +125,8 @@ def _look(source: Source) -> Look:
 
 def _stamp(source: Source) -> tuple[int, ...]:
     """Return size and time of a file and of the file of its labels; nothing if it is gone."""
-    paths = [source.path, source.labels_file]
+    clusters = None if source.clusters is None else clusters_file(source.clusters)
+    paths = [source.path, source.labels_file, clusters]
     try:
         stats = [path.stat() for path in paths if path is not None]
     except OSError:
@@ -191,6 +195,8 @@ def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) 
         if not changed or cell in index.problems or not path.is_file():
             continue
         measured = read_geometry(path)
+        if given.train in changed and given.train.clusters is not None:
+            _refuse_other_clusters(given.train, measured, path)
         noted = [measured.fingerprints, measured.predictions and measured.predictions.fingerprints]
         for source, fingerprints in zip(given, noted, strict=True):
             if source in changed and fingerprints != source.read().fingerprints():
@@ -198,6 +204,18 @@ def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) 
                     f"{source.path}: these are not the points that were measured ({path}); choose "
                     f"another folder for the study."
                 )
+
+
+def _refuse_other_clusters(source: Source, measured: Geometry, path: Path) -> None:
+    """Refuse a partition that is not the one measured, whatever the numbers of its clusters."""
+    ids = read_clusters(clusters_file(source.clusters or ""), measured.n_units, source.path or "")
+    before = measured.need_clusters().assignment
+    pairs = set(zip(ids.tolist(), before.tolist(), strict=True))
+    if not len(pairs) == len(np.unique(ids)) == len(np.unique(before)):
+        raise InputError(
+            f"{source.clusters}: these are not the clusters that were measured ({path}); choose "
+            f"another folder for the study."
+        )
 
 
 def write_index(index: GivenIndex, path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from geoprobe.encoders.model_files import short_names
 from geoprobe.errors import InputError
 from geoprobe.geometry import Cell
+from geoprobe.reference.inputs import clusters_file
 from geoprobe.spaces import SpaceStore
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.source import Readable, StoredLayer
@@ -24,6 +26,8 @@ class Inputs(NamedTuple):
     test: Readable | None
     problem: str = ""
     """Why they cannot be used; empty if they can."""
+    clusters: Path | None = None
+    """A file with the cluster of each point to train, where they are not to be found."""
 
 
 def study_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
@@ -94,7 +98,12 @@ def given_inputs(plan: Plan, index: GivenIndex) -> dict[Cell, Inputs]:
                 f"{', '.join(map(str, sorted(there)))}."
             )
     return {
-        cell: Inputs(given.train, given.test, index.problems.get(cell, ""))
+        cell: Inputs(
+            given.train,
+            given.test,
+            index.problems.get(cell, ""),
+            None if given.train.clusters is None else clusters_file(given.train.clusters),
+        )
         for cell, given in index.files.items()
         if plan.layers is None or cell.layer in plan.layers
     }

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import write_json
 from geoprobe.findings import Interval, movement_intervals, resample_distances, save_resamples
 from geoprobe.geometry import Cell, write_geometry
 from geoprobe.probes import measure
+from geoprobe.probes.partition import measure_partition
+from geoprobe.reference.inputs import read_clusters
 from geoprobe.spaces import Space
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.plan import ClassifierPlan
@@ -68,7 +70,16 @@ def measure_cell(cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: 
     """Measure the geometry of a cell and write it to a file; return the seconds it took."""
     began = time.perf_counter()
     train, test = read_train(inputs), read_test(inputs)
-    geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
+    if inputs.clusters is None:
+        geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
+    else:
+        clusters = read_clusters(inputs.clusters, train.n_points, train.source or str(cell))
+        try:
+            geometry = measure_partition(
+                train, clusters, test=test, cell=cell, tau=tau, n_threads=n_threads
+            )
+        except InputError as error:
+            raise FormatError(str(error), inputs.clusters) from error
     write_geometry(geometry, path)
     return time.perf_counter() - began
 

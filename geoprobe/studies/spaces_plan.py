@@ -20,10 +20,12 @@ WHOLE = ("layer", "step", "seed")
 NAMES = (*NEEDED, "split", "step", "seed", "tuned_on")
 """What is known of a file; any other name is a grouping of the user's own."""
 
-FILE_COLUMNS = ("file", "points", "labels", "label_set", "subsample", "subsample_seed")
+FILE_COLUMNS = (
+    "file", "points", "labels", "label_set", "subsample", "subsample_seed", "clusters",
+)  # fmt: skip
 # The columns of the tables of a study and the choices of its report have these names already.
 _TAKEN = (
-    *FILE_COLUMNS, "show", "space", "units", "dimensions", "clusters", "linear", "radius", "label",
+    *FILE_COLUMNS, "show", "space", "units", "dimensions", "linear", "radius", "label",
     "other", "distance", "tuned on",
 )  # fmt: skip
 
@@ -53,6 +55,9 @@ class SpacesPlan(Record):
         What the names of the files do not say.
     splits : SplitNames or None
         None knows ``train`` and ``test`` and refuses others; with names, others are left alone.
+    clusters : str or None
+        A file with the cluster of each point to train: the partition is measured, none is found.
+        Names in braces are filled in.
     float32 : bool
         Whether numbers are rounded to float32, as DirectProbe does.
     unseen : {"error", "wrong"}
@@ -69,6 +74,7 @@ class SpacesPlan(Record):
     mask: Text | None = None
     fixed: dict[str, Text | Annotated[int, Strict(), Field(ge=0)]] = Field(default_factory=dict)
     splits: SplitNames | None = None
+    clusters: Text | None = None
     float32: Flag = False
     unseen: Literal["error", "wrong"] = "error"
     folder: Path = Field(default=Path(), validate_default=True)
@@ -93,6 +99,7 @@ class SpacesPlan(Record):
     def _check_names(self) -> SpacesPlan:
         """Refuse names that say too little or too much, before any folder is read."""
         names_in(self.labels or "")
+        names_in(self.clusters or "")
         for name in self.pattern_names:
             if name in self.fixed:
                 raise InputError(f"spaces says {name} twice: in a pattern, and in fixed.")

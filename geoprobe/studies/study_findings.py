@@ -245,7 +245,8 @@ def _linearity(m: StudyData) -> Made:
     last = set(ends([g.cell for g in m.geometries]))
     for g in m.geometries:
         asked = g.cell in last or g.cell.tuned_on is None
-        if asked and g.clusters is not None and len(g.clusters) > g.n_labels:
+        found = g.clusters is not None and not g.clusters.fixed
+        if asked and found and g.n_clusters > g.n_labels:
             choices = {
                 "show": "what stands in between",
                 "task": g.cell.task,

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pandas", reason="tables need the extra report")
 
 from geoprobe import cli
-from geoprobe.errors import FormatError, GeoprobeError, OutputError
+from geoprobe.errors import FormatError, GeoprobeError, InputError, OutputError
 from geoprobe.findings import label_distances
 from geoprobe.reference import run_config
 from geoprobe.studies import load_study_data, read_plan, run_study, verify_study
@@ -135,10 +135,78 @@ def test_names_say_what_a_config_is(
     assert cells[0].group == (("pooling", "mean"),)
 
 
+def test_given_clusters_are_measured_as_the_runs_do() -> None:
+    run = run_config(write("pos"))
+    found = Path("results/pos").rename("results/found")
+    path = write("pos", mode="prediction")
+    text = path.read_text().replace(
+        "probing_cluster_path = results/pos", f"probing_cluster_path = {found}"
+    )
+    path.write_text(text)
+    again = run_config(path)
+    geometry = run_plan(plan_from_configs(Path("configs"), Path("all.toml")).plan)["pos"]
+    assert geometry.clusters.fixed
+    assert geometry.predictions.accuracy == again.accuracy == run.accuracy
+    lines = (again.output / "dis.txt").read_text().splitlines()
+    pairs = geometry.clusters.distances
+    assert [line.rpartition(" ")[2] for line in lines] == [f"{d:.4f}" for d in pairs.distance]
+
+
+def test_a_batch_is_one_partition_over_checkpoints_and_layers() -> None:
+    path = write("pos", extra="batch_embeddings_path =", apart=4.0)
+    run_config(path)
+    found = Path("results/pos").rename("results/found")
+    for step in (0, 100):
+        for layer in (1, 2):
+            place = Path(f"data/batch/{step}/{layer}.txt")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # In the second layer the labels fall together in the end.
+            apart = 4.0 + step / 100 if layer == 1 else 4.0 - 4 * step / 100
+            np.savetxt(place, clusters(len("pos"), apart=apart, dtype=np.float64))
+    text = path.read_text().replace("embeddings_path =\n", "embeddings_path = data/batch\n")
+    text = text.replace("probing_cluster_path = results/pos", f"probing_cluster_path = {found}")
+    path.write_text(text.replace("mode = probing", "mode = batch_probing"))
+    run = run_config(path)
+    made = plan_from_configs(Path("configs"), Path("all.toml"))
+    assert made.n_files == 4
+    outcome = run_study(read_plan(made.plan), "study", n_workers=1)
+    assert outcome.failed == {} and outcome.done == {"measure": 4, "move": 2}
+    assert verify_study(outcome.folder, n_workers=1).holds
+    data = load_study_data(outcome.folder)
+    for geometry in data.geometries:
+        cell = geometry.cell
+        lines = (run.output / "batch_vec" / f"{cell.step}.txt").read_text().splitlines()[1:]
+        column = [line.split(",")[cell.layer] for line in lines if "absent" not in line]
+        distances = label_distances(geometry, min_cluster_size=6)
+        ours = [f"{d:.4f}" for d in distances.vector(geometry.labels)]
+        together = (cell.step, cell.layer) == (100, 2)
+        assert geometry.clusters.fixed and geometry.is_linear != together
+        assert column == (["0.0000"] * 3 if together else ours)
+    steps = {run.layer: run.steps for run in data.runs}
+    assert steps == {1: (0, 100), 2: (0, 100)}
+    # Another partition is not taken for the one that was measured.
+    path = found / "clusters.txt"
+    ids = path.read_text().split()
+    path.write_text("\n".join(map(str, range(len(ids)))))
+    with pytest.raises(InputError, match="these are not the clusters that were measured"):
+        run_study(read_plan(made.plan), "study", n_workers=1)
+
+
+def test_a_partition_that_mixes_labels_costs_its_cell() -> None:
+    path = write("pos", mode="prediction")
+    Path("results/pos").mkdir(parents=True)
+    Path("results/pos/clusters.txt").write_text("0\n" * len(LABELS))
+    plan = plan_from_configs(Path("configs"), Path("all.toml")).plan
+    outcome = run_study(read_plan(plan), "study", n_workers=1)
+    ((_, reason),) = outcome.failed.items()
+    assert "clusters.txt: cluster 0 has points of two labels: row 0 is 'noun'" in reason
+    assert path.is_file()
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"names": "{task}.ini"}, "does not say the model of a config"),
+        ({"names": "{task}.ini"}, r"other\.ini: nothing says the model of this config"),
         ({"names": "{task}-{model}-{layer}.ini"}, "no file fits the pattern"),
         ({"names": "{task}_{layer}.ini", "fixed": {"model": "m"}}, "other.ini: the name of this"),
         ({"names": "{split}_{layer}.ini", "fixed": {"model": "m", "task": "t"}}, "says itself"),
@@ -159,9 +227,7 @@ def test_what_is_refused() -> None:
     Path("configs").mkdir()
     with pytest.raises(FormatError, match="ends in one of .ini"):
         plan_from_configs(Path("configs"), Path("all.toml"))
-    path = write("a", mode="prediction")
-    with pytest.raises(FormatError, match="the mode is 'prediction', whose clusters are given"):
-        plan_from_configs(Path("configs"), Path("all.toml"))
+    path = write("a")
     path.write_text("[run]\n")
     with pytest.raises(FormatError, match=r"a\.ini: the key 'mode' is missing"):
         plan_from_configs(Path("configs"), Path("all.toml"))
