@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from geoprobe.errors import FormatError, InputError
@@ -72,7 +73,7 @@ class NamePattern:
         InputError
             If the name can be read in two ways.
         """
-        first, second = (re.fullmatch(self._expression(many), name) for many in ("+", "+?"))
+        first, second = (expression.fullmatch(name) for expression in self._expressions)
         if first is None or second is None:
             return None
         if first.groupdict() != second.groupdict():
@@ -86,8 +87,12 @@ class NamePattern:
             )
         return first.groupdict()
 
+    @cached_property
+    def _expressions(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """Return regular expressions whose names take as much as they can, and as little."""
+        return re.compile(self._expression("+")), re.compile(self._expression("+?"))
+
     def _expression(self, many: str) -> str:
-        """Return the regular expression, whose names take as much as they can or as little."""
         out, seen, end = "", set[str](), 0
         for match in _TOKEN.finditer(self.text):
             out += re.escape(self.text[end : match.start()])

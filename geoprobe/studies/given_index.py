@@ -191,8 +191,10 @@ def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) 
     known = {} if before is None else before.looks
     for cell, given in index.files.items():
         changed = [s for s in given if s is not None and known.get(s) != index.looks[s]]
+        if not changed or cell in index.problems:
+            continue
         path: Path = geometry(cell)
-        if not changed or cell in index.problems or not path.is_file():
+        if not path.is_file():
             continue
         measured = read_geometry(path)
         if given.train in changed and given.train.clusters is not None:

@@ -30,8 +30,17 @@ class Inputs(NamedTuple):
     """A file with the cluster of each point to train, where they are not to be found."""
 
 
-def study_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
+def study_inputs(
+    plan: Plan, folder: StudyFolder, *, given: GivenIndex | None = None
+) -> dict[Cell, Inputs]:
     """List the cells of a plan whose points are there, extracted or given.
+
+    Parameters
+    ----------
+    plan : Plan
+    folder : StudyFolder
+    given : GivenIndex, optional
+        What was found in the files of given spaces; read from the folder by default.
 
     Returns
     -------
@@ -44,7 +53,8 @@ def study_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
         If a file that keeps them is damaged.
     """
     inputs = stored_inputs(_extracted(plan, folder.store), folder.store)
-    if plan.spaces is not None and (index := folder.given()) is not None:
+    index = given or (None if plan.spaces is None else folder.given())
+    if index is not None:
         inputs |= given_inputs(plan, index)
     return in_order(inputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -127,11 +127,11 @@ def pieces(
     wanted, cells = set(plan.analyses), list(inputs)
 
     def listed(
-        work: Callable[..., float], path: Callable[[Cell], Path], of: Iterable[Cell], *more: object
+        work: Callable[..., float], path: Callable[[Cell], Path], of: Sequence[Cell], *more: object
     ) -> list[Piece]:
         return [
-            Piece(cell, path(cell), partial(work, cell, inputs[cell], path(cell), *more))
-            for cell in of
+            Piece(cell, target, partial(work, cell, inputs[cell], target, *more))
+            for cell, target in zip(of, map(path, of), strict=True)
         ]
 
     last = [cell for cell in ends(cells) if inputs[cell].test is not None]

@@ -82,15 +82,16 @@ def run_study(
     tasks = load_tasks(plan)
     folder.check(plan)
     outcome = Outcome(folder)
-    given = _look_at_given(plan, folder, progress)
+    before = folder.given()
+    given = _look_at_given(plan, folder, before, progress)
     alignments = Alignments()
     encoders = _load_models(plan, tasks, names, folder, alignments)
     folder.adopt(plan, names)
-    if given is not None:
+    if given is not None and given != before:
         write_index(given, folder.given_index)
     if tasks:
         _extract_and_tune(plan, tasks, names, encoders, alignments, outcome, progress)
-    inputs = study_inputs(plan, folder)
+    inputs = study_inputs(plan, folder, given=given)
     work = pieces(plan, folder, inputs)
     if not all(piece.done for piece in work["measure"]):
         # Once here, and the processes that measure find it in the cache.
@@ -106,13 +107,15 @@ def run_study(
 
 
 def _look_at_given(
-    plan: Plan, folder: StudyFolder, progress: ProgressCallback | None
+    plan: Plan,
+    folder: StudyFolder,
+    before: GivenIndex | None,
+    progress: ProgressCallback | None,
 ) -> GivenIndex | None:
     """Look at the files of given spaces, and refuse what would cost hours before it is noticed."""
     if plan.spaces is None:
         return None
     files = find_given(plan.spaces, plan.all_tasks)
-    before = folder.given()
     index = look_at(files, unseen=plan.spaces.unseen, before=before, progress=progress)
     given_inputs(plan, index)
     refuse_changed(index, before, folder.geometry)
