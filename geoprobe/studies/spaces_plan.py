@@ -10,6 +10,7 @@ from pydantic import Field, Strict, field_validator, model_validator
 from geoprobe.errors import InputError
 from geoprobe.files.name_patterns import names_in
 from geoprobe.schema import Flag, Record, Text, named_path
+from geoprobe.studies.table_columns import PAIR, SPACE
 from geoprobe.suggestions import suggestion
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -23,11 +24,8 @@ NAMES = (*NEEDED, "split", "step", "seed", "tuned_on")
 FILE_COLUMNS = (
     "file", "points", "labels", "label_set", "subsample", "subsample_seed", "clusters",
 )  # fmt: skip
-# The columns of the tables of a study and the choices of its report have these names already.
-_TAKEN = (
-    *FILE_COLUMNS, "show", "space", "units", "dimensions", "linear", "radius", "label",
-    "other", "distance", "tuned on",
-)  # fmt: skip
+# Columns of a study's tables and choices of its report have these names already.
+_TAKEN = {*FILE_COLUMNS, *SPACE, *PAIR, "show", "space"}
 
 
 class SplitNames(Record):

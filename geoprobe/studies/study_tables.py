@@ -19,9 +19,9 @@ from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
+from geoprobe.studies.table_columns import CELL, PAIR, SPACE
 
 Row = tuple[object, ...]
-_CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
 
 
 class Tables(NamedTuple):
@@ -53,18 +53,10 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
     """
     material = load_study_data(folder) if material is None else material
     tables = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
-    about = (*_CELL, *material.groups)
-    _write(tables.spaces, (*about, *_SPACE), _spaces(material))
-    _write(tables.distances, (*about, *_PAIR), _distances(material))
+    about = (*CELL, *material.groups)
+    _write(tables.spaces, (*about, *SPACE), _spaces(material))
+    _write(tables.distances, (*about, *PAIR), _distances(material))
     return tables
-
-
-_SPACE = (
-    "units", "dimensions", "labels", "clusters", "linear", "overlapping_pairs",
-    "duplicate_points", "contradictory_points", "radius", "smallest_distance", "mean_distance",
-    "similarity_to_original", "test_units", "similarity_to_test", "directprobe_accuracy",
-    "classifier_accuracy", "classifier_std", "head_accuracy",
-)  # fmt: skip
 
 
 def _spaces(m: StudyData) -> Iterator[Row]:
@@ -98,12 +90,6 @@ def _spaces(m: StudyData) -> Iterator[Row]:
         )
 
 
-_PAIR = (
-    "label", "other", "units", "units_of_other", "distance", "hull_lower", "hull_upper",
-    "hull_status",
-)  # fmt: skip
-
-
 def _distances(m: StudyData) -> Iterator[Row]:
     for g in m.geometries:
         matrix = label_distances(g, **m.reduction).matrix
@@ -131,7 +117,7 @@ def _distances(m: StudyData) -> Iterator[Row]:
 
 def _cell(g: Geometry, groups: Sequence[str]) -> Row:
     group = dict(g.cell.group)
-    return (*(getattr(g.cell, name) for name in _CELL), *(group.get(name) for name in groups))
+    return (*(getattr(g.cell, name) for name in CELL), *(group.get(name) for name in groups))
 
 
 def _mean(values: Sequence[float]) -> float | None:
