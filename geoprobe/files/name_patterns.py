@@ -140,7 +140,10 @@ def find_files(
         If no file fits: it names the folder below which none does.
     """
     names_in(pattern)
-    start = Path(pattern).expanduser()
+    try:
+        start = Path(pattern).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"there is no folder of a user for {pattern!r}.") from error
     parts = start.parts
     base = Path(folder)
     if start.is_absolute():
@@ -167,14 +170,18 @@ class _Walk:
         self, folder: Path, parts: tuple[str, ...], values: dict[str, str]
     ) -> Iterator[tuple[Path, dict[str, str]]]:
         """Yield the files that fit, with what the names stand for."""
+        if not parts:
+            return
         part, rest = parts[0], parts[1:]
         if folder.is_dir():
             self.reached.append(folder)
         if part == "**":
             yield from self.files(folder, rest, values)
             for name in _names(folder):
-                if (folder / name).is_dir() and not name.startswith("."):
-                    yield from self.files(folder / name, parts, values)
+                below = folder / name
+                # A link may lead back up.
+                if below.is_dir() and not below.is_symlink() and not name.startswith("."):
+                    yield from self.files(below, parts, values)
             return
         for name, here in self._fitting(folder, part):
             if any(values.get(key, text) != text for key, text in here.items()):

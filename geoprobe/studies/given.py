@@ -20,6 +20,7 @@ from geoprobe.studies.spaces_plan import FILE_COLUMNS, NAMES, WHOLE, SpacesPlan,
 
 # pandas writes a column of whole numbers as 100.0 where some are missing.
 _USUAL_LABELS = ("y", "labels", "label")
+_MOST_DIGITS = 15
 _WHOLE_NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 
 
@@ -210,8 +211,11 @@ def _whole(one: _Named, name: str, text: str) -> int | None:
     if not text and name != "layer":
         return None
     match = _WHOLE_NUMBER.fullmatch(text)
-    if match is None:
-        raise InputError(f"{one.where}: {name} is {text!r}, but a whole number is expected.")
+    if match is None or len(match[1]) > _MOST_DIGITS:
+        raise InputError(
+            f"{one.where}: {name} is {text!r:.80}, but a whole number of at most {_MOST_DIGITS} "
+            f"digits is expected."
+        )
     return int(match[1])
 
 

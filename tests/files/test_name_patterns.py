@@ -55,6 +55,21 @@ def test_nothing_found_says_where(tmp_path: Path) -> None:
         find_files("none/{model}.npz", tmp_path)
 
 
+def test_patterns_without_a_file_at_their_end(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.npz")
+    for pattern in ("", "/", "**", "a/**", "{model}", "a/b.npz/{c}", "nul\0{c}"):
+        with pytest.raises(FormatError, match="no file fits"):
+            find_files(pattern, tmp_path)
+    with pytest.raises(InputError, match="no folder of a user"):
+        find_files("~nobody-at-all/{c}", tmp_path)
+
+
+def test_links_that_lead_back_up(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.npz")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert list(found("**/{name}.npz", tmp_path)) == ["a/b.npz"]
+
+
 @pytest.mark.parametrize("pattern", ["{model", "model}.npz", "{a{b}}"])
 def test_braces_without_partners(pattern: str) -> None:
     with pytest.raises(InputError, match="brace"):
