@@ -34,7 +34,7 @@ from geoprobe.studies import (
 )
 from geoprobe.studies.given import find_given
 from geoprobe.studies.inputs import planned_inputs
-from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
+from tests.support.given_cases import LABELS, PATTERN, clusters, write_space, write_spaces
 
 
 @pytest.fixture(scope="module")
@@ -429,6 +429,31 @@ def test_text_and_given_spaces_for_one_task_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.npz: the task 'builtin-pos' is text in this plan"):
         run_study(plan, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_text_and_given_spaces_of_different_tasks_make_one_study(
+    place: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch", reason="this extracts spaces, which needs the extra bert")
+    from tests.support import encoder_models
+    from tests.support.study_cases import PLAN, write_task
+
+    encoder_models.save("bert", tmp_path / "tiny")
+    write_task(tmp_path)
+    spaces = f'[spaces]\nfiles = "{place}/{PATTERN}"\nfixed = {{ task = "own" }}\n'
+    (tmp_path / "plan.toml").write_text(PLAN.format(model=tmp_path / "tiny") + spaces)
+    plan = read_plan(tmp_path / "plan.toml").replaced(
+        layers=(1,), analyses=("linearity", "similarity"), classifier=None, resamples=0
+    )
+    with pytest.warns(UserWarning, match="also occur in train"):
+        outcome = run_study(plan, tmp_path / "out", n_workers=1)
+    assert outcome.failed == {}
+    assert outcome.done == {"extract": 1, "fine-tune": 1, "measure": 7}
+    gathered = compute_findings(outcome.folder)
+    assert gathered.complete
+    tasks = {view.choices["task"] for section in gathered.sections for view in section.views}
+    assert tasks == {"animals", "own"}
+    assert verify_study(outcome.folder, n_workers=1).holds
 
 
 def test_a_plan_can_be_kept_and_read_again(place: Path) -> None:
