@@ -64,14 +64,12 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
     Raises
     ------
     FormatError
-        Naming the first row that is empty, holds an empty number, or is of another length.
+        Naming the first row that is empty, holds an empty number, or is of another length; or if
+        the column is damaged.
     """
     _, is_list = column_form(column.type, name, path)
-    pa = need("pyarrow", "parquet", path)
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = _sound(column, name, path)
     _refuse_null(array, name, first_row, 1, path)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
     if not is_list:
         return np.asarray(array.to_numpy(zero_copy_only=False))
     lengths = need("pyarrow.compute", "parquet", path).list_value_length(array)
@@ -85,6 +83,17 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
     numbers = array.flatten()
     _refuse_null(numbers, name, first_row, int(lengths[0]), path)
     return np.reshape(numbers.to_numpy(zero_copy_only=False), (len(lengths), int(lengths[0])))
+
+
+def _sound(column: Any, name: str, path: Path | None) -> Any:
+    """Return a column as one array, whose lists and texts lie within what is there."""
+    pa = need("pyarrow", "parquet", path)
+    try:
+        column.validate(full=True)
+        array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        raise FormatError(f"the column {name!r} is damaged or cut off: {error}.", path) from error
 
 
 def ragged(name: str, row: int, length: int, expected: int, path: Path | None) -> FormatError:
