@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, on_host
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.array_headers import check_memory
-from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, reader_of
+from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory, reader_of
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
-from geoprobe.spaces.formats.dictionaries import is_dictionary
 from geoprobe.spaces.formats.named_arrays import StoredArray, blocks, fault, listed
 from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.text_formats import (
@@ -132,7 +131,8 @@ def open_points(
     ----------
     source : path-like or mapping of str to array
         A file, whose name's ending decides the format (:data:`SUFFIXES`), a folder of the library
-        datasets, or activations by name, such as a dict or an ActivationCache.
+        datasets, activations by name, such as a dict or an ActivationCache, or a data set of the
+        library datasets.
     points : str or sequence of str, optional
         The array, dataset, key or column of the points. Needed where there is more than one that
         could be them and none is called ``X``. Several columns of a table make up one point.
@@ -158,18 +158,43 @@ def open_points(
     InputError
         For options that have no meaning, or a dictionary that cannot be used.
     """
-    if is_dictionary(source):
-        return select(
-            Dictionary(source), points, labels, column=column, position=position, mask=mask
-        )[0]
-    path = Path(source)  # type: ignore[arg-type]
-    reader = checked_reader(path)
-    if reader is not None:
-        opened = reader(path)
+    opened = open_arrays(source)
+    if opened is not None:
         return select(opened, points, labels, column=column, position=position, mask=mask)[0]
+    path = Path(source)  # type: ignore[arg-type]
     for name, value in (("position", position), ("mask", mask)):
         if value is not None:
             raise InputError(f"{name} has no meaning for {path}: it holds no activations.")
+    return _open_text(path, points, labels, column)
+
+
+def open_arrays(source: Any) -> NamedArrays | None:
+    """Open a file of named arrays, a dictionary or a data set; None for text and npy.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read as what its name says, or its name ends as no format's does.
+    InputError
+        If it is neither a file nor a dictionary.
+    """
+    opened = in_memory(source)
+    if opened is not None:
+        return opened
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"points are read from a file or a dictionary of arrays, not from an object of type "
+            f"{type(source).__name__}."
+        )
+    path = Path(source)
+    reader = _reader(path)
+    return None if reader is None else reader(path)
+
+
+def _open_text(
+    path: Path, points: str | Sequence[str] | None, labels: Labels | None, column: str
+) -> PointsFile:
+    """Open a table in text, or a file of points alone."""
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         if labels is not None and not isinstance(labels, (str, os.PathLike)):
@@ -192,14 +217,8 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in _TABLES or is_datasets_folder(path)
 
 
-def checked_reader(path: Path) -> Any:
-    """Return what opens a file of named arrays; None for text and npy.
-
-    Raises
-    ------
-    FormatError
-        If the name ends as no format's does.
-    """
+def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
+    """Return what opens a file of named arrays; None for text and npy."""
     suffix = path.suffix.lower()
     if suffix in _PICKLE_SUFFIXES:
         raise FormatError(
@@ -402,7 +421,10 @@ def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:
     except TypeError:
         kind = "V"
     if kind not in "fiubcO":
-        raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.", path)
+        hint = ""
+        if stored.dtype in ("|V2", "<V2"):
+            hint = " NumPy's files do not say when numbers are bfloat16; safetensors do."
+        raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.{hint}", path)
 
 
 def _joined(

@@ -91,6 +91,12 @@ def test_points_without_labels(tmp_path: Path) -> None:
         read_space(tmp_path / "x.npz")
 
 
+def test_bfloat16_in_a_file_of_numpy_is_not_known(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X.view("V2"))
+    with pytest.raises(FormatError, match="do not say when numbers are bfloat16; safetensors do"):
+        open_points(tmp_path / "x.npy")
+
+
 def test_rows_of_columns_written_one_by_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", X=np.asfortranarray(X), y=Y)
     found = open_points(tmp_path / "x.npz")
@@ -411,6 +417,9 @@ def test_datasets_of_several_splits(tmp_path: Path) -> None:
         read_space(tmp_path / "both")
     space = read_space(tmp_path / "both" / "train", column="kind")
     assert space.labels.tolist() == ["noun", "verb"] * 5
+    np.testing.assert_array_equal(read_space(split, column="kind").points, space.points)
+    with pytest.raises(InputError, match=r"no column 'tag'.*the columns are: 'X', 'kind'"):
+        read_space(split, labels="tag")
     (tmp_path / "none").mkdir()
     with pytest.raises(FormatError, match="the folder is none of the library datasets"):
         read_space(tmp_path / "none")
@@ -550,6 +559,8 @@ def test_options_for_activations_alone(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(InputError, match="mask has no meaning for"):
         open_points(tmp_path / "x.npy", mask="kept")
+    with pytest.raises(InputError, match="not from an object of type ndarray"):
+        open_points(X)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="should be the name of one array"):
         open_points({"X": X}, points=["X", "Y"])
 

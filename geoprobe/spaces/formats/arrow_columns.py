@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError
-from geoprobe.spaces.formats.named_arrays import need
+from geoprobe.errors import FormatError, InputError
+from geoprobe.spaces.formats.named_arrays import fault, need
 
 
 def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
@@ -37,7 +37,7 @@ def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
         return str(np.dtype(item.to_pandas_dtype())), is_list
     if not is_list and (types.is_string(item) or types.is_large_string(item)):
         return "str", False
-    raise FormatError(
+    raise fault(
         f"the column {name!r} has the type {kind}, but numbers, lists of numbers, or text for "
         f"labels, are expected.",
         path,
@@ -93,12 +93,14 @@ def _sound(column: Any, name: str, path: Path | None) -> Any:
         array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
         return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowException, ValueError, IndexError) as error:
-        raise FormatError(f"the column {name!r} is damaged or cut off: {error}.", path) from error
+        raise fault(f"the column {name!r} is damaged or cut off: {error}.", path) from error
 
 
-def ragged(name: str, row: int, length: int, expected: int, path: Path | None) -> FormatError:
+def ragged(
+    name: str, row: int, length: int, expected: int, path: Path | None
+) -> InputError | FormatError:
     """Return the error of a column whose lists differ in length."""
-    return FormatError(
+    return fault(
         f"the column {name!r} has {length} numbers in row {row}, but {expected} are expected, as "
         f"in the rows before; vectors of one space are of one length.",
         path,
@@ -109,7 +111,7 @@ def _refuse_null(array: Any, name: str, first_row: int, per_row: int, path: Path
     if array.null_count == 0:
         return
     at = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
-    raise FormatError(
+    raise fault(
         f"the column {name!r} has no value in row {first_row + at // max(per_row, 1)}, but every "
         f"row needs one.",
         path,

@@ -1,4 +1,4 @@
-"""Folders of the library datasets, as ``save_to_disk`` writes them, read by rows."""
+"""Data sets of the library datasets, in folders that ``save_to_disk`` writes, read by rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError
 from geoprobe.spaces.formats.arrow_columns import column_form, column_values
-from geoprobe.spaces.formats.named_arrays import StoredArray, listed, need
+from geoprobe.spaces.formats.named_arrays import StoredArray, fault, listed, need
 
 _HEADS = ("state.json", "dataset_dict.json")
 
@@ -21,27 +20,50 @@ def is_datasets_folder(path: Path) -> bool:
     return any((path / head).is_file() for head in _HEADS)
 
 
+def is_dataset(source: Any) -> bool:
+    """Tell whether something is a data set of the library, one split of it."""
+    return hasattr(source, "column_names") and hasattr(source, "with_format")
+
+
+def open_datasets_folder(path: Path) -> DatasetsTable:
+    """Return the table that ``save_to_disk`` wrote to a folder.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged, or holds several splits.
+    """
+    datasets = need("datasets", "datasets", path)
+    try:
+        found = datasets.load_from_disk(str(path))
+    # The library parses JSON and Arrow with errors of many kinds.
+    except Exception as error:
+        raise fault(f"the data set is damaged or cut off: {error}.", path) from error
+    if isinstance(found, datasets.DatasetDict):
+        raise fault(
+            f"the folder holds the splits {listed(found)}; name one of them, such as "
+            f"{path / next(iter(found), 'train')}.",
+            path,
+        )
+    return DatasetsTable(found, path)
+
+
 class DatasetsTable:
-    """The columns of one split of a data set; labels of a ClassLabel are read as their names."""
+    """The columns of one split of a data set; labels of a ClassLabel are read as their names.
+
+    Parameters
+    ----------
+    found : datasets.Dataset
+    path : Path or None
+        Of its folder; None if it is in memory.
+    """
 
     kind = "column"
     points: tuple[str, ...] = ("X",)
     labels: tuple[str, ...] = ()
 
-    def __init__(self, path: Path) -> None:
-        self.path: Path | None = path
-        datasets = need("datasets", "datasets", path)
-        try:
-            found = datasets.load_from_disk(str(path))
-        # The library parses JSON and Arrow with errors of many kinds.
-        except Exception as error:
-            raise FormatError(f"the data set is damaged or cut off: {error}.", path) from error
-        if isinstance(found, datasets.DatasetDict):
-            raise FormatError(
-                f"the folder holds the splits {listed(found)}; name one of them, such as "
-                f"{path / next(iter(found), 'train')}.",
-                path,
-            )
+    def __init__(self, found: Any, path: Path | None = None) -> None:
+        self.path = path
         self._features = found.features
         self._rows_of = found.with_format("arrow")
         self.names: list[str] = list(found.column_names)
@@ -70,7 +92,7 @@ class DatasetsTable:
             part = self._rows_of[begin : min(end, len(self._rows_of))].column(name)
         # As above.
         except Exception as error:
-            raise FormatError(
+            raise fault(
                 f"the column {name!r} is damaged or cut off: {error}.", self.path
             ) from error
         return column_values(part, name, begin, self.path)
@@ -80,7 +102,7 @@ class DatasetsTable:
         bad = (codes < 0) | (codes >= len(names))
         if bad.any():
             row = int(np.argmax(bad))
-            raise FormatError(
+            raise fault(
                 f"the column {name!r} has the class {codes[row]} in row {begin + row}, but there "
                 f"are the classes 0 to {len(names) - 1}.",
                 self.path,
