@@ -362,6 +362,9 @@ def _points(
         points = points[0]
     if points is None:
         points = next((name for name in opened.points if name in opened.names), None)
+        # The first of the columns X, Y and Z is no space of its own.
+        if is_table and points is not None and len(opened.array(points).shape) == 1:
+            points = None
     if points is None:
         free = [name for name in opened.names if name not in taken]
         candidates = [name for name in free if _may_be_points(opened, name)]

@@ -360,6 +360,8 @@ def test_columns_of_numbers(tmp_path: Path) -> None:
     assert open_points(path, points="b").shape == (10, 1)
     with pytest.raises(FormatError, match="the column 'tag' has dtype str, but numbers"):
         open_points(path)
+    pq.write_table(pa.table({"X": X[:, 0], "Y": X[:, 1], "Z": X[:, 2], "label": Y}), path)
+    assert open_points(path).name == "X,Y,Z"
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "arrow stream"])
