@@ -18,7 +18,13 @@ from geoprobe.files.array_headers import check_memory
 from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory, reader_of
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
-from geoprobe.spaces.formats.named_arrays import StoredArray, blocks, fault, listed
+from geoprobe.spaces.formats.named_arrays import (
+    StoredArray,
+    TableColumns,
+    blocks,
+    fault,
+    listed,
+)
 from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.text_formats import (
     read_column,
@@ -353,23 +359,23 @@ def _points(
     opened: NamedArrays, points: str | Sequence[str] | None, taken: set[str | None]
 ) -> tuple[StoredArray, str]:
     """Return the points and what they are called; names that are taken stand for other things."""
-    is_table = opened.kind == "column"
+    table = opened if isinstance(opened, TableColumns) else None
     if points is not None and not isinstance(points, str):
-        if not is_table:
+        if table is None:
             raise InputError(f"points={points!r} should be the name of one array.")
         if len(points) != 1:
-            return _side_by_side(opened, list(points)), ",".join(points)
+            return _side_by_side(table, list(points)), ",".join(points)
         points = points[0]
     if points is None:
         points = next((name for name in opened.points if name in opened.names), None)
         # The first of the columns X, Y and Z is no space of its own.
-        if is_table and points is not None and len(opened.array(points).shape) == 1:
+        if table is not None and points is not None and len(opened.array(points).shape) == 1:
             points = None
     if points is None:
         free = [name for name in opened.names if name not in taken]
         candidates = [name for name in free if _may_be_points(opened, name)]
-        if is_table and not candidates:
-            return _side_by_side(opened, free), ",".join(free)
+        if table is not None and not candidates:
+            return _side_by_side(table, free), ",".join(free)
         if len(candidates) != 1:
             if not candidates:
                 check_name(opened, opened.points[0], "points")
@@ -381,8 +387,8 @@ def _points(
         points = candidates[0]
     check_name(opened, points, "points")
     stored = opened.array(points)
-    if is_table and len(stored.shape) == 1:
-        return _side_by_side(opened, [points]), points
+    if table is not None and len(stored.shape) == 1:
+        return _side_by_side(table, [points]), points
     return stored, points
 
 
@@ -393,27 +399,13 @@ def _may_be_points(opened: NamedArrays, name: str) -> bool:
         return False
 
 
-def _side_by_side(opened: NamedArrays, names: list[str]) -> StoredArray:
+def _side_by_side(opened: TableColumns, names: list[str]) -> StoredArray:
     """Return columns of numbers as the coordinates of points."""
     if not names:
-        raise fault(f"there is no {opened.kind} for the points.", opened.path)
-    columns = []
+        raise fault("there is no column for the points.", opened.path)
     for name in names:
         check_name(opened, name, "points")
-        columns.append(opened.array(name))
-        _check_numbers(columns[-1], f"the column {name!r}", opened.path)
-        if len(columns[-1].shape) != 1:
-            raise fault(
-                f"the column {name!r} has the shape {columns[-1].shape}, but to stand beside other "
-                f"columns, one number a row is expected.",
-                opened.path,
-            )
-    kinds = [np.dtype(each.dtype) for each in columns]
-    return StoredArray(
-        (columns[0].shape[0], len(columns)),
-        str(np.result_type(*kinds)),
-        lambda begin, end: np.stack([each.read(begin, end) for each in columns], axis=1),
-    )
+    return opened.columns(names)
 
 
 def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:

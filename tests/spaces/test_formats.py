@@ -345,6 +345,26 @@ def test_zarr_that_unpickles(tmp_path: Path) -> None:
         read_space(tmp_path / "x.zarr", labels=["a", "b"])
 
 
+@pytest.mark.parametrize("kind", ["parquet", "feather", "datasets"])
+def test_as_many_columns_as_a_model_has_dimensions(kind: str, tmp_path: Path) -> None:
+    """A file is neither opened nor read once for each column."""
+    pa = pytest.importorskip("pyarrow")
+    points = rng.normal(size=(30, 2000)).astype(np.float32)
+    content = pa.table({f"x{at}": column for at, column in enumerate(points.T)} | {"label": Y * 3})
+    if kind == "parquet":
+        pytest.importorskip("pyarrow.parquet").write_table(content, tmp_path / "x.parquet")
+    elif kind == "feather":
+        pytest.importorskip("pyarrow.feather").write_feather(content, tmp_path / "x.feather")
+    else:
+        datasets = pytest.importorskip("datasets")
+        datasets.disable_progress_bars()
+        datasets.Dataset(content).save_to_disk(str(tmp_path / "x.data"))
+    found = open_points(next(tmp_path.iterdir()))
+    np.testing.assert_array_equal(found.array(), points)
+    assert found.labels is not None
+    assert found.labels.tolist() == Y * 3
+
+
 def test_columns_of_numbers(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
@@ -357,7 +377,7 @@ def test_columns_of_numbers(tmp_path: Path) -> None:
     assert found.labels is not None
     assert found.labels.tolist() == Y
     np.testing.assert_array_equal(open_points(path, points=["b", "a"]).rows(2, 4), X[2:4, [1, 0]])
-    assert open_points(path, points="b").shape == (10, 1)
+    np.testing.assert_array_equal(open_points(path, points="b").array(), X[:, 1:2])
     with pytest.raises(FormatError, match="the column 'tag' has dtype str, but numbers"):
         open_points(path)
     pq.write_table(pa.table({"X": X[:, 0], "Y": X[:, 1], "Z": X[:, 2], "label": Y}), path)

@@ -44,12 +44,41 @@ def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
     )
 
 
+def joint_type(kinds: dict[str, Any], path: Path | None) -> str:
+    """Return the type of number that holds the numbers of several columns.
+
+    Parameters
+    ----------
+    kinds : dict of str to pyarrow.DataType
+        The types of the columns by name.
+    path : Path
+        Of the file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If one of them does not hold one number a row.
+    """
+    dtypes = []
+    for name, kind in kinds.items():
+        dtype, is_list = column_form(kind, name, path)
+        if is_list or dtype == "str":
+            what = f"the type {kind}" if is_list else "dtype str"
+            raise fault(
+                f"the column {name!r} has {what}, but numbers are expected, one a row, where "
+                f"several columns make up a point.",
+                path,
+            )
+        dtypes.append(np.dtype(dtype))
+    return str(np.result_type(*dtypes))
+
+
 def column_values(column: Any, name: str, first_row: int, path: Path | None) -> NDArray[Any]:
     """Return a part of a column.
 
     Parameters
     ----------
-    column : pyarrow.ChunkedArray
+    column : pyarrow.Array or pyarrow.ChunkedArray
     name : str
         Of the column.
     first_row : int
@@ -90,7 +119,10 @@ def _sound(column: Any, name: str, path: Path | None) -> Any:
     pa = need("pyarrow", "parquet", path)
     try:
         column.validate(full=True)
-        array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        array = column
+        if isinstance(column, pa.ChunkedArray):
+            chunks = column.chunks
+            array = pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
         return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowException, ValueError, IndexError) as error:
         raise fault(f"the column {name!r} is damaged or cut off: {error}.", path) from error

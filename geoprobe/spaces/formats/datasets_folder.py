@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.spaces.formats.arrow_columns import column_form, column_values
+from geoprobe.spaces.formats.arrow_columns import column_form, column_values, joint_type
 from geoprobe.spaces.formats.named_arrays import StoredArray, fault, listed, need
 
 _HEADS = ("state.json", "dataset_dict.json")
@@ -65,6 +65,7 @@ class DatasetsTable:
     def __init__(self, found: Any, path: Path | None = None) -> None:
         self.path = path
         self._features = found.features
+        self._schema = found.features.arrow_schema
         self._rows_of = found.with_format("arrow")
         self.names: list[str] = list(found.column_names)
 
@@ -77,8 +78,7 @@ class DatasetsTable:
             If it holds neither numbers, nor lists of numbers, nor text, or is damaged.
         """
         n_rows = len(self._rows_of)
-        kind = self._rows_of.features.arrow_schema.field(name).type
-        dtype, is_list = column_form(kind, name, self.path)
+        dtype, is_list = column_form(self._schema.field(name).type, name, self.path)
         names = getattr(self._features[name], "names", None)
         if names is not None:
             return StoredArray((n_rows,), "str", partial(self._named, name, list(names)))
@@ -87,15 +87,34 @@ class DatasetsTable:
             shape = (n_rows, self._rows(name, 0, 1).shape[1] if n_rows else 0)
         return StoredArray(shape, dtype, partial(self._rows, name))
 
+    def columns(self, names: list[str]) -> StoredArray:
+        """Return columns of numbers side by side, unread, shape (n_rows, n_columns).
+
+        Raises
+        ------
+        FormatError
+            If one of them does not hold one number a row.
+        """
+        dtype = joint_type({name: self._schema.field(name).type for name in names}, self.path)
+        read = partial(self._beside, names)
+        return StoredArray((len(self._rows_of), len(names)), dtype, read)
+
+    def _beside(self, names: list[str], begin: int, end: int) -> NDArray[Any]:
+        chosen = self._part(names, begin, end)
+        parts = [column_values(chosen.column(name), name, begin, self.path) for name in names]
+        return np.stack(parts, axis=1)
+
     def _rows(self, name: str, begin: int, end: int) -> NDArray[Any]:
+        return column_values(self._part([name], begin, end).column(name), name, begin, self.path)
+
+    def _part(self, names: list[str], begin: int, end: int) -> Any:
+        """Return rows of some columns as a table of Arrow's."""
         try:
-            part = self._rows_of[begin : min(end, len(self._rows_of))].column(name)
+            chosen = self._rows_of.select_columns(names)
+            return chosen[begin : min(end, len(chosen))]
         # As above.
         except Exception as error:
-            raise fault(
-                f"the column {name!r} is damaged or cut off: {error}.", self.path
-            ) from error
-        return column_values(part, name, begin, self.path)
+            raise fault(f"the data set is damaged or cut off: {error}.", self.path) from error
 
     def _named(self, name: str, names: list[str], begin: int, end: int) -> NDArray[Any]:
         codes = self._rows(name, begin, end)
