@@ -40,10 +40,10 @@ class ArrowTable:
         self._file_path = path
         self._pa = need("pyarrow", "parquet", path)
         # Damage raises errors of Arrow's, all of them ValueError, OSError or NotImplementedError.
-        self._damage = (self._pa.ArrowException, ValueError, OSError, KeyError)
+        self.damage = (self._pa.ArrowException, ValueError, OSError, KeyError)
         try:
             self._schema, self._n_rows = self._open()
-        except self._damage as error:
+        except self.damage as error:
             raise FormatError(f"the file is damaged or cut off: {error}.", path) from error
         self.names: list[str] = list(self._schema.names)
         twice = {name for name in self.names if self.names.count(name) > 1}
@@ -89,7 +89,7 @@ class ArrowTable:
         """Yield batches of some columns; what is damaged is told by their names."""
         try:
             yield from self._batches(names, row)
-        except self._damage as error:
+        except self.damage as error:
             raise FormatError(
                 f"the column {', '.join(map(repr, names[:3]))} is damaged or cut off: {error}.",
                 self.path,
