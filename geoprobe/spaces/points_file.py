@@ -234,10 +234,10 @@ def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
         )
     reader = reader_of(path)
     if reader is None and suffix not in SUFFIXES:
-        what = "the folder is none of the library datasets, and" if path.is_dir() else "the name"
-        raise FormatError(
-            f"{what} ends in {path.suffix!r}, but one of {', '.join(SUFFIXES)} is expected.", path
-        )
+        found = f"the name ends in {path.suffix!r}"
+        if path.is_dir():
+            found = "the folder is neither a zarr store nor one of the library datasets"
+        raise FormatError(f"{found}, but one of {', '.join(SUFFIXES)} is expected.", path)
     return reader
 
 

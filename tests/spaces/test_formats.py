@@ -443,7 +443,9 @@ def test_datasets_of_several_splits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no column 'tag'.*the columns are: 'X', 'kind'"):
         read_space(split, labels="tag")
     (tmp_path / "none").mkdir()
-    with pytest.raises(FormatError, match="the folder is none of the library datasets"):
+    with pytest.raises(
+        FormatError, match="neither a zarr store nor one of the library datasets, but one of"
+    ):
         read_space(tmp_path / "none")
 
 
