@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, on_host
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.array_headers import check_memory
-from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, reader_of
+from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory, reader_of
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
-from geoprobe.spaces.formats.dictionaries import is_dictionary
-from geoprobe.spaces.formats.named_arrays import StoredArray, blocks, fault, listed
+from geoprobe.spaces.formats.named_arrays import (
+    StoredArray,
+    TableColumns,
+    blocks,
+    fault,
+    listed,
+)
 from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.text_formats import (
     read_column,
@@ -132,7 +137,8 @@ def open_points(
     ----------
     source : path-like or mapping of str to array
         A file, whose name's ending decides the format (:data:`SUFFIXES`), a folder of the library
-        datasets, or activations by name, such as a dict or an ActivationCache.
+        datasets, activations by name, such as a dict or an ActivationCache, or a data set of the
+        library datasets.
     points : str or sequence of str, optional
         The array, dataset, key or column of the points. Needed where there is more than one that
         could be them and none is called ``X``. Several columns of a table make up one point.
@@ -158,18 +164,43 @@ def open_points(
     InputError
         For options that have no meaning, or a dictionary that cannot be used.
     """
-    if is_dictionary(source):
-        return select(
-            Dictionary(source), points, labels, column=column, position=position, mask=mask
-        )[0]
-    path = Path(source)  # type: ignore[arg-type]
-    reader = checked_reader(path)
-    if reader is not None:
-        opened = reader(path)
+    opened = open_arrays(source)
+    if opened is not None:
         return select(opened, points, labels, column=column, position=position, mask=mask)[0]
+    path = Path(source)  # type: ignore[arg-type]
     for name, value in (("position", position), ("mask", mask)):
         if value is not None:
             raise InputError(f"{name} has no meaning for {path}: it holds no activations.")
+    return _open_text(path, points, labels, column)
+
+
+def open_arrays(source: Any) -> NamedArrays | None:
+    """Open a file of named arrays, a dictionary or a data set; None for text and npy.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read as what its name says, or its name ends as no format's does.
+    InputError
+        If it is neither a file nor a dictionary.
+    """
+    opened = in_memory(source)
+    if opened is not None:
+        return opened
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"points are read from a file or a dictionary of arrays, not from an object of type "
+            f"{type(source).__name__}."
+        )
+    path = Path(source)
+    reader = _reader(path)
+    return None if reader is None else reader(path)
+
+
+def _open_text(
+    path: Path, points: str | Sequence[str] | None, labels: Labels | None, column: str
+) -> PointsFile:
+    """Open a table in text, or a file of points alone."""
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         if labels is not None and not isinstance(labels, (str, os.PathLike)):
@@ -192,14 +223,8 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in _TABLES or is_datasets_folder(path)
 
 
-def checked_reader(path: Path) -> Any:
-    """Return what opens a file of named arrays; None for text and npy.
-
-    Raises
-    ------
-    FormatError
-        If the name ends as no format's does.
-    """
+def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
+    """Return what opens a file of named arrays; None for text and npy."""
     suffix = path.suffix.lower()
     if suffix in _PICKLE_SUFFIXES:
         raise FormatError(
@@ -209,10 +234,10 @@ def checked_reader(path: Path) -> Any:
         )
     reader = reader_of(path)
     if reader is None and suffix not in SUFFIXES:
-        what = "the folder is none of the library datasets, and" if path.is_dir() else "the name"
-        raise FormatError(
-            f"{what} ends in {path.suffix!r}, but one of {', '.join(SUFFIXES)} is expected.", path
-        )
+        found = f"the name ends in {path.suffix!r}"
+        if path.is_dir():
+            found = "the folder is neither a zarr store nor one of the library datasets"
+        raise FormatError(f"{found}, but one of {', '.join(SUFFIXES)} is expected.", path)
     return reader
 
 
@@ -334,20 +359,23 @@ def _points(
     opened: NamedArrays, points: str | Sequence[str] | None, taken: set[str | None]
 ) -> tuple[StoredArray, str]:
     """Return the points and what they are called; names that are taken stand for other things."""
-    is_table = opened.kind == "column"
+    table = opened if isinstance(opened, TableColumns) else None
     if points is not None and not isinstance(points, str):
-        if not is_table:
+        if table is None:
             raise InputError(f"points={points!r} should be the name of one array.")
         if len(points) != 1:
-            return _side_by_side(opened, list(points)), ",".join(points)
+            return _side_by_side(table, list(points)), ",".join(points)
         points = points[0]
     if points is None:
         points = next((name for name in opened.points if name in opened.names), None)
+        # The first of the columns X, Y and Z is no space of its own.
+        if table is not None and points is not None and len(opened.array(points).shape) == 1:
+            points = None
     if points is None:
         free = [name for name in opened.names if name not in taken]
         candidates = [name for name in free if _may_be_points(opened, name)]
-        if is_table and not candidates:
-            return _side_by_side(opened, free), ",".join(free)
+        if table is not None and not candidates:
+            return _side_by_side(table, free), ",".join(free)
         if len(candidates) != 1:
             if not candidates:
                 check_name(opened, opened.points[0], "points")
@@ -359,8 +387,8 @@ def _points(
         points = candidates[0]
     check_name(opened, points, "points")
     stored = opened.array(points)
-    if is_table and len(stored.shape) == 1:
-        return _side_by_side(opened, [points]), points
+    if table is not None and len(stored.shape) == 1:
+        return _side_by_side(table, [points]), points
     return stored, points
 
 
@@ -371,27 +399,13 @@ def _may_be_points(opened: NamedArrays, name: str) -> bool:
         return False
 
 
-def _side_by_side(opened: NamedArrays, names: list[str]) -> StoredArray:
+def _side_by_side(opened: TableColumns, names: list[str]) -> StoredArray:
     """Return columns of numbers as the coordinates of points."""
     if not names:
-        raise fault(f"there is no {opened.kind} for the points.", opened.path)
-    columns = []
+        raise fault("there is no column for the points.", opened.path)
     for name in names:
         check_name(opened, name, "points")
-        columns.append(opened.array(name))
-        _check_numbers(columns[-1], f"the column {name!r}", opened.path)
-        if len(columns[-1].shape) != 1:
-            raise fault(
-                f"the column {name!r} has the shape {columns[-1].shape}, but to stand beside other "
-                f"columns, one number a row is expected.",
-                opened.path,
-            )
-    kinds = [np.dtype(each.dtype) for each in columns]
-    return StoredArray(
-        (columns[0].shape[0], len(columns)),
-        str(np.result_type(*kinds)),
-        lambda begin, end: np.stack([each.read(begin, end) for each in columns], axis=1),
-    )
+    return opened.columns(names)
 
 
 def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:
@@ -402,7 +416,10 @@ def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:
     except TypeError:
         kind = "V"
     if kind not in "fiubcO":
-        raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.", path)
+        hint = ""
+        if stored.dtype in ("|V2", "<V2"):
+            hint = " NumPy's files do not say when numbers are bfloat16; safetensors do."
+        raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.{hint}", path)
 
 
 def _joined(

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.formats import Dictionary, NamedArrays, reader_of
-from geoprobe.spaces.formats.dictionaries import is_dictionary
+from geoprobe.spaces.formats import NamedArrays, reader_of
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
@@ -23,7 +22,7 @@ from geoprobe.spaces.points_file import (
     Labels,
     PointsFile,
     check_name,
-    checked_reader,
+    open_arrays,
     open_points,
     select,
 )
@@ -54,7 +53,8 @@ def read_space(
         - ``.parquet``, ``.arrow``, ``.feather``, ``.csv``, ``.tsv``, and a folder of the library
           datasets: a table with column names.
         - ``.txt``: embeddings as DirectProbe reads them, one vector a line.
-        - A mapping: activations by name, such as a dict or an ActivationCache.
+        - A mapping: activations by name, such as a dict or an ActivationCache; or a data set of the
+          library datasets.
     points : str or sequence of str, optional
         Named arrays: that of the points, ``X`` by default, or the only one that could be; in a file
         of a store ``layer_<i>``, the last layer by default. Tables: the column of lists of numbers,
@@ -96,7 +96,7 @@ def read_space(
         If one row alone sets the scale; it is named.
     """
     test: Space | None = None
-    opened = _opened(source)
+    opened = open_arrays(source)
     if opened is None:
         path = Path(source)  # type: ignore[arg-type]
         found = open_points(
@@ -110,7 +110,7 @@ def read_space(
         title = at if opened.path is None else _title(opened.path)
         if isinstance(opened, SafetensorsArrays) and opened.key is not None:
             title = _stored_title(opened.key, at)
-            test = _test_beside(opened, at) if labels in (None, LABELS) else None
+            test = _test_beside(opened, at) if at_labels == LABELS else None
         elif at_labels is not None:
             test = _test_part(opened, at, at_labels, position, mask, name or title)
     if found.labels is None:
@@ -134,7 +134,7 @@ def array_names(path: str | os.PathLike[str]) -> list[str]:
     FormatError
         If the file cannot be read.
     """
-    opened = _opened(path)
+    opened = open_arrays(Path(path))
     return [] if opened is None else list(opened.names)
 
 
@@ -151,16 +151,6 @@ def is_label_file(labels: str | os.PathLike[str]) -> bool:
 def _title(path: Path) -> str:
     """Return the name without its ending; a folder of the library datasets has none."""
     return path.stem if path.suffix.lower() in SUFFIXES else path.name
-
-
-def _opened(source: Any) -> NamedArrays | None:
-    """Return a file of named arrays; None for text and npy."""
-    if is_dictionary(source):
-        return Dictionary(source)
-    path = Path(source)
-    reader = checked_reader(path)
-    opened: NamedArrays | None = None if reader is None else reader(path)
-    return opened
 
 
 def _space(found: PointsFile, name: str, test: Space | None) -> Space:

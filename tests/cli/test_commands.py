@@ -432,7 +432,7 @@ def test_an_occupied_folder_is_refused_before_any_work(
     ("args", "message"),
     [
         (("probe", "none.npz"), "none.npz"),
-        (("probe", "."), "ends in"),
+        (("probe", "."), "neither a zarr store nor one of the library datasets"),
         (("probe", "--labels", "y"), "no file is named"),
         (("probe", "plane.npz", "--labels", "role"), "role"),
         (("distances", "none.npz"), "none.npz"),

@@ -91,6 +91,12 @@ def test_points_without_labels(tmp_path: Path) -> None:
         read_space(tmp_path / "x.npz")
 
 
+def test_bfloat16_in_a_file_of_numpy_is_not_known(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X.view("V2"))
+    with pytest.raises(FormatError, match="do not say when numbers are bfloat16; safetensors do"):
+        open_points(tmp_path / "x.npy")
+
+
 def test_rows_of_columns_written_one_by_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", X=np.asfortranarray(X), y=Y)
     found = open_points(tmp_path / "x.npz")
@@ -339,6 +345,26 @@ def test_zarr_that_unpickles(tmp_path: Path) -> None:
         read_space(tmp_path / "x.zarr", labels=["a", "b"])
 
 
+@pytest.mark.parametrize("kind", ["parquet", "feather", "datasets"])
+def test_as_many_columns_as_a_model_has_dimensions(kind: str, tmp_path: Path) -> None:
+    """A file is neither opened nor read once for each column."""
+    pa = pytest.importorskip("pyarrow")
+    points = rng.normal(size=(30, 2000)).astype(np.float32)
+    content = pa.table({f"x{at}": column for at, column in enumerate(points.T)} | {"label": Y * 3})
+    if kind == "parquet":
+        pytest.importorskip("pyarrow.parquet").write_table(content, tmp_path / "x.parquet")
+    elif kind == "feather":
+        pytest.importorskip("pyarrow.feather").write_feather(content, tmp_path / "x.feather")
+    else:
+        datasets = pytest.importorskip("datasets")
+        datasets.disable_progress_bars()
+        datasets.Dataset(content).save_to_disk(str(tmp_path / "x.data"))
+    found = open_points(next(tmp_path.iterdir()))
+    np.testing.assert_array_equal(found.array(), points)
+    assert found.labels is not None
+    assert found.labels.tolist() == Y * 3
+
+
 def test_columns_of_numbers(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
@@ -351,9 +377,11 @@ def test_columns_of_numbers(tmp_path: Path) -> None:
     assert found.labels is not None
     assert found.labels.tolist() == Y
     np.testing.assert_array_equal(open_points(path, points=["b", "a"]).rows(2, 4), X[2:4, [1, 0]])
-    assert open_points(path, points="b").shape == (10, 1)
+    np.testing.assert_array_equal(open_points(path, points="b").array(), X[:, 1:2])
     with pytest.raises(FormatError, match="the column 'tag' has dtype str, but numbers"):
         open_points(path)
+    pq.write_table(pa.table({"X": X[:, 0], "Y": X[:, 1], "Z": X[:, 2], "label": Y}), path)
+    assert open_points(path).name == "X,Y,Z"
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "arrow stream"])
@@ -411,8 +439,13 @@ def test_datasets_of_several_splits(tmp_path: Path) -> None:
         read_space(tmp_path / "both")
     space = read_space(tmp_path / "both" / "train", column="kind")
     assert space.labels.tolist() == ["noun", "verb"] * 5
+    np.testing.assert_array_equal(read_space(split, column="kind").points, space.points)
+    with pytest.raises(InputError, match=r"no column 'tag'.*the columns are: 'X', 'kind'"):
+        read_space(split, labels="tag")
     (tmp_path / "none").mkdir()
-    with pytest.raises(FormatError, match="the folder is none of the library datasets"):
+    with pytest.raises(
+        FormatError, match="neither a zarr store nor one of the library datasets, but one of"
+    ):
         read_space(tmp_path / "none")
 
 
@@ -550,6 +583,8 @@ def test_options_for_activations_alone(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(InputError, match="mask has no meaning for"):
         open_points(tmp_path / "x.npy", mask="kept")
+    with pytest.raises(InputError, match="not from an object of type ndarray"):
+        open_points(X)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="should be the name of one array"):
         open_points({"X": X}, points=["X", "Y"])
 

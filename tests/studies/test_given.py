@@ -102,6 +102,7 @@ def test_the_study_is_what_measuring_each_file_gives(done: StudyFolder, place: P
         assert alone.predictions.accuracy == geometry.predictions.accuracy
 
 
+@pytest.mark.full
 def test_nothing_is_done_twice_and_workers_change_nothing(
     done: StudyFolder, place: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +165,7 @@ def test_layers_of_the_plan(place: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.full
 def test_classifier_and_memorisation(place: Path, tmp_path: Path) -> None:
     small = {"hidden_sizes": [4], "weight_decays": [1e-3], "folds": 2, "initialisations": 1}
     plan = read_plan(place / "plan.toml")
@@ -431,6 +433,7 @@ def test_text_and_given_spaces_for_one_task_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.full
 def test_text_and_given_spaces_of_different_tasks_make_one_study(
     place: Path, tmp_path: Path
 ) -> None:
@@ -461,6 +464,7 @@ def test_a_plan_can_be_kept_and_read_again(place: Path) -> None:
     assert plan_from_table(json.loads(json.dumps(plan.as_table()))) == plan
 
 
+@pytest.mark.full
 def test_no_torch_is_needed(place: Path, tmp_path: Path) -> None:
     """Studies of given spaces run where the extra bert is not installed."""
     code = f"""
@@ -488,6 +492,7 @@ def test_the_index_is_sealed(done: StudyFolder, tmp_path: Path) -> None:
         compute_findings(StudyFolder(root))
 
 
+@pytest.mark.full
 def test_on_the_command_line(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

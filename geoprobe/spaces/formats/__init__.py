@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from geoprobe.spaces.formats.arrow_files import IpcTable, ParquetTable
-from geoprobe.spaces.formats.datasets_folder import DatasetsTable, is_datasets_folder
-from geoprobe.spaces.formats.dictionaries import Dictionary
+from geoprobe.spaces.formats.datasets_folder import (
+    DatasetsTable,
+    is_dataset,
+    is_datasets_folder,
+    open_datasets_folder,
+)
+from geoprobe.spaces.formats.dictionaries import Dictionary, is_dictionary
 from geoprobe.spaces.formats.hdf5_files import Hdf5Arrays
 from geoprobe.spaces.formats.named_arrays import NamedArrays
 from geoprobe.spaces.formats.numpy_files import NpzArrays
@@ -29,14 +35,21 @@ READERS: dict[str, Callable[[Path], NamedArrays]] = {
 }
 """What opens a file of named arrays, by the ending of its name."""
 
-__all__ = ["READERS", "Dictionary", "NamedArrays", "reader_of"]
+__all__ = ["READERS", "Dictionary", "NamedArrays", "in_memory", "reader_of"]
+
+
+def in_memory(source: Any) -> NamedArrays | None:
+    """Return a dictionary, or a data set of the library datasets, as named arrays; else None."""
+    if is_dictionary(source):
+        return Dictionary(source)
+    return DatasetsTable(source) if is_dataset(source) else None
 
 
 def reader_of(path: Path) -> Callable[[Path], NamedArrays] | None:
     """Return what opens a file or a folder of named arrays; None if nothing here does."""
     if path.is_dir():
         if is_datasets_folder(path):
-            return DatasetsTable
+            return open_datasets_folder
         if is_zarr_store(path):
             return ZarrArrays
     return READERS.get(path.suffix.lower())

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError
-from geoprobe.spaces.formats.named_arrays import need
+from geoprobe.errors import FormatError, InputError
+from geoprobe.spaces.formats.named_arrays import fault, need
 
 
 def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
@@ -37,11 +37,40 @@ def column_form(kind: Any, name: str, path: Path | None) -> tuple[str, bool]:
         return str(np.dtype(item.to_pandas_dtype())), is_list
     if not is_list and (types.is_string(item) or types.is_large_string(item)):
         return "str", False
-    raise FormatError(
+    raise fault(
         f"the column {name!r} has the type {kind}, but numbers, lists of numbers, or text for "
         f"labels, are expected.",
         path,
     )
+
+
+def joint_type(kinds: dict[str, Any], path: Path | None) -> str:
+    """Return the type of number that holds the numbers of several columns.
+
+    Parameters
+    ----------
+    kinds : dict of str to pyarrow.DataType
+        The types of the columns by name.
+    path : Path
+        Of the file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If one of them does not hold one number a row.
+    """
+    dtypes = []
+    for name, kind in kinds.items():
+        dtype, is_list = column_form(kind, name, path)
+        if is_list or dtype == "str":
+            what = f"the type {kind}" if is_list else "dtype str"
+            raise fault(
+                f"the column {name!r} has {what}, but numbers are expected, one a row, where "
+                f"several columns make up a point.",
+                path,
+            )
+        dtypes.append(np.dtype(dtype))
+    return str(np.result_type(*dtypes))
 
 
 def column_values(column: Any, name: str, first_row: int, path: Path | None) -> NDArray[Any]:
@@ -49,7 +78,7 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
 
     Parameters
     ----------
-    column : pyarrow.ChunkedArray
+    column : pyarrow.Array or pyarrow.ChunkedArray
     name : str
         Of the column.
     first_row : int
@@ -64,14 +93,12 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
     Raises
     ------
     FormatError
-        Naming the first row that is empty, holds an empty number, or is of another length.
+        Naming the first row that is empty, holds an empty number, or is of another length; or if
+        the column is damaged.
     """
     _, is_list = column_form(column.type, name, path)
-    pa = need("pyarrow", "parquet", path)
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = _sound(column, name, path)
     _refuse_null(array, name, first_row, 1, path)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
     if not is_list:
         return np.asarray(array.to_numpy(zero_copy_only=False))
     lengths = need("pyarrow.compute", "parquet", path).list_value_length(array)
@@ -87,9 +114,25 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
     return np.reshape(numbers.to_numpy(zero_copy_only=False), (len(lengths), int(lengths[0])))
 
 
-def ragged(name: str, row: int, length: int, expected: int, path: Path | None) -> FormatError:
+def _sound(column: Any, name: str, path: Path | None) -> Any:
+    """Return a column as one array, whose lists and texts lie within what is there."""
+    pa = need("pyarrow", "parquet", path)
+    try:
+        column.validate(full=True)
+        array = column
+        if isinstance(column, pa.ChunkedArray):
+            chunks = column.chunks
+            array = pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
+        return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        raise fault(f"the column {name!r} is damaged or cut off: {error}.", path) from error
+
+
+def ragged(
+    name: str, row: int, length: int, expected: int, path: Path | None
+) -> InputError | FormatError:
     """Return the error of a column whose lists differ in length."""
-    return FormatError(
+    return fault(
         f"the column {name!r} has {length} numbers in row {row}, but {expected} are expected, as "
         f"in the rows before; vectors of one space are of one length.",
         path,
@@ -100,7 +143,7 @@ def _refuse_null(array: Any, name: str, first_row: int, per_row: int, path: Path
     if array.null_count == 0:
         return
     at = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
-    raise FormatError(
+    raise fault(
         f"the column {name!r} has no value in row {first_row + at // max(per_row, 1)}, but every "
         f"row needs one.",
         path,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,12 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.arrow_columns import column_form, column_values, ragged
+from geoprobe.spaces.formats.arrow_columns import (
+    column_form,
+    column_values,
+    joint_type,
+    ragged,
+)
 from geoprobe.spaces.formats.named_arrays import StoredArray, need
 from geoprobe.spaces.formats.signatures import ARROW, PARQUET, STREAM, check_signature
 
@@ -50,8 +54,8 @@ class ArrowTable:
         """Return the schema and the number of rows."""
         raise NotImplementedError
 
-    def _batches(self, name: str, row: int) -> _Batches:
-        """Yield batches of one column with the row that each begins at."""
+    def _batches(self, names: list[str], row: int) -> _Batches:
+        """Yield batches of some columns with the row that each begins at."""
         raise NotImplementedError
 
     def array(self, name: str) -> StoredArray:
@@ -63,24 +67,40 @@ class ArrowTable:
             If it holds neither numbers, nor lists of numbers, nor text, or is damaged.
         """
         dtype, is_list = column_form(self._schema.field(name).type, name, self.path)
-        walk = _Walk(name, partial(self._batches, name), self.damage, self._file_path)
+        walk = _Walk(self, [name])
         shape: tuple[int, ...] = (self._n_rows,)
         if is_list:
             shape = (self._n_rows, walk.rows(0, 1).shape[1] if self._n_rows else 0)
         return StoredArray(shape, dtype, walk.rows)
 
+    def columns(self, names: list[str]) -> StoredArray:
+        """Return columns of numbers side by side, unread, shape (n_rows, n_columns).
+
+        Raises
+        ------
+        FormatError
+            If one of them does not hold one number a row.
+        """
+        dtype = joint_type({name: self._schema.field(name).type for name in names}, self.path)
+        walk = _Walk(self, names, side_by_side=True)
+        return StoredArray((self._n_rows, len(names)), dtype, walk.rows)
+
+    def walk(self, names: list[str], row: int) -> _Batches:
+        """Yield batches of some columns; what is damaged is told by their names."""
+        try:
+            yield from self._batches(names, row)
+        except self.damage as error:
+            raise FormatError(
+                f"the column {', '.join(map(repr, names[:3]))} is damaged or cut off: {error}.",
+                self.path,
+            ) from error
+
 
 class _Walk:
-    """A column on its way through the batches of a file, one of which is in memory."""
+    """Columns on their way through the batches of a file, one of which is in memory."""
 
-    def __init__(
-        self,
-        name: str,
-        batches: Callable[[int], _Batches],
-        damage: tuple[type[Exception], ...],
-        path: Path,
-    ) -> None:
-        self._name, self._batches, self._damage, self._path = name, batches, damage, path
+    def __init__(self, table: ArrowTable, names: list[str], side_by_side: bool = False) -> None:
+        self._table, self._names, self._side_by_side = table, names, side_by_side
         self._on: _Batches | None = None
         self._begin = 0
         self._values: NDArray[Any] = np.empty(0)
@@ -88,7 +108,7 @@ class _Walk:
     def rows(self, begin: int, end: int) -> NDArray[Any]:
         """Return the rows ``begin`` to ``end``, fastest where the last call ended at ``begin``."""
         if self._on is None or begin < self._begin:
-            self._on = self._batches(begin)
+            self._on = self._table.walk(self._names, begin)
             self._begin, self._values = begin, np.empty(0)
         parts: list[NDArray[Any]] = []
         at = begin
@@ -99,22 +119,28 @@ class _Walk:
                 continue
             part = self._values[at - self._begin : end - self._begin]
             if parts and part.shape[1:] != parts[0].shape[1:]:
-                raise ragged(self._name, at, part.shape[1], parts[0].shape[1], self._path)
+                lengths = part.shape[1], parts[0].shape[1]
+                raise ragged(self._names[0], at, *lengths, self._table.path)
             parts.append(part)
             at += len(part)
+        if at < end:
+            raise FormatError(
+                f"the column {self._names[0]!r} ends before row {at}, but the file declares more: "
+                f"it is damaged or cut off.",
+                self._table.path,
+            )
         return np.concatenate(parts) if parts else self._values[:0]
 
     def _next(self) -> bool:
         assert self._on is not None
-        try:
-            self._begin, column = next(self._on)
-        except StopIteration:
+        self._begin, batch = next(self._on, (self._begin, None))
+        if batch is None:
             return False
-        except self._damage as error:
-            raise FormatError(
-                f"the column {self._name!r} is damaged or cut off: {error}.", self._path
-            ) from error
-        self._values = column_values(column, self._name, self._begin, self._path)
+        parts = [
+            column_values(batch.column(name), name, self._begin, self._table.path)
+            for name in self._names
+        ]
+        self._values = np.stack(parts, axis=1) if self._side_by_side else parts[0]
         return True
 
 
@@ -135,7 +161,7 @@ class ParquetTable(ArrowTable):
         with self._parquet.ParquetFile(self._file_path) as file:
             return file.read()
 
-    def _batches(self, name: str, row: int) -> _Batches:
+    def _batches(self, names: list[str], row: int) -> _Batches:
         with self._parquet.ParquetFile(self._file_path, memory_map=True) as file:
             begin, first = 0, 0
             for first in range(file.num_row_groups):
@@ -144,8 +170,8 @@ class ParquetTable(ArrowTable):
                     break
                 begin += n_rows
             groups = range(first, file.num_row_groups)
-            for batch in file.iter_batches(_BATCH, row_groups=groups, columns=[name]):
-                yield begin, self._pa.chunked_array([batch.column(name)])
+            for batch in file.iter_batches(_BATCH, row_groups=groups, columns=names):
+                yield begin, batch
                 begin += batch.num_rows
 
 
@@ -163,11 +189,11 @@ class IpcTable(ArrowTable):
             n_rows += batch.num_rows
         return self._schema, n_rows
 
-    def _batches(self, name: str, row: int) -> _Batches:
+    def _batches(self, names: list[str], row: int) -> _Batches:
         begin = 0
-        for batch in self._records([self._schema.names.index(name)]):
+        for batch in self._records([self._schema.names.index(name) for name in names]):
             if begin + batch.num_rows > row:
-                yield begin, self._pa.chunked_array([batch.column(0)])
+                yield begin, batch
             begin += batch.num_rows
 
     def _records(self, fields: list[int]) -> Iterator[Any]:

@@ -81,7 +81,7 @@ class Dictionary:
             )
         if isinstance(value, np.ndarray) and value.dtype.name != "bfloat16":
             return StoredArray.of(value)
-        dtype = str(value.dtype).removeprefix("torch.")
+        dtype = str(getattr(value.dtype, "name", value.dtype)).removeprefix("torch.")
         return StoredArray(tuple(value.shape), dtype, partial(self._rows, value, name))
 
     def _of_list(self, values: Any, name: str) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,14 @@ class NamedArrays(Protocol):
 
     def array(self, name: str) -> StoredArray:
         """Return one array, unread."""
+
+
+@runtime_checkable
+class TableColumns(NamedArrays, Protocol):
+    """The columns of a table, several of which may make up the points."""
+
+    def columns(self, names: list[str]) -> StoredArray:
+        """Return columns of numbers side by side, unread, shape (n_rows, n_columns)."""
 
 
 def fault(message: str, path: Path | None) -> InputError | FormatError:
