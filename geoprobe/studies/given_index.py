@@ -201,6 +201,11 @@ def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) 
             _refuse_other_clusters(given.train, measured, path)
         noted = [measured.fingerprints, measured.predictions and measured.predictions.fingerprints]
         for source, fingerprints in zip(given, noted, strict=True):
+            if source in changed and fingerprints is None:
+                raise InputError(
+                    f"{source.path}: the space was measured without points to test ({path}); "
+                    f"choose another folder for the study, or remove that file."
+                )
             if source in changed and fingerprints != source.read().fingerprints():
                 raise InputError(
                     f"{source.path}: these are not the points that were measured ({path}); choose "

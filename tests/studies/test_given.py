@@ -132,6 +132,30 @@ def test_verification_notices_another_file(copy: Path) -> None:
         run_study(plan, folder.root, n_workers=1)
 
 
+def test_points_to_test_that_come_later_are_not_passed_over(tmp_path: Path) -> None:
+    write_space(tmp_path / "a_train.npz", clusters(0))
+    fixed = {"task": "pos", "model": "m", "layer": 0}
+    plan = plan_of(tmp_path, "a_{split}.npz", fixed=fixed)
+    folder = run_study(plan, tmp_path / "out", n_workers=1).folder
+    write_space(tmp_path / "a_test.npz", clusters(1))
+    with pytest.raises(
+        InputError, match=r"a_test\.npz: the space was measured without points to te"
+    ):
+        run_study(plan, folder.root, n_workers=1)
+
+
+def test_a_report_needs_the_files_no_more_but_verification_does(copy: Path) -> None:
+    plan = read_plan(copy / "plan.toml").replaced(analyses=("linearity", "movement"))
+    folder = run_study(plan, copy / "out", n_workers=1).folder
+    before = write_tables(folder).spaces.read_bytes()
+    shutil.rmtree(copy / "small")
+    assert compute_findings(folder).complete
+    assert write_tables(folder).spaces.read_bytes() == before
+    outcome = verify_study(folder, n_workers=1)
+    assert len(outcome.reports) == len(outcome.failures) == 6
+    assert all("there is no such file" in reason for reason in outcome.failures.values())
+
+
 def test_files_that_were_only_touched_or_moved_are_the_same(copy: Path) -> None:
     plan = read_plan(copy / "plan.toml").replaced(analyses=("linearity",))
     run_study(plan, copy / "out", n_workers=1)
