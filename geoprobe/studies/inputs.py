@@ -13,7 +13,7 @@ from geoprobe.reference.inputs import clusters_file
 from geoprobe.spaces import SpaceStore
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.source import Readable, StoredLayer
-from geoprobe.studies.given import find_given
+from geoprobe.studies.given import Given, find_given
 from geoprobe.studies.given_index import GivenIndex
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
@@ -55,7 +55,7 @@ def study_inputs(
     inputs = stored_inputs(_extracted(plan, folder.store), folder.store)
     index = given or (None if plan.spaces is None else folder.given())
     if index is not None:
-        inputs |= given_inputs(plan, index)
+        inputs |= given_inputs(index)
     return in_order(inputs)
 
 
@@ -65,13 +65,13 @@ def planned_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
     Raises
     ------
     InputError, FormatError
-        As :func:`geoprobe.studies.given.find_given` does.
+        As :func:`planned_files` does.
     """
     if plan.spaces is None:
         return study_inputs(plan, folder)
-    index, files = folder.given(), find_given(plan.spaces, plan.all_tasks)
+    index = folder.given()
     problems = {} if index is None else index.problems
-    given = given_inputs(plan, GivenIndex(files, {}, problems))
+    given = given_inputs(GivenIndex(planned_files(plan), {}, problems))
     return in_order(stored_inputs(_extracted(plan, folder.store), folder.store) | given)
 
 
@@ -92,21 +92,34 @@ def _layer(cell: Cell, split: str, store: SpaceStore) -> StoredLayer:
     return StoredLayer(store.root, key, cell.layer)
 
 
-def given_inputs(plan: Plan, index: GivenIndex) -> dict[Cell, Inputs]:
-    """Return the files of given cells, in the layers of the plan.
+def planned_files(plan: Plan) -> dict[Cell, Given]:
+    """Find the files of given cells in the layers of a plan; none without given spaces.
 
     Raises
     ------
-    InputError
-        If no file is of a layer that the plan names.
+    InputError, FormatError
+        As :func:`geoprobe.studies.given.find_given` does; InputError also if no file is of a layer
+        that the plan names.
     """
-    there = {cell.layer for cell in index.files}
+    if plan.spaces is None:
+        return {}
+    files = find_given(plan.spaces, plan.all_tasks)
+    there = {cell.layer for cell in files}
     for layer in plan.layers or ():
         if layer not in there:
             raise InputError(
                 f"the plan asks for layer {layer}, but the given spaces have the layers "
                 f"{', '.join(map(str, sorted(there)))}."
             )
+    return {
+        cell: given
+        for cell, given in files.items()
+        if plan.layers is None or cell.layer in plan.layers
+    }
+
+
+def given_inputs(index: GivenIndex) -> dict[Cell, Inputs]:
+    """Return where the points of given cells lie."""
     return {
         cell: Inputs(
             given.train,
@@ -115,7 +128,6 @@ def given_inputs(plan: Plan, index: GivenIndex) -> dict[Cell, Inputs]:
             None if given.train.clusters is None else clusters_file(given.train.clusters),
         )
         for cell, given in index.files.items()
-        if plan.layers is None or cell.layer in plan.layers
     }
 
 

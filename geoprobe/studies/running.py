@@ -15,9 +15,8 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.studies.given import find_given
 from geoprobe.studies.given_index import GivenIndex, look_at, refuse_changed, write_index
-from geoprobe.studies.inputs import given_inputs, study_inputs
+from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
@@ -115,9 +114,8 @@ def _look_at_given(
     """Look at the files of given spaces, and refuse what would cost hours before it is noticed."""
     if plan.spaces is None:
         return None
-    files = find_given(plan.spaces, plan.all_tasks)
+    files = planned_files(plan)
     index = look_at(files, unseen=plan.spaces.unseen, before=before, progress=progress)
-    given_inputs(plan, index)
     refuse_changed(index, before, folder.geometry)
     return index
 
