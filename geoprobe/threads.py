@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from operator import index
-from typing import SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -51,9 +51,16 @@ def checked_threads(n_threads: SupportsIndex | None) -> int:
 
 
 def in_order(
-    function: Callable[[Task], Result], tasks: Sequence[Task], n_threads: int
-) -> Iterator[Result]:
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    n_threads: int,
+    *,
+    long: bool = False,
+) -> Generator[Result, None, None]:
     """Yield ``function(task)`` for every task, in the order of the tasks.
+
+    An interrupt (Ctrl-C) is not kept waiting by tasks that run in other threads: those that have
+    begun run to their end behind the caller's back, and nobody hears of them.
 
     Parameters
     ----------
@@ -61,20 +68,35 @@ def in_order(
         Releases the interpreter's lock where threads are to help.
     tasks : sequence
     n_threads : int
-        With 1, everything runs in the calling thread.
+        With 1, or a single task, everything runs in the calling thread, unless tasks are long.
+    long : bool, default=False
+        Whether a task may stay in a kernel for a second or more, where the calling thread would
+        hear no interrupt: then it always runs in another.
     """
-    if n_threads == 1 or len(tasks) < 2:
+    if (n_threads == 1 or len(tasks) < 2) and not long:
         for task in tasks:
             yield function(task)
         return
-    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
-        pending = [pool.submit(function, task) for task in tasks]
-        try:
-            for future in pending:
-                yield future.result()
-        finally:
-            for future in pending:
-                future.cancel()
+    pool = ThreadPoolExecutor(max(1, min(n_threads, len(tasks))))
+    answered = False
+    try:
+        for future in [pool.submit(function, task) for task in tasks]:
+            yield future.result()
+        answered = True
+    except Exception:
+        # A task has failed: the others end before anybody hears of it.
+        answered = True
+        raise
+    finally:
+        pool.shutdown(wait=answered, cancel_futures=True)
+
+
+def interruptible(function: Callable[..., Result], *args: Any) -> Result:
+    """Return ``function(*args)``, and hear an interrupt (Ctrl-C) while a kernel works on it.
+
+    The kernel then runs to its end behind the caller's back, in arrays that nobody reads any more.
+    """
+    return next(in_order(lambda task: function(*task), [args], 1, long=True))
 
 
 class _Blas:

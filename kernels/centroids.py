@@ -1,9 +1,10 @@
-"""Centroid linkage of labels that are too large for a matrix of their distances.
+"""The centroids of clusters, and what is known of how near they are to each other.
 
 The squared distances from one cluster are formed from the centroids whenever they are needed,
-and never stored. For each slot only its nearest later slot of the label is kept, or, once that
-neighbour is gone, a lower bound of the distances to all later slots; a bound is made a distance
-only when it becomes the smallest of all. Bans are pairs of rows, chained by row.
+and never stored: a label of n points would have n * n of them. For each slot only its nearest
+later slot of the label is kept, or, once that neighbour is gone, a lower bound of the distances
+to all later slots; a bound is made a distance only when it becomes the smallest of all. Bans are
+pairs of rows, chained by row.
 """
 
 from __future__ import annotations
@@ -53,13 +54,6 @@ def distance_within(centroid, p, q, limit):
         if total > limit:
             return np.inf
     return total
-
-
-@inner
-def centroid_shift(links, slot):
-    """Return what leads from a slot to the place of its centroid."""
-    label = links.label[slot]
-    return links.centroid_start[label] - links.first[label]
 
 
 @inner
@@ -123,7 +117,6 @@ def resolve_nearest(links, slot, limit):
     remember(links, spot, slot)
     spot += 1
     label = links.label[slot]
-    shift = centroid_shift(links, slot)
     mark = mark_banned(links, slot)
     is_new = links.near_distance[slot] == NEW
     centroid = links.centroid
@@ -139,7 +132,7 @@ def resolve_nearest(links, slot, limit):
         value = np.inf
         if links.visit_mark[c] < mark:
             cutoff = max(least + TIE, limit) if c > slot else bound + TIE
-            value = distance_within(centroid, c + shift, slot + shift, cutoff)
+            value = distance_within(centroid, c, slot, cutoff)
         if c > slot:
             if first_within < 0 and value <= limit:
                 first_within = c
@@ -178,10 +171,9 @@ def join_centroids(links, i, j, share):
 
     The others are told when the next closest pair is sought, before anything else.
     """
-    shift = centroid_shift(links, i)
     level = links.depth[0]
-    mine = links.centroid[i + shift].reshape(-1)
-    other = links.centroid[j + shift].reshape(-1)
+    mine = links.centroid[i].reshape(-1)
+    other = links.centroid[j].reshape(-1)
     for k in range(mine.shape[0]):
         links.log_row[level, k] = mine[k]
         mine[k] = (1.0 - share) * mine[k] + share * other[k]
@@ -193,7 +185,7 @@ def join_centroids(links, i, j, share):
 @inner
 def undo_centroids(links, i, j):
     """Take back what :func:`join_centroids` did to the centroids."""
-    mine = links.centroid[i + centroid_shift(links, i)].reshape(-1)
+    mine = links.centroid[i].reshape(-1)
     for k in range(mine.shape[0]):
         mine[k] = links.log_row[links.depth[0], k]
     links.visit_mark[j] = 0
@@ -210,3 +202,12 @@ def ban_centroids(links, i, j):
         links.ban_link[row, NEXT] = link
     if near_slot(links.near[i]) == j:
         links.near[i] = UNKNOWN
+
+
+@inner
+def unban_centroids(links, i, j):
+    """Take the pair of rows ``i < j``, banned last, out of the chains of both of them."""
+    for row in (j, i):
+        links.counters[N_LINKS] -= 1
+        link = links.ban_link[row, NEXT]
+        links.ban_link[row, NEXT] = links.ban_link[link, NEXT]

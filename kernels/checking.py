@@ -8,10 +8,10 @@ from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
 from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, entry_of, separated
 from geoprobe.kernels.jit import inner, part
-from geoprobe.kernels.linkage import list_members
-from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, nearest
+from geoprobe.kernels.linkage import is_slot, list_members
+from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, search
 from geoprobe.kernels.pool import reserve, working_set
-from geoprobe.kernels.state import Question
+from geoprobe.kernels.state import Prices, Question
 
 # Ways to separate a cluster from many others at once: `success_rate` keeps how they have fared.
 DISCRIMINANT, GROUP = 0, 1
@@ -36,7 +36,7 @@ def list_open(links, directions, agenda, slot, other, slack):
     number = 0
     used = min(directions.used[pair], directions.low.shape[1])
     for q in range(begin, links.first[other + 1]):
-        if links.dead[q] == 0.0 and not separated(directions, p, offset + q, used, slack):
+        if is_slot(links, q) and not separated(directions, p, offset + q, used, slack):
             if not is_exempt(agenda, min(slot, q), max(slot, q)):
                 agenda.open_slots[number] = q
                 number += 1
@@ -133,20 +133,58 @@ def drop_separated(links, directions, agenda, slot, other, number, slack):
 
 
 @inner
+def add_centroid(links, slot, share, w):
+    """Add the ``share`` of a cluster's centroid to ``w``."""
+    mine = links.centroid[slot].reshape(-1)
+    for j in range(w.shape[0]):
+        w[j] += share * mine[j]
+
+
+@inner
+def through_centroids(links, slot, others, w):
+    """Write into ``w`` the vector from the mean of some clusters to that of ``slot``."""
+    total = 0.0
+    for q in others:
+        total += links.weight[q]
+    for j in range(w.shape[0]):
+        w[j] = 0.0
+    add_centroid(links, slot, 1.0, w)
+    for q in others:
+        add_centroid(links, q, -links.weight[q] / total, w)
+
+
+@inner
+def solve(links, directions, agenda, points, work, sides, question):
+    """Solve for two sides, given by their rows; return the status, and keep what separates them."""
+    rows_a, rows_b = sides
+    keep = agenda.prices
+    prices = Prices(
+        keep.price[: rows_a.shape[0] + rows_b.shape[0]],
+        keep.candidates,
+        keep.n_listed,
+        keep.float32_first,
+        keep.last_look,
+        keep.error,
+    )
+    agenda.control[SOLVES] += 1
+    status, _, upper = search(points, rows_a, rows_b, work, prices, question)
+    if status == DISJOINT:
+        pair = directions.pair[links.label[rows_a[0]], links.label[rows_b[0]]]
+        add_direction(directions, links, points, pair, sides, work, prices, upper)
+    return status
+
+
+@inner
 def separate_group(links, directions, agenda, points, pool, slot, number, threshold):
     """Try to separate ``slot`` from all open clusters of a label at once; return whether it did."""
     work = working_set(pool, 0)
     work.n_working[0] = 0
+    through_centroids(links, slot, agenda.open_slots[:number], work.scratch.w)
     rows_a = agenda.rows_a[: list_members(links, slot, agenda.rows_a)]
     rows_b = agenda.rows_b[: list_rows_of_open(links, agenda, number)]
     question = Question(threshold, np.bool_(True), np.int64(GROUP_STEPS))
-    status, _, upper = nearest(points, rows_a, rows_b, work, question)
-    agenda.control[SOLVES] += 1
-    if status != DISJOINT:
-        return False
-    label, other = links.label[slot], links.label[agenda.open_slots[0]]
-    add_direction(directions, links, points, label, other, work.scratch.w, upper)
-    return True
+    sides = rows_a, rows_b
+    return solve(links, directions, agenda, points, work, sides, question) == DISJOINT
 
 
 @inner
@@ -164,18 +202,17 @@ def solve_pair(links, directions, agenda, points, pool, a, b, threshold):
         keep_rows(work, links.cluster_of, a, b)
     rows_a = agenda.rows_a[: list_members(links, a, agenda.rows_a)]
     rows_b = agenda.rows_b[: list_members(links, b, agenda.rows_b)]
-    limit = 100 * (points.float64.shape[1] + 16)
-    question = Question(threshold, np.bool_(True), limit)
+    sides = rows_a, rows_b
+    question = Question(threshold, np.bool_(True), 100 * (points.float64.shape[1] + 16))
     while True:
         is_cold = work.n_working[0] == 0
-        status, _, upper = nearest(points, rows_a, rows_b, work, question)
-        if status != UNPROVED or is_cold or number == 0:
+        if is_cold:
+            through_centroids(links, a, rows_b[:1], work.scratch.w)
+        status = solve(links, directions, agenda, points, work, sides, question)
+        if status != UNPROVED or is_cold:
             break
         work.n_working[0] = 0
-    control[SOLVES] += 1
     if status == DISJOINT:
-        label, other = links.label[a], links.label[b]
-        add_direction(directions, links, points, label, other, work.scratch.w, upper)
         exempt(agenda, a, b)
     return status, number
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.jit import inner
+from geoprobe.kernels.nearest import rounding32
 from geoprobe.kernels.state import Directions, Linkage
 
 # Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
@@ -34,7 +35,7 @@ def allocate(
         The pairs of labels that need directions.
     n_dims : int
     n_bytes : int
-        Memory for intervals and projections.
+        Memory for intervals.
     """
     sizes = np.diff(links.first)
     pair = np.full(partner.shape, -1, np.int64)
@@ -46,7 +47,7 @@ def allocate(
         total += int(sizes[a] + sizes[b])
     # Solves are dear in many dimensions and directions cheap to look through in few.
     wanted = max(32, 4 * n_dims // 3)
-    room = n_bytes // (12 * max(total, 1))
+    room = n_bytes // (8 * max(total, 1))
     capacity = int(np.clip(min(wanted, room) // 32 * 32, 32, 1024))
     most = int(partner.sum(axis=1).max())
     depth = len(links.log_pair)
@@ -55,7 +56,6 @@ def allocate(
         begin=np.array(begin, np.int64),
         low=np.full((total, capacity), -WIDE, np.float32),
         high=np.full((total, capacity), WIDE, np.float32),
-        projection=np.zeros((total, capacity), np.float32),
         used=np.zeros(len(begin), np.int64),
         added_at=np.zeros((len(begin), capacity), np.int64),
         log_low=np.zeros((depth, most, capacity), np.float32),
@@ -75,30 +75,74 @@ def entry_of(directions, links, pair, a, b, row):
 
 
 @inner
-def add_direction(directions, links, points, a, b, w, length):
-    """Add the direction ``w`` for the labels ``a``, ``b``, forgetting the oldest.
+def widen(directions, entry, column, low, high):
+    """Let the interval of a cluster reach from ``low`` to ``high`` at least."""
+    directions.low[entry, column] = min(directions.low[entry, column], np.float32(low))
+    directions.high[entry, column] = max(directions.high[entry, column], np.float32(high))
 
-    ``w`` is divided by its ``length``.
+
+@inner
+def widen_by_prices(directions, links, offset, rows, prices, errors, column):
+    """Let intervals reach to the points in ``rows``, whose prices with the direction are given.
+
+    ``errors`` bound those of low and of high prices.
     """
-    for j in range(w.shape[0]):
-        w[j] /= length
-    pair = directions.pair[a, b]
+    below, above = errors
+    for m in range(rows.shape[0]):
+        entry = offset + links.cluster_of[rows[m]]
+        widen(directions, entry, column, prices[m] - below, prices[m] + above)
+
+
+@inner
+def clear_column(directions, links, points, pair, slot, other, w, column):
+    """Find the intervals along ``w`` of all clusters of a label but ``slot``, in float32.
+
+    That of ``slot`` is left empty. ``other`` is the other label of the pair. Return what leads from
+    a row to its entry.
+    """
+    label = links.label[slot]
+    slack = rounding32(w.shape[0])
+    begin = links.first[label]
+    offset = entry_of(directions, links, pair, label, other, begin) - begin
+    for row in range(begin, links.first[label + 1]):
+        if links.cluster_of[row] == row:
+            directions.low[offset + row, column] = WIDE
+            directions.high[offset + row, column] = -WIDE
+    for row in range(begin, links.first[label + 1]):
+        if links.cluster_of[row] != slot:
+            value = dot(points.float32[row], w)
+            entry = offset + links.cluster_of[row]
+            widen(directions, entry, column, value - slack, value + slack)
+    return offset
+
+
+@inner
+def add_direction(directions, links, points, pair, sides, work, prices, length):
+    """Add the direction ``w`` of a solve for a pair of labels, forgetting the oldest.
+
+    ``sides`` are the rows of its two hulls, whose prices are known. The other rows of the two
+    labels are priced in float32. ``w`` is ``length`` long.
+    """
+    rows_a, rows_b = sides
+    n_a = rows_a.shape[0]
     capacity = directions.low.shape[1]
     column = directions.used[pair] % capacity
     directions.used[pair] += 1
     directions.added_at[pair, column] = links.depth[0]
-    for label in (a, b):
-        begin = links.first[label]
-        offset = entry_of(directions, links, pair, a, b, begin) - begin
-        for row in range(begin, links.first[label + 1]):
-            directions.low[offset + row, column] = WIDE
-            directions.high[offset + row, column] = -WIDE
-        for row in range(begin, links.first[label + 1]):
-            value = np.float32(dot(points.float64[row], w))
-            directions.projection[offset + row, column] = value
-            home = offset + links.cluster_of[row]
-            directions.low[home, column] = min(directions.low[home, column], value)
-            directions.high[home, column] = max(directions.high[home, column], value)
+    w = work.scratch.w32
+    slack = rounding32(w.shape[0])
+    for j in range(w.shape[0]):
+        w[j] = work.scratch.w[j] / length
+    price = prices.price
+    for m in range(price.shape[0]):
+        price[m] /= length
+    a, b = links.label[rows_a[0]], links.label[rows_b[0]]
+    offset_a = clear_column(directions, links, points, pair, rows_a[0], b, w, column)
+    offset_b = clear_column(directions, links, points, pair, rows_b[0], a, w, column)
+    known = prices.error[0]
+    errors_a, errors_b = (known, slack), (slack, known)
+    widen_by_prices(directions, links, offset_a, rows_a, price[:n_a], errors_a, column)
+    widen_by_prices(directions, links, offset_b, rows_b, price[n_a:], errors_b, column)
 
 
 @inner
@@ -141,21 +185,6 @@ def follow_merge(directions, links, i, j):
 
 
 @inner
-def recompute_interval(directions, links, pair, offset, slot, column):
-    """Find one interval of a cluster anew from its rows."""
-    low = WIDE
-    high = -WIDE
-    row = slot
-    while row >= 0:
-        value = directions.projection[offset + row, column]
-        low = min(low, value)
-        high = max(high, value)
-        row = links.next_member[row]
-    directions.low[offset + slot, column] = low
-    directions.high[offset + slot, column] = high
-
-
-@inner
 def follow_undo(directions, links, i, j):
     """Follow the undoing of a merge: call after the linkage has undone it."""
     level = links.depth[0]
@@ -168,8 +197,10 @@ def follow_undo(directions, links, i, j):
         offset = entry_of(directions, links, pair, label, other, i) - i
         for c in range(min(directions.used[pair], directions.low.shape[1])):
             if directions.added_at[pair, c] > level:
-                recompute_interval(directions, links, pair, offset, i, c)
-                recompute_interval(directions, links, pair, offset, j, c)
+                # What holds for the union holds for its parts.
+                directions.added_at[pair, c] = level
+                directions.low[offset + j, c] = directions.low[offset + i, c]
+                directions.high[offset + j, c] = directions.high[offset + i, c]
             else:
                 directions.low[offset + i, c] = directions.log_low[level, spot, c]
                 directions.high[offset + i, c] = directions.log_high[level, spot, c]

@@ -2,8 +2,9 @@
 
 Merges run ahead unchecked. Hulls only grow, so one check of a later state clears every state
 before it; a pair found to overlap is a conflict, and the log is taken back to the last state
-without it. When the merge that brings a conflict about is the next one from a checked state, it
-is banned. The outcome is that of checking each merge in turn; the number of checks is not.
+without it. A merge that would bring a known conflict about is banned on the way, which is final
+once the merges before it are. The outcome is that of checking each merge in turn; the number of
+checks is not.
 """
 
 from __future__ import annotations
@@ -16,41 +17,64 @@ from geoprobe.kernels.agenda import (
     CHECKED,
     EXTEND,
     FURTHEST,
+    IN_A_ROW,
     MERGES,
+    N_BANS,
     N_CONFLICTS,
-    N_EXEMPT,
+    N_MERGED,
     N_TO_CHECK,
     PHASE,
+    forget_exempt,
 )
 from geoprobe.kernels.checking import check_slot
 from geoprobe.kernels.directions import follow_merge, follow_undo, forget_log
 from geoprobe.kernels.jit import inner, kernel
-from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo
+from geoprobe.kernels.linkage import (
+    ban,
+    closest_pair,
+    has_room,
+    is_ban,
+    is_slot,
+    join,
+    undo,
+)
 from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED
 from geoprobe.kernels.pool import working_set
 
 # What `advance` comes back for: nothing is left to merge; as many states as asked for are checked;
 # the room for bans is full; a pair is left open that only the fallback can decide.
 FINISHED, REPORT, EMPTY_BANS, FALLBACK = 0, 1, 2, 3
+# Checks in a row that find conflicts before merges run only half as far ahead.
+PATIENCE = 3
+
+
+@inner
+def together(links, rows, i, j):
+    """Return whether two rows are in one cluster once the clusters ``i`` and ``j`` are one."""
+    home_a, home_b = links.cluster_of[rows[0]], links.cluster_of[rows[1]]
+    return (i if home_a == j else home_a) == (i if home_b == j else home_b)
 
 
 @inner
 def united(links, conflicts, c, i, j):
-    """Return whether the overlap ``c`` exists once the clusters ``i`` and ``j`` are one."""
-    home_a = -1
-    home_b = -1
+    """Return whether the overlap ``c`` exists once the clusters ``i`` and ``j`` are one.
+
+    Two rows that are still apart are asked about first the next time.
+    """
+    apart = conflicts.slots[c]
+    if not together(links, apart, i, j):
+        return False
+    first_a = first_b = np.int64(-1)
     for m in range(conflicts.size[c]):
-        home = links.cluster_of[conflicts.row[c, m]]
-        if home == j:
-            home = i
+        row = conflicts.row[c, m]
         if conflicts.side[c, m] == 0:
-            if home_a < 0:
-                home_a = home
-            elif home_a != home:
-                return False
-        elif home_b < 0:
-            home_b = home
-        elif home_b != home:
+            first_a = row if first_a < 0 else first_a
+            apart[0] = first_a
+        else:
+            first_b = row if first_b < 0 else first_b
+            apart[0] = first_b
+        apart[1] = row
+        if not together(links, apart, i, j):
             return False
     return True
 
@@ -79,26 +103,28 @@ def record_ban(links, conflicts, c, bans, number, i, j):
 
 
 @inner
-def extend(links, directions, agenda, conflicts, bans, n_bans):
-    """Merge ahead without checks; return whether that ended in a ban, written as number ``n_bans``.
+def extend(links, directions, agenda, conflicts, bans):
+    """Merge ahead without checks, and ban the pairs whose merge would bring a known conflict about.
 
-    A ban comes about where the next merge from a checked state meets a known conflict. Met later,
-    the conflict only ends the run; so do a full log and labels that have nothing left to merge.
+    A ban becomes final with the merges before it: then it is of the very merge that the plain
+    algorithm tries and refuses.
     """
-    while links.depth[0] < agenda.control[AHEAD] and has_room(links):
+    control = agenda.control
+    room = bans.size.shape[0]
+    while control[N_MERGED] < control[AHEAD] and has_room(links) and control[N_BANS] < room:
         i, j = closest_pair(links)
         if i < 0:
             break
         c = known_conflict(links, agenda, conflicts, i, j)
         if c >= 0:
-            if links.depth[0] == 0:
-                record_ban(links, conflicts, c, bans, n_bans, i, j)
-                ban(links, i, j)
-                return True
-            break
-        join(links, i, j)
-        follow_merge(directions, links, i, j)
-    return False
+            record_ban(links, conflicts, c, bans, control[N_BANS], i, j)
+            ban(links, i, j)
+            control[N_BANS] += 1
+        else:
+            join(links, i, j)
+            follow_merge(directions, links, i, j)
+            forget_exempt(agenda, i)
+            control[N_MERGED] += 1
 
 
 @inner
@@ -107,11 +133,11 @@ def list_changed(links, agenda):
     number = 0
     for level in range(links.depth[0] - 1, -1, -1):
         slot = links.log_pair[level, 0]
-        if links.dead[slot] > 0.0:
+        if is_ban(links, level) or not is_slot(links, slot):
             continue
         known = False
-        for later in range(level + 1, links.depth[0]):
-            if links.log_pair[later, 0] == slot:
+        for m in range(number):
+            if agenda.to_check[m] == slot:
                 known = True
                 break
         if not known:
@@ -119,7 +145,6 @@ def list_changed(links, agenda):
             number += 1
     agenda.control[CHECKED] = 0
     agenda.control[N_TO_CHECK] = number
-    agenda.control[N_EXEMPT] = 0
 
 
 @inner
@@ -129,6 +154,7 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
     agenda.control[N_CONFLICTS] += 1
     k = rows.shape[0]
     conflicts.size[c] = k
+    conflicts.slots[c, :] = rows[0]
     for m in range(k):
         conflicts.row[c, m] = rows[m]
         conflicts.side[c, m] = sides[m]
@@ -137,53 +163,68 @@ def note_conflict(agenda, conflicts, rows, sides, weights):
 
 
 @inner
-def step_back(links, directions, conflicts, c):
-    """Undo merges until conflict ``c`` is gone."""
-    while united(links, conflicts, c, np.int64(-1), np.int64(-1)):
-        level = links.depth[0] - 1
-        i = links.log_pair[level, 0]
-        j = links.log_pair[level, 1]
-        undo(links)
+def take_back(links, directions, agenda):
+    """Take back the last merge or ban in the log."""
+    level = links.depth[0] - 1
+    i = links.log_pair[level, 0]
+    j = links.log_pair[level, 1]
+    undo(links)
+    if is_ban(links, level):
+        agenda.control[N_BANS] -= 1
+    else:
         follow_undo(directions, links, i, j)
+        agenda.control[N_MERGED] -= 1
 
 
 @kernel
 def back_from_overlap(links, directions, agenda, conflicts, rows, sides, weights):
-    """Take back the merges that bring a proved overlap about, and plan what comes next."""
+    """Take back the merges that bring a proved overlap about, and more once patience is lost."""
     control = agenda.control
     c = note_conflict(agenda, conflicts, rows, sides, weights)
-    step_back(links, directions, conflicts, c)
-    control[AHEAD] = max(1, min(control[AHEAD] // 2, links.depth[0]))
-    if links.depth[0] == 0:
-        control[PHASE] = EXTEND
-    else:
-        list_changed(links, agenda)
+    while united(links, conflicts, c, np.int64(-1), np.int64(-1)):
+        take_back(links, directions, agenda)
+    control[AHEAD] = max(1, min(control[AHEAD], control[N_MERGED]))
+    control[IN_A_ROW] += 1
+    if control[IN_A_ROW] % PATIENCE == 0:
+        control[AHEAD] = max(1, control[AHEAD] // 2)
+        while control[N_MERGED] > control[AHEAD]:
+            take_back(links, directions, agenda)
+    control[PHASE] = EXTEND
+
+
+@inner
+def make_final(links, directions, agenda):
+    """Make what is in the log final."""
+    control = agenda.control
+    control[MERGES] += control[N_MERGED]
+    control[N_MERGED] = 0
+    control[AHEAD] = min(2 * control[AHEAD], FURTHEST)
+    control[IN_A_ROW] = 0
+    links.depth[0] = 0
+    forget_log(directions)
 
 
 @kernel
 def advance(state, checks):
     """Merge on until finished, or until the caller is needed, ``checks`` checks later at most.
 
-    Return the reason, the number of bans written, and the slots of the pair that is left open.
-    ``control`` carries everything from one call to the next.
+    Return the reason, and the slots of the pair that is left open. ``control`` carries everything
+    from one call to the next.
     """
     links, directions, agenda = state.links, state.directions, state.agenda
     points, pool, conflicts, bans = state.points, state.pool, state.conflicts, state.bans
     control = agenda.control
-    n_bans = np.int64(0)
     while True:
         if control[PHASE] == EXTEND:
-            if n_bans == bans.size.shape[0]:
-                return EMPTY_BANS, n_bans, -1, -1
-            if extend(links, directions, agenda, conflicts, bans, n_bans):
-                n_bans += 1
-                continue
+            if links.depth[0] == 0 and control[N_BANS] == bans.size.shape[0]:
+                return EMPTY_BANS, -1, -1
+            extend(links, directions, agenda, conflicts, bans)
             if links.depth[0] == 0:
-                return FINISHED, n_bans, -1, -1
+                return FINISHED, -1, -1
             list_changed(links, agenda)
             control[PHASE] = CHECK
         if checks == 0:
-            return REPORT, n_bans, -1, -1
+            return REPORT, -1, -1
         checks -= 1
         status = DISJOINT
         while status == DISJOINT and control[CHECKED] < control[N_TO_CHECK]:
@@ -199,10 +240,7 @@ def advance(state, checks):
             row, side, weight = work.row[:k], work.side[:k], work.weight[:k]
             back_from_overlap(links, directions, agenda, conflicts, row, side, weight)
         elif status == UNPROVED:
-            return FALLBACK, n_bans, a, b
+            return FALLBACK, a, b
         else:
-            control[MERGES] += links.depth[0]
-            links.depth[0] = 0
-            forget_log(directions)
-            control[AHEAD] = min(2 * control[AHEAD], FURTHEST)
+            make_final(links, directions, agenda)
             control[PHASE] = EXTEND

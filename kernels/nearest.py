@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import (
-    BATCH,
-    DEPENDENT,
-    append,
-    delete,
-    difference,
-    dot,
-    minor_cycle,
-    rebuild,
-    refine,
-)
+from geoprobe.kernels.activeset import BATCH, DEPENDENT, append, delete, dot, dot4
 from geoprobe.kernels.jit import allocating, inner, kernel, part
+from geoprobe.kernels.minimiser import difference, minor_cycle, rebuild, refine
 from geoprobe.kernels.state import Prices
 
 # The statuses of an answer.
@@ -60,28 +51,52 @@ def rounding(n_dims):
 
 
 @inner
-def add_mean(x, rows, share, mean):
-    """Add the ``share`` of the mean of some rows."""
-    share /= rows.shape[0]
-    for i in range(rows.shape[0]):
+def rounding32(n_dims):
+    """Return the same bound where everything is rounded to float32, the ``w`` of the product, too.
+
+    Both factors are off by one rounding, and the sum by one for each of its terms, in whatever
+    order it is formed; a hundredth more covers the terms of second order.
+    """
+    return 1.01 * (n_dims + 3) * 5.9604644775390625e-8
+
+
+@inner
+def add_rows(x, rows, total):
+    """Add some rows to ``total``, four at a time: it is read and written less often."""
+    n = rows.shape[0]
+    for i in range(0, n - 3, 4):
+        row_a, row_b, row_c, row_d = x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]]
+        for j in range(total.shape[0]):
+            total[j] += (row_a[j] + row_b[j]) + (row_c[j] + row_d[j])
+    for i in range(n - n % 4, n):
         row = x[rows[i]]
-        for j in range(mean.shape[0]):
-            mean[j] += share * row[j]
+        for j in range(total.shape[0]):
+            total[j] += row[j]
+
+
+@inner
+def through_means(points, rows_a, rows_b, w):
+    """Write into ``w`` the vector between the means of the two sets of points."""
+    n_a = rows_a.shape[0]
+    for j in range(w.shape[0]):
+        w[j] = 0.0
+    add_rows(points.float32, rows_b, w)
+    share = -n_a / rows_b.shape[0]
+    for j in range(w.shape[0]):
+        w[j] *= share
+    add_rows(points.float32, rows_a, w)
+    for j in range(w.shape[0]):
+        w[j] /= n_a
 
 
 @inner
 def start(points, rows_a, rows_b, work, price):
-    """Begin with the two points that lie innermost along the line through the two means."""
+    """Begin with the two points that lie innermost along ``w``."""
     scratch = work.scratch
-    w = scratch.w
-    for j in range(w.shape[0]):
-        w[j] = 0.0
-    add_mean(points.float32, rows_a, 1.0, w)
-    add_mean(points.float32, rows_b, -1.0, w)
-    for j in range(w.shape[0]):
-        scratch.w32[j] = w[j]
-    price_all(points.float32, rows_a, rows_b, scratch.w32, price)
     n_a = rows_a.shape[0]
+    for j in range(scratch.w.shape[0]):
+        scratch.w32[j] = scratch.w[j]
+    price_all(points.float32, rows_a, rows_b, scratch.w32, price)
     scratch.new_row[0] = rows_a[np.argmin(price[:n_a])]
     scratch.new_row[1] = rows_b[np.argmax(price[n_a:])]
     scratch.new_side[0] = 0
@@ -94,7 +109,11 @@ def start(points, rows_a, rows_b, work, price):
 @inner
 def price_rows(x, rows, w, price):
     """Write the dot products of some rows with ``w``, in the precision of both."""
-    for i in range(rows.shape[0]):
+    n = rows.shape[0]
+    for i in range(0, n - 3, 4):
+        sums = dot4(x[rows[i]], x[rows[i + 1]], x[rows[i + 2]], x[rows[i + 3]], w)
+        price[i], price[i + 1], price[i + 2], price[i + 3] = sums
+    for i in range(n - n % 4, n):
         price[i] = dot(x[rows[i]], w)
 
 
@@ -114,6 +133,28 @@ def price_all(x, rows_a, rows_b, w, price):
 
 
 @inner
+def price_nearest(x, rows_a, rows_b, w, price, levels, unsure):
+    """Write anew the dot products with ``w`` that may lie beyond the level of their side.
+
+    Those that are there may be wrong by ``unsure``. Return bounds of the lowest of A and the
+    highest of B: what is not looked at lies behind its level by more than ``unsure``, and working
+    points lie on it, so that it is one of those looked at that decides.
+    """
+    n_a = rows_a.shape[0]
+    low = levels[0] + unsure
+    high = levels[1] - unsure
+    for i in range(n_a):
+        if price[i] <= levels[0] + 2.0 * unsure:
+            price[i] = dot(x[rows_a[i]], w)
+            low = min(low, price[i])
+    for i in range(n_a, price.shape[0]):
+        if price[i] >= levels[1] - 2.0 * unsure:
+            price[i] = dot(x[rows_b[i - n_a]], w)
+            high = max(high, price[i])
+    return low, high
+
+
+@inner
 def price_candidates(x, rows_a, rows_b, w, prices):
     """Write the dot products of the listed candidates with ``w``."""
     n_a = rows_a.shape[0]
@@ -125,27 +166,31 @@ def price_candidates(x, rows_a, rows_b, w, prices):
 
 
 @inner
+def excess(price, i, n_a, levels):
+    """Return by how much point ``i`` crosses the level of its side."""
+    return levels[0] - price[i] if i < n_a else price[i] - levels[1]
+
+
+@inner
 def list_candidates(prices, n_a, levels):
     """List about half as many positions as there is room for: those that come closest to crossing.
 
     How many are listed follows from a cut of the excess over the levels, found by bisection.
     """
     price, candidates = prices.price, prices.candidates
-    level_a, level_b = levels[0], levels[1]
     n = price.shape[0]
     room = candidates.shape[0]
     low = np.inf
     high = -np.inf
     for i in range(n):
-        excess = level_a - price[i] if i < n_a else price[i] - level_b
-        low = min(low, excess)
-        high = max(high, excess)
+        crosses = excess(price, i, n_a, levels)
+        low = min(low, crosses)
+        high = max(high, crosses)
     for _ in range(40):
         cut = 0.5 * (low + high)
         above = 0
         for i in range(n):
-            excess = level_a - price[i] if i < n_a else price[i] - level_b
-            above += excess >= cut
+            above += excess(price, i, n_a, levels) >= cut
         if above < room // 2:
             high = cut
         elif above > room:
@@ -154,11 +199,36 @@ def list_candidates(prices, n_a, levels):
             break
     count = 0
     for i in range(n):
-        excess = level_a - price[i] if i < n_a else price[i] - level_b
-        if excess >= cut and count < room:
+        if excess(price, i, n_a, levels) >= cut and count < room:
             candidates[count] = i
             count += 1
     prices.n_listed[0] = count
+
+
+@inner
+def list_worst(prices, n_a, levels, floor, worst):
+    """List the positions that cross the most, by more than ``floor``; return how many there are.
+
+    The worst comes first, and of equals the first.
+    """
+    price, candidates = prices.price, prices.candidates
+    count = prices.n_listed[0]
+    number = count if count >= 0 else price.shape[0]
+    kept = np.int64(0)
+    for c in range(number):
+        i = candidates[c] if count >= 0 else c
+        crosses = excess(price, i, n_a, levels)
+        if crosses <= floor:
+            continue
+        m = min(kept, worst.shape[0] - 1)
+        while m > 0 and crosses > excess(price, worst[m - 1], n_a, levels):
+            worst[m] = worst[m - 1]
+            m -= 1
+        worst[m] = i
+        kept = min(kept + 1, worst.shape[0])
+        if kept == worst.shape[0]:
+            floor = excess(price, worst[kept - 1], n_a, levels)
+    return kept
 
 
 @inner
@@ -168,26 +238,17 @@ def add_worst(points, rows_a, rows_b, work, prices, floor):
     Only the listed candidates are looked at where some are listed. Return how many points were
     appended.
     """
-    scratch, price, candidates = work.scratch, prices.price, prices.candidates
-    level_a, level_b = scratch.support_levels[0], scratch.support_levels[1]
-    count = prices.n_listed[0]
+    scratch, levels = work.scratch, work.scratch.support_levels
     n_a = rows_a.shape[0]
-    number = count if count >= 0 else n_a + rows_b.shape[0]
+    wanted = 1 + min(BATCH - 1, scratch.w.shape[0] // DIMS_PER_POINT)
+    worst = scratch.batch_position[:wanted]
     picked = np.int64(0)
-    for _ in range(1 + min(BATCH - 1, scratch.w.shape[0] // DIMS_PER_POINT)):
-        worst = floor
-        pick = -1
-        for c in range(number):
-            i = candidates[c] if count >= 0 else c
-            excess = level_a - price[i] if i < n_a else price[i] - level_b
-            if excess > worst:
-                worst = excess
-                pick = i
-        if pick < 0:
-            break
-        price[pick] = level_a if pick < n_a else level_b
-        row = rows_a[pick] if pick < n_a else rows_b[pick - n_a]
-        side = 0 if pick < n_a else 1
+    for m in range(list_worst(prices, n_a, levels, floor, worst)):
+        i = worst[m]
+        side = 0 if i < n_a else 1
+        row = rows_a[i] if i < n_a else rows_b[i - n_a]
+        # Where it cannot be appended, float64 shall look at it again.
+        prices.price[i] = levels[side]
         if is_working(work, row, side):
             continue
         scratch.new_row[picked] = row
@@ -241,19 +302,21 @@ def correct_drift(work, upper, allowed):
 def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
     """Look for points that cross the hyperplane through the nearest points, and append the worst.
 
-    Listed candidates are looked at first, then all points in float32, then all in float64: the
-    next only where the one before found none to append. Candidates are looked at in float32 for
-    as long as all points are. Return DISJOINT where that is proved
-    well enough to end, else SEARCHING, with the number of points appended and the lower bound,
-    which is minus infinity unless all points were looked at in float64.
+    Listed candidates are looked at first, then all points in float32, then those that may cross in
+    float64: the next only where the one before found none to append. Candidates are looked at in
+    float32 for as long as all points are. Return DISJOINT where that is proved well enough to end,
+    else SEARCHING, with the number of points appended and the lower bound, which is minus infinity
+    unless float64 was asked about all points, or float32 proved enough.
     """
     scratch, listed, float32_first = work.scratch, prices.n_listed, prices.float32_first
     slack = rounding(scratch.w.shape[0])
+    slack32 = rounding32(scratch.w.shape[0])
     threshold = question.threshold
     n_a = rows_a.shape[0]
     lower = -np.inf
     for j in range(scratch.w.shape[0]):
         scratch.w32[j] = scratch.w[j]
+    priced = False
     while True:
         all_points = listed[0] == ALL
         exact = not float32_first[0]
@@ -261,15 +324,28 @@ def add_crossing(points, rows_a, rows_b, work, prices, question, upper, floor):
             price_candidates(points.float64, rows_a, rows_b, scratch.w, prices)
         elif not all_points:
             price_candidates(points.float32, rows_a, rows_b, scratch.w32, prices)
-        elif float32_first[0]:
+        elif not priced:
             low, high = price_all(points.float32, rows_a, rows_b, scratch.w32, prices.price)
-            exact = question.decide and low - high > threshold * upper
+            priced = True
+            if question.decide and (low - high) / upper - 2.0 * slack32 > threshold:
+                prices.error[0] = slack32
+                return DISJOINT, 0, (low - high) / upper - 2.0 * slack32
+            exact = exact or (question.decide and low - high > threshold * upper)
         if all_points and exact:
-            low, high = price_all(points.float64, rows_a, rows_b, scratch.w, prices.price)
+            low, high = price_nearest(
+                points.float64,
+                rows_a,
+                rows_b,
+                scratch.w,
+                prices.price,
+                scratch.support_levels,
+                slack32 * upper,
+            )
             lower = (low - high) / upper - slack
             if lower > threshold and (
                 question.decide or upper - lower <= GAP * upper + 2.0 * slack
             ):
+                prices.error[0] = slack
                 return DISJOINT, 0, lower
             if prices.last_look[0]:
                 return SEARCHING, 0, lower
@@ -306,7 +382,10 @@ def least_crossing(upper, slack, allowed, final):
 
 @inner
 def search(points, rows_a, rows_b, work, prices, question):
-    """Run the loop of :func:`nearest` in the room it has made for the prices.
+    """Do as :func:`nearest`, in room made for the prices; an empty working set begins along ``w``.
+
+    Where the answer is DISJOINT on a question to ``decide``, ``prices`` holds the prices of all
+    points and their error.
 
     A round moves to the nearest points of the working set and appends the points that cross.
     Where none does, the rounds that follow allow less drift, then points that are less
@@ -362,8 +441,18 @@ def search(points, rows_a, rows_b, work, prices, question):
         elif steps <= max_steps and work.scratch.dependent[0] > STRICT:
             work.scratch.dependent[0] = STRICT
             renew = True
+        elif lower <= threshold:
+            return UNPROVED, lower, upper + slack
         else:
-            return UNPROVED if lower <= threshold else DISJOINT, lower, upper + slack
+            price_all(points.float64, rows_a, rows_b, work.scratch.w, prices.price)
+            prices.error[0] = slack
+            return DISJOINT, lower, upper + slack
+
+
+@kernel
+def most_candidates(n_dims):
+    """Return how many candidates may be listed."""
+    return 2 * (64 + CANDIDATES_PER_DIM * n_dims)
 
 
 @allocating
@@ -375,14 +464,16 @@ def nearest(points, rows_a, rows_b, work, question):
     Return the status, and the lower and the upper bound of the distance. ``work`` holds the
     weights, and its ``scratch.w`` the vector between the nearest points.
     """
-    n_candidates = 2 * (64 + CANDIDATES_PER_DIM * work.scratch.w.shape[0])
     prices = Prices(
         np.empty(rows_a.shape[0] + rows_b.shape[0]),
-        np.empty(n_candidates, np.int64),
+        np.empty(most_candidates(work.scratch.w.shape[0]), np.int64),
         np.empty(1, np.int64),
         np.empty(1, np.bool_),
         np.empty(1, np.bool_),
+        np.empty(1),
     )
+    if work.n_working[0] == 0:
+        through_means(points, rows_a, rows_b, work.scratch.w)
     return search(points, rows_a, rows_b, work, prices, question)
 
 

@@ -13,13 +13,13 @@ def allocate(n_pairs: int, n_dims: int) -> Answers:
     """Return room for ``n_pairs`` answers, and for the largest supports of a few of them."""
     room = (n_dims + 3) * min(n_pairs, 64)
     return Answers(
-        status=np.zeros(n_pairs, np.uint8),
-        lower=np.zeros(n_pairs),
-        upper=np.zeros(n_pairs),
-        middle=np.zeros(n_pairs, np.int64),
-        end=np.zeros(n_pairs, np.int64),
-        row=np.zeros(room, np.int64),
-        weight=np.zeros(room),
+        status=np.empty(n_pairs, np.uint8),
+        lower=np.empty(n_pairs),
+        upper=np.empty(n_pairs),
+        middle=np.empty(n_pairs, np.int64),
+        end=np.empty(n_pairs, np.int64),
+        row=np.empty(room, np.int64),
+        weight=np.empty(room),
     )
 
 

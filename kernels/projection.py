@@ -10,8 +10,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import delete, dot, dot4, solve_lower, solve_upper
-from geoprobe.kernels.jit import inner, part
+from geoprobe.kernels.activeset import delete, dot, solve_lower, solve_upper
+from geoprobe.kernels.jit import inner
+from geoprobe.kernels.listing import (
+    FIRST_LISTED,
+    cut_below,
+    list_members,
+    look_at_all,
+    member,
+    multiply_listed,
+    products_of,
+)
 
 # What became of a query and a hull: projected; farther than was asked for; float32 products
 # lead no further.
@@ -19,7 +28,6 @@ PROJECTED, FARTHER, OPEN = 0, 1, 2
 # Not yet an answer: the search goes on.
 SEARCHING = 3
 
-FLOAT32 = 2.0**-24
 # Relative gap of the two bounds at which a distance is final.
 GAP = 1e-10
 # A new diagonal entry below this share of its length has no digits left.
@@ -28,44 +36,6 @@ REFUSED = 1e-5
 NOISE = 8.0
 # Proofs that may be tried, each after products were corrected.
 MOST_PROOFS = 24
-# Members of a hull without a Gram matrix that are listed first, and at a later look at all.
-FIRST_LISTED = 64
-MORE_LISTED = 32
-
-
-@part
-def products_of(hulls, state, c, s):
-    """Return the products of working point ``s`` with the listed members."""
-    n = state.n_listed[0]
-    if hulls.gram_start[c] >= 0:
-        spot = hulls.gram_start[c] + state.working.row[s] * n
-        return hulls.gram[spot : spot + n]
-    return state.between[state.working.slot[s]][:n]
-
-
-@inner
-def member(hulls, state, c, place):
-    """Return the member at a place of the list."""
-    if hulls.gram_start[c] >= 0:
-        return hulls.start[c] + place
-    return hulls.start[c] + state.listed[place]
-
-
-@inner
-def multiply_listed(hulls, state, c, s, begin):
-    """Write the products of working point ``s`` with the listed members from ``begin`` on."""
-    point = hulls.centred[member(hulls, state, c, state.working.row[s])]
-    row = state.between[state.working.slot[s]]
-    n = state.n_listed[0]
-    for i in range(begin, n, 4):
-        second, third, fourth = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
-        row[i], row[second], row[third], row[fourth] = dot4(
-            hulls.centred[hulls.start[c] + state.listed[i]],
-            hulls.centred[hulls.start[c] + state.listed[second]],
-            hulls.centred[hulls.start[c] + state.listed[third]],
-            hulls.centred[hulls.start[c] + state.listed[fourth]],
-            point,
-        )
 
 
 @inner
@@ -83,7 +53,8 @@ def append(hulls, state, c, place):
     if hulls.gram_start[c] < 0:
         multiply_listed(hulls, state, c, k, np.int64(0))
     ones = hulls.radius[c] * hulls.radius[c]
-    products = products_of(hulls, state, c, k)
+    table, index, width = products_of(hulls, state, c)
+    products = table[index[k] * width :]
     for s in range(k):
         column[s] = products[working.row[s]] + ones
     length = products[place] + ones
@@ -138,7 +109,7 @@ def minor_cycle(state):
             return
         affine_projection(state)
         step = 1.0
-        worst = -1
+        worst = np.int64(-1)
         for s in range(working.n_working[0]):
             if trial[s] <= 0.0:
                 ratio = weight[s] / (weight[s] - trial[s]) if weight[s] > 0.0 else 0.0
@@ -163,19 +134,20 @@ def price_listed(hulls, state, c):
     working, price, product = state.working, state.price, state.product
     k = working.n_working[0]
     n = state.n_listed[0]
+    table, index, width = products_of(hulls, state, c)
     for i in range(n):
         price[i] = -product[i]
     s = 0
     while s + 4 <= k:
-        a, b = products_of(hulls, state, c, s), products_of(hulls, state, c, s + 1)
-        d, e = products_of(hulls, state, c, s + 2), products_of(hulls, state, c, s + 3)
+        a, b = table[index[s] * width :], table[index[s + 1] * width :]
+        d, e = table[index[s + 2] * width :], table[index[s + 3] * width :]
         share_a, share_b = np.float32(working.weight[s]), np.float32(working.weight[s + 1])
         share_d, share_e = np.float32(working.weight[s + 2]), np.float32(working.weight[s + 3])
         for i in range(n):
             price[i] += share_a * a[i] + share_b * b[i] + share_d * d[i] + share_e * e[i]
         s += 4
     while s < k:
-        a = products_of(hulls, state, c, s)
+        a = table[index[s] * width :]
         share_a = np.float32(working.weight[s])
         for i in range(n):
             price[i] += share_a * a[i]
@@ -183,7 +155,7 @@ def price_listed(hulls, state, c):
     low = price[0]
     for i in range(n):
         low = min(low, price[i])
-    place = 0
+    place = np.int64(0)
     while price[place] > low:
         place += 1
     return np.float64(low), place
@@ -250,8 +222,9 @@ def correct_offsets(hulls, state, c, base):
         exact[s] = dot(point, working.scratch.w) - base
         level += working.weight[s] * exact[s]
         state.offset[s] = -exact[s]
+    table, index, width = products_of(hulls, state, c)
     for s in range(k):
-        products = products_of(hulls, state, c, s)
+        products = table[index[s] * width :]
         for t in range(k):
             state.offset[t] += working.weight[s] * products[working.row[t]]
     return level
@@ -261,7 +234,7 @@ def correct_offsets(hulls, state, c, base):
 def correct_prices(hulls, state, c, base, limit):
     """Compute the prices up to a limit exactly, correct products by them; return the lowest."""
     low = np.inf
-    lowest = -1
+    lowest = np.int64(-1)
     for i in range(state.n_listed[0]):
         if state.price[i] <= limit:
             point = hulls.points[hulls.rows[member(hulls, state, c, i)]]
@@ -271,90 +244,6 @@ def correct_prices(hulls, state, c, base, limit):
                 low = exact
                 lowest = i
     return low, lowest
-
-
-@inner
-def price_all(hulls, state, c, length):
-    """Write the prices of all members in float32; return a bound of their error."""
-    n_dims = state.towards.shape[0]
-    for j in range(n_dims):
-        state.towards[j] = state.working.scratch.w[j]
-    begin, n = hulls.start[c], hulls.start[c + 1] - hulls.start[c]
-    for i in range(0, n, 4):
-        second, third, fourth = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
-        price = state.all_prices
-        price[i], price[second], price[third], price[fourth] = dot4(
-            hulls.centred[begin + i],
-            hulls.centred[begin + second],
-            hulls.centred[begin + third],
-            hulls.centred[begin + fourth],
-            state.towards,
-        )
-    return (n_dims + 8) * FLOAT32 * hulls.radius[c] * length
-
-
-@inner
-def cut_below(values, n, most):
-    """Return a cut that about half to all of ``most`` of the first ``n`` values stay below."""
-    low = high = np.float64(values[0])
-    for i in range(n):
-        low = min(low, values[i])
-        high = max(high, values[i])
-    cut = high
-    for _ in range(40):
-        count = 0
-        for i in range(n):
-            count += values[i] <= cut
-        if count > most:
-            high = cut
-        elif 2 * count < most and cut < high:
-            low = cut
-        else:
-            break
-        cut = 0.5 * (low + high)
-    return cut
-
-
-@inner
-def list_members(hulls, state, c, query, cut):
-    """List members with a price up to a cut, as far as there is room; return how many were new."""
-    first = hulls.start[c]
-    before = n = state.n_listed[0]
-    room = state.listed.shape[0]
-    for i in range(hulls.start[c + 1] - first):
-        if n < room and state.all_prices[i] <= cut and not state.is_listed[i]:
-            state.listed[n] = i
-            state.is_listed[i] = True
-            state.product[n] = query.products[i]
-            n += 1
-    state.n_listed[0] = n
-    for s in range(state.working.n_working[0]):
-        multiply_listed(hulls, state, c, s, before)
-    return n - before
-
-
-@inner
-def look_at_all(hulls, state, c, query, level, length):
-    """Look at all members of a hull of which some are listed, and list those that may cross.
-
-    Return a bound of the lowest price, how many members may cross, and how many were listed.
-    """
-    error = price_all(hulls, state, c, length)
-    n = hulls.start[c + 1] - hulls.start[c]
-    limit = level + error
-    low = np.inf
-    crossing = np.int64(0)
-    for i in range(n):
-        low = min(low, np.float64(state.all_prices[i]))
-        crossing += state.all_prices[i] <= limit and not state.is_listed[i]
-    listed = np.int64(0)
-    if crossing > 0:
-        if crossing > MORE_LISTED:
-            limit = min(limit, cut_below(state.all_prices, n, np.int64(MORE_LISTED)))
-        listed = list_members(hulls, state, c, query, limit)
-        if listed == 0:
-            listed = list_members(hulls, state, c, query, level + error)
-    return low - error, crossing, listed
 
 
 @inner
@@ -412,7 +301,7 @@ def begin(hulls, state, c, query):
         cut = cut_below(state.all_prices, n, np.int64(FIRST_LISTED))
         list_members(hulls, state, c, query, cut)
     nearest = np.inf
-    place = 0
+    place = np.int64(0)
     for i in range(state.n_listed[0]):
         value = hulls.half_square[member(hulls, state, c, i)] - state.product[i]
         if value < nearest:

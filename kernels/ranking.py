@@ -6,9 +6,10 @@ import numpy as np
 
 from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.jit import inner, kernel
+from geoprobe.kernels.listing import FLOAT32
 from geoprobe.kernels.nearest import rounding
 from geoprobe.kernels.products import products
-from geoprobe.kernels.projection import FARTHER, FLOAT32, NOISE, OPEN, project
+from geoprobe.kernels.projection import FARTHER, NOISE, OPEN, project
 from geoprobe.kernels.state import Query
 
 

@@ -120,6 +120,10 @@ class Prices(NamedTuple):
     """(1,): whether looks at all points begin with prices in float32."""
     last_look: NDArray[np.bool_]
     """(1,): whether the next look at all points is for the bounds only, and appends none."""
+    error: NDArray[np.float64]
+    """(1,): once two hulls are proved disjoint, a bound of the error of the lowest price of the
+    first and the highest of the second, as a share of the length of ``w``; that of other prices
+    is that of float32."""
 
 
 class Answers(NamedTuple):
@@ -160,9 +164,6 @@ class Linkage(NamedTuple):
     """(n_rows,): what each row was called before sorting; decides ties."""
     weight: NDArray[np.float64]
     """(n_rows,): the number of points in each cluster, repeated ones included."""
-    dead: NDArray[np.float64]
-    """(n_rows,): 0 for slots, infinite for rows that are no slot any more, so that adding it
-    to distances keeps them out."""
 
     cluster_of: NDArray[np.int64]
     """(n_rows,): the slot of the cluster that each row is in."""
@@ -174,8 +175,7 @@ class Linkage(NamedTuple):
     """(n_rows,): the number of rows in each cluster."""
 
     near: NDArray[np.int64]
-    """(n_rows,): the nearest slot of each slot, as far as it is known. In a label with a matrix
-    it is the nearest of all. In a label without one it is the nearest later slot, in the code of
+    """(n_rows,): the nearest later slot of each slot, in the code of
     :func:`geoprobe.kernels.centroids.near_slot`, or ``UNKNOWN``."""
     near_distance: NDArray[np.float64]
     """(n_rows,): the squared distance to it; where ``near`` is ``UNKNOWN``, a lower bound of
@@ -183,21 +183,11 @@ class Linkage(NamedTuple):
     best: NDArray[np.float64]
     """(n_labels,): the smallest ``near_distance`` of each label."""
 
-    matrix_start: NDArray[np.int64]
-    """(n_labels,): where the matrix of each label begins in ``matrix``; -1 where it has none."""
-    matrix: NDArray[np.float64]
-    """(n_entries,): squared distances of the centroids of each label, row by row; infinite on
-    the diagonal and for banned pairs."""
-
-    centroid_start: NDArray[np.int64]
-    """(n_labels,): where the centroids of a label without a matrix begin in ``centroid``; -1 for
-    other labels."""
     centroid: NDArray[np.float64]
-    """(n_centroids, n_stretches, STRIDE): centroids of the slots of labels without a matrix,
-    filled up with zeros."""
+    """(n_rows, n_stretches, STRIDE): the centroids of slots, filled up with zeros."""
     visit_mark: NDArray[np.int64]
-    """(n_rows,): for slots of labels without a matrix the last mark given to those that may not
-    merge with the slot then looked at; ``GONE`` for what may never merge again."""
+    """(n_rows,): the last mark given to slots that may not merge with the slot then looked at;
+    ``GONE`` for what may never merge again."""
     ban_link: NDArray[np.int64]
     """(n_links, 2): chains of banned pairs; ``OTHER`` and ``NEXT`` name the columns. Link ``r``
     is the head of row ``r``'s chain."""
@@ -205,15 +195,16 @@ class Linkage(NamedTuple):
     """(3,): see ``MOST_CHANGES`` and what follows it in :mod:`geoprobe.kernels.centroids`."""
 
     depth: NDArray[np.int64]
-    """(1,): the number of merges in the log, which can be undone."""
+    """(1,): the number of merges and bans in the log, which can be undone."""
     log_pair: NDArray[np.int64]
-    """(max_depth, 3): for each merge its slots ``i < j`` and the last member of ``i`` before."""
+    """(max_depth, 3): for each merge its slots ``i < j`` and the last member of ``i`` before; for
+    each ban its slots and ``BANNED``."""
     log_weight: NDArray[np.float64]
     """(max_depth,): the weight of ``i`` before."""
     log_row: NDArray[np.float64]
-    """(max_depth, widest): the matrix row of ``i`` before, or its centroid."""
+    """(max_depth, n_stretches * STRIDE): the centroid of ``i`` before."""
     log_change: NDArray[np.int64]
-    """(max_depth + 1,): where the changes of each merge begin in ``change_row``, and end."""
+    """(max_depth + 1,): where the changes of each entry begin in ``change_row``, and end."""
     change_row: NDArray[np.int64]
     """(max_changes, 2): a row whose nearest slot changed, and its ``near`` before."""
     change_distance: NDArray[np.float64]
@@ -238,8 +229,6 @@ class Directions(NamedTuple):
     """(n_entries, capacity): the lower end of a cluster's interval, in the row of its slot."""
     high: NDArray[np.float32]
     """(n_entries, capacity): the upper end."""
-    projection: NDArray[np.float32]
-    """(n_entries, capacity): the projection of every single row."""
     added_at: NDArray[np.int64]
     """(n_pairs, capacity): the depth of the log when a direction was added."""
     log_low: NDArray[np.float32]
@@ -253,7 +242,8 @@ class Certificates(NamedTuple):
     """Overlaps proved: convex weights on two sides; ``size`` is ``n_dims + 3``."""
 
     slots: NDArray[np.int64]
-    """(number, 2): of a ban, the two slots that may not merge; of a conflict, not in use."""
+    """(number, 2): of a ban, the two slots that may not merge; of a conflict, two rows of one side
+    that were in two clusters when last looked at."""
     size: NDArray[np.int64]
     """(number,): how many rows carry weight."""
     row: NDArray[np.int64]
@@ -268,7 +258,7 @@ class Agenda(NamedTuple):
     """What is to be checked next, and what checking has found out so far."""
 
     control: NDArray[np.int64]
-    """(9,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
+    """(12,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
     to_check: NDArray[np.int64]
     """(n_rows,): slots of the state that have to be checked."""
     open_slots: NDArray[np.int64]
@@ -277,8 +267,10 @@ class Agenda(NamedTuple):
     """(n_rows,): the rows of the first hull of a solve."""
     rows_b: NDArray[np.int64]
     """(n_rows,): those of the second."""
+    prices: Prices
+    """Room for the prices of a solve: that of ``price`` is (n_rows,)."""
     exempt: NDArray[np.int64]
-    """(256, 2): pairs of slots that the check of this state has already proved disjoint."""
+    """(256, 2): pairs of slots proved disjoint, neither of which has grown since; or -1."""
     success_rate: NDArray[np.int64]
     """(2, 2, 64): how often a method of :mod:`geoprobe.kernels.checking` was ``TRIED`` and
     ``HELPED``, by the binary logarithm of the cluster's size."""
@@ -368,8 +360,8 @@ class Projection(NamedTuple):
     """(n_largest,): which members of such a hull are listed; ``n_largest`` is the number of
     members of the largest hull."""
     between: NDArray[np.float32]
-    """(size, room): for such a hull the products of working points, at their ``slot``, with
-    listed members."""
+    """(size * room,): for such a hull the products of working points, in the order of their
+    ``slot``, with listed members."""
     product: NDArray[np.float32]
     """(n_largest,): the products of listed members with the query; corrected."""
     price: NDArray[np.float32]

@@ -153,6 +153,19 @@ class Supports:
                 columns[f"{name}_{side}"] = np.concatenate([none, *entries])
         return cls(**columns)
 
+    def taken(self, numbers: IntArray) -> Supports:
+        """Return the certificates of these numbers, in their order."""
+        columns: dict[str, NDArray[Any]] = {}
+        for side in "ab":
+            begin = getattr(self, f"start_{side}")
+            sizes = np.diff(begin)[numbers]
+            start = np.concatenate([[0], sizes]).cumsum()
+            entries = np.arange(start[-1]) + np.repeat(begin[numbers] - start[:-1], sizes)
+            columns[f"start_{side}"] = start
+            for name in ("index", "weight"):
+                columns[f"{name}_{side}"] = getattr(self, f"{name}_{side}")[entries]
+        return Supports(**columns)
+
     def __len__(self) -> int:
         """Return the number of certificates."""
         return len(self.start_a) - 1

@@ -9,7 +9,7 @@ from geoprobe.geometry.pairs import Stage, Status
 from geoprobe.hulls.active_set import ActiveSet, solve_from
 from geoprobe.hulls.highs import Highs
 from geoprobe.hulls.solver import Answer
-from geoprobe.kernels import activeset
+from geoprobe.kernels import activeset, minimiser
 from geoprobe.kernels.state import Points
 
 FloatArray = NDArray[np.float64]
@@ -42,5 +42,5 @@ def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: f
             work.scratch.new_row[0], work.scratch.new_side[0] = row, side
             if activeset.append(work, both, 1):
                 work.weight[work.n_working[0] - 1] = weight
-    activeset.normalise(work)
+    minimiser.normalise(work)
     return solve_from(points, rows_a, rows_b, threshold, work, Stage.HIGHS)

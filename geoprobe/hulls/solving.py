@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.measured import all_pairs
-from geoprobe.geometry.pairs import PairwiseDistances, Sides, Stage, Status, Supports
+from geoprobe.geometry.pairs import PairwiseDistances, Stage, Status, Supports
 from geoprobe.hulls.active_set import WIDE_GAP, face_bound
 from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver, decided
 from geoprobe.kernels import activeset, nearest, pairs
-from geoprobe.kernels.state import Points
+from geoprobe.kernels.state import Answers, Points, Working
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order, single_threaded_blas
@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
-CHUNK_WORK = 1_000_000
+CHUNK_WORK = 2_000_000
 
 
 def pairs_to_measure(labels: IntArray, what: str) -> tuple[IntArray, IntArray]:
@@ -131,24 +131,32 @@ def solve_pairs(
     """
     n_pairs = len(first)
     both = Points(points, points.astype(np.float32))
+    # Working sets that no task uses at the moment: as many as there are threads, in the end.
+    spare: list[Working] = []
     status, stage = np.empty(n_pairs, np.uint8), np.empty(n_pairs, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
 
     def work(task: slice) -> PairAnswers:
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
-        return _solve(both, groups, first[task], second[task], threshold)
+        room = spare.pop() if spare else activeset.allocate(points.shape[1])
+        answers = _solve(both, groups, first[task], second[task], threshold, room)
+        spare.append(room)
+        return answers
 
     supports: list[Supports] = []
     done = 0
-    for answers in in_order(work, _tasks(groups, first, second, points.shape[1]), n_threads):
-        part = slice(done, done + len(answers.status))
-        status[part], stage[part] = answers.status, answers.stage
-        lower[part], upper[part] = answers.lower, answers.upper
-        supports.append(answers.supports)
-        done = part.stop
-        if progress is not None:
-            progress(Progress(phase, done, n_pairs))
+    tasks = _tasks(groups, first, second, points.shape[1])
+    # Closed whatever happens here: nothing goes on in other threads after an interrupt.
+    with closing(in_order(work, tasks, n_threads, long=True)) as all_answers:
+        for answers in all_answers:
+            part = slice(done, done + len(answers.status))
+            status[part], stage[part] = answers.status, answers.stage
+            lower[part], upper[part] = answers.lower, answers.upper
+            supports.append(answers.supports)
+            done = part.stop
+            if progress is not None:
+                progress(Progress(phase, done, n_pairs))
     return PairwiseDistances(
         names=np.arange(len(groups)),
         first=first,
@@ -189,12 +197,12 @@ def _solve(
     first: IntArray,
     second: IntArray,
     threshold: float,
+    work: Working,
 ) -> PairAnswers:
-    """Solve a run of pairs, and resolve those that are left open."""
+    """Solve a run of pairs in the room for a working set, and resolve those that are left open."""
     points = both.float64
-    work = activeset.allocate(points.shape[1])
     n_pairs = len(first)
-    supports: list[Sides] = []
+    parts: list[Supports] = []
     status = np.empty(n_pairs, np.uint8)
     stage = np.full(n_pairs, Stage.KERNEL, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
@@ -208,36 +216,47 @@ def _solve(
                 threshold, work, out,
             )
         )  # fmt: skip
-        edge = 0
-        for k in range(done):
-            middle, end = int(out.middle[k]), int(out.end[k])
-            supports.append(
-                (
-                    out.row[edge:middle],
-                    out.weight[edge:middle],
-                    out.row[middle:end],
-                    out.weight[middle:end],
-                )
-            )
-            edge = end
+        parts.append(_supports(out, done))
         answered = slice(begin, begin + done)
         for column, answers in ((status, out.status), (lower, out.lower), (upper, out.upper)):
             column[answered] = answers[:done]
         begin += done
+    supports = Supports.joined(parts)
     open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
-    for k in open_pairs:
-        answer = resolve(points, groups[first[k]], groups[second[k]], threshold)
-        status[k], stage[k] = answer.status, answer.stage
-        lower[k], upper[k] = answer.lower, answer.upper
-        supports[k] = answer.sides
+    if open_pairs:
+        sides = [(*supports.side_a(k), *supports.side_b(k)) for k in range(n_pairs)]
+        for k in open_pairs:
+            answer = resolve(points, groups[first[k]], groups[second[k]], threshold)
+            status[k], stage[k] = answer.status, answer.stage
+            lower[k], upper[k] = answer.lower, answer.upper
+            sides[k] = answer.sides
+        supports = Supports.of(sides)
     wide = np.flatnonzero((status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper))
     with single_threaded_blas() if len(wide) else nullcontext():
         for k in wide.tolist():
             a, b = points[groups[first[k]]], points[groups[second[k]]]
-            rows_a, weights_a, rows_b, weights_b = supports[k]
+            (rows_a, weights_a), (rows_b, weights_b) = supports.side_a(k), supports.side_b(k)
             w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
             lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
-    return PairAnswers(status, stage, lower, upper, Supports.of(supports))
+    return PairAnswers(status, stage, lower, upper, supports)
+
+
+def _supports(out: Answers, done: int) -> Supports:
+    """Return the supports of the first ``done`` answers, copied."""
+    middle, end = out.middle[:done], out.end[:done]
+    sizes = np.column_stack([middle - np.r_[0, end[:-1]], end - middle])
+    n_entries = int(end[-1])
+    row, weight = out.row[:n_entries], out.weight[:n_entries]
+    on_a = np.repeat(np.tile([True, False], done), sizes.ravel())
+    start = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(sizes, axis=0)])
+    return Supports(
+        start_a=start[:, 0],
+        index_a=row[on_a],
+        weight_a=weight[on_a],
+        start_b=start[:, 1],
+        index_b=row[~on_a],
+        weight_b=weight[~on_a],
+    )
 
 
 def _ask(

@@ -168,21 +168,27 @@ def cluster_space(
     cluster_codes = rows.labels[slots]
     clock.lap("merging")
 
-    first, second = pairs_to_measure(cluster_codes, "clusters")
-    solved = by_label
+    measured = [by_label]
+    distances = by_label
     if len(slots) > n_labels:
+        first, second = pairs_to_measure(cluster_codes, "clusters")
+        known = _known_pairs(by_label, cluster_codes, first, second)
+        new = known < 0
         groups = group_rows(cluster_of, len(slots))
-        solved = solve_pairs(rows.points, groups, first, second, tau, n_threads, progress)
+        solved = solve_pairs(rows.points, groups, first[new], second[new], tau, n_threads, progress)
         solved = proved_in_full(solved, groups, in_full)
+        measured.append(solved)
+        distances = _together(by_label, solved, known, first, second)
     clock.lap("distances")
 
     blocks = find_blocks(rows, cluster_of, cluster_codes, merged.bans, contradictions, scaled.unit)
     clock.lap("blocks")
-    answers = [by_label] if solved is by_label else [by_label, solved]
     hulls = by_label.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(n_labels))
-    distances = hulls
-    if solved is not by_label:
-        distances = solved.of_rows(rows.original).in_units(scaled.scale, tau, np.arange(len(slots)))
+    if distances is by_label:
+        distances = hulls
+    else:
+        distances = distances.of_rows(rows.original)
+        distances = distances.in_units(scaled.scale, tau, np.arange(len(slots)))
     return ClusteredSpace(
         hulls=hulls,
         clusters=Clusters(
@@ -194,13 +200,42 @@ def cluster_space(
         counters=Counts(
             merges=len(rows.points) - len(slots),
             bans=len(merged.bans),
-            solves=merged.solves + sum(len(each) for each in answers),
-            highs_calls=merged.highs_calls + sum(each.highs_calls for each in answers),
+            solves=merged.solves + sum(len(each) for each in measured),
+            highs_calls=merged.highs_calls + sum(each.highs_calls for each in measured),
             duplicate_points=len(codes) - len(rows.points),
             contradictory_points=int(rows.weight[contradictions.barred].sum()),
         ),
         timings=clock.seconds,
     )
+
+
+def _known_pairs(
+    by_label: PairwiseDistances, cluster_codes: IntArray, first: IntArray, second: IntArray
+) -> IntArray:
+    """Return where pairs of clusters that are whole labels stand among those of labels, else -1."""
+    n_labels = len(by_label.names)
+    whole = np.bincount(cluster_codes, minlength=n_labels) == 1
+    a, b = cluster_codes[first], cluster_codes[second]
+    place = np.searchsorted(by_label.first * n_labels + by_label.second, a * n_labels + b)
+    return np.where(whole[a] & whole[b], place, -1)
+
+
+def _together(
+    by_label: PairwiseDistances,
+    solved: PairwiseDistances,
+    known: IntArray,
+    first: IntArray,
+    second: IntArray,
+) -> PairwiseDistances:
+    """Put distances that were known beside those that were not, in the order of the pairs."""
+    order = known.copy()
+    order[known < 0] = len(by_label) + np.arange(len(solved))
+    columns = {
+        name: np.concatenate([getattr(by_label, name), getattr(solved, name)])[order]
+        for name in ("lower", "upper", "status", "stage")
+    }
+    supports = Supports.joined([by_label.supports, solved.supports]).taken(order)
+    return replace(solved, first=first, second=second, supports=supports, **columns)
 
 
 def _in_full(scaled: Normalised, rows: SortedRows) -> Normalised:

@@ -14,6 +14,7 @@ from geoprobe.kernels import agenda, directions, linkage, merging, pool
 from geoprobe.kernels.state import Certificates, Merging, Points
 from geoprobe.probes.candidates import later_neighbours
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.threads import interruptible
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -72,7 +73,6 @@ def merge_clusters(
     barred: BoolArray,
     tau: float,
     progress: ProgressCallback | None = None,
-    matrix_limit: int = linkage.MATRIX_LIMIT,
 ) -> Merged:
     """Merge the clusters of each label as far as no hull of another label is met.
 
@@ -96,9 +96,6 @@ def merge_clusters(
         Rows that coincide with another label's: they stay clusters of their own.
     tau : float
     progress : callable, optional
-    matrix_limit : int
-        Labels of more rows are merged without a matrix of their distances; the outcome is the
-        same.
 
     Raises
     ------
@@ -107,22 +104,18 @@ def merge_clusters(
     """
     n_rows, n_dims = points.shape
     involved: BoolArray = np.any(partner, axis=1)
-    links = linkage.allocate(points, first, original, weight, involved, matrix_limit)
+    links = linkage.allocate(points, first, original, weight, involved)
     for label in np.flatnonzero(involved).tolist():
         span = slice(first[label], first[label + 1])
-        if first[label + 1] - first[label] > matrix_limit:
-            known = later_neighbours(points[span], barred[span])
-            linkage.prepare_centroids(links, label, barred, known.near, known.bound, known.others)
-        else:
-            _fill_matrix(linkage.label_matrix(links, label), points[span])
-            linkage.prepare(links, label, barred)
+        known = later_neighbours(points[span], barred[span])
+        linkage.prepare(links, label, barred, known.near, known.bound, known.others)
     state = Merging(
         points=Points(points, points.astype(np.float32)),
         links=links,
         directions=directions.allocate(links, partner, n_dims),
         agenda=agenda.allocate_agenda(n_rows, _precision(points)),
         pool=pool.allocate_pool(n_dims),
-        conflicts=agenda.allocate_certificates(32, n_dims),
+        conflicts=agenda.allocate_certificates(256, n_dims),
         bans=agenda.allocate_certificates(256, n_dims),
         threshold=tau,
     )
@@ -131,28 +124,21 @@ def merge_clusters(
     control = state.agenda.control
     while True:
         state = state._replace(links=linkage.with_room(state.links, len(state.bans.size)))
-        reason, n_bans, a, b = merging.advance(state, CHECKS)
-        merged.bans += [_ban(state.bans, k) for k in range(n_bans)]
+        reason, a, b = interruptible(merging.advance, state, CHECKS)
+        if reason in (merging.FINISHED, merging.EMPTY_BANS):
+            merged.bans += [_ban(state.bans, k) for k in range(control[agenda.N_BANS])]
+            control[agenda.N_BANS] = 0
         if progress is not None:
             done = int(control[agenda.MERGES])
+            n_bans = len(merged.bans) + int(control[agenda.N_BANS])
             left = total if reason == merging.FINISHED else min(done, total - 1)
-            progress(Progress("merging", left, total, f"{done} merges, {len(merged.bans)} bans"))
+            progress(Progress("merging", left, total, f"{done} merges, {n_bans} bans"))
         if reason == merging.FINISHED:
             break
         if reason == merging.FALLBACK:
             merged.highs_calls += _resolve(state, a, b)
     merged.solves = int(control[agenda.SOLVES])
     return merged
-
-
-def _fill_matrix(matrix: FloatArray, rows: FloatArray) -> None:
-    """Write the squared distances of all pairs of rows."""
-    squares = np.einsum("ij,ij->i", rows, rows)
-    np.matmul(rows, rows.T, out=matrix)
-    matrix *= -2.0
-    matrix += squares
-    matrix += squares[:, None]
-    np.maximum(matrix, 0.0, out=matrix)
 
 
 def _precision(points: FloatArray) -> FloatArray:

@@ -217,7 +217,7 @@ def _room(hulls: Hulls) -> Projection:
         n_listed=np.zeros(1, np.int64),
         listed=np.zeros(room, np.int64),
         is_listed=np.zeros(largest, np.bool_),
-        between=np.zeros((size, room), np.float32),
+        between=np.zeros(size * room, np.float32),
         product=np.zeros(largest, np.float32),
         price=np.zeros(largest, np.float32),
         all_prices=np.zeros(largest, np.float32),

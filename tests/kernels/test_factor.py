@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geoprobe.kernels import activeset
+from geoprobe.kernels import activeset, minimiser
+from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.state import Points, Working
 
 
-@numba.njit
+@kernel
 def delete(work: Working, j: int) -> None:
     """Delete working point ``j``."""
     activeset.delete(work, j)
 
 
-@numba.njit
+@kernel
 def minimise(work: Working) -> None:
     """Write the weights of the nearest points of the affine hulls into ``trial``."""
-    activeset.affine_minimiser(work)
+    minimiser.affine_minimiser(work)
 
 
 def append(work: Working, points: NDArray[np.float64], rows: Any, sides: Any) -> int:

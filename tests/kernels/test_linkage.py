@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
-import numba
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -15,6 +14,7 @@ from geoprobe.geometry.pairs import Status
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solving import Groups, solve_pairs
 from geoprobe.kernels import linkage
+from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.linkage import ban, closest_pair, has_room, join, undo
 from geoprobe.probes import DirectProbe, clustering
 from geoprobe.probes.candidates import float32_slack, later_neighbours
@@ -27,7 +27,7 @@ TAU = 1e-7
 JOIN, UNDO, RESOLVE, BAN = range(4)
 
 
-@numba.njit
+@kernel
 def replay(links, actions, trail):
     """Do what ``actions`` (n_actions,) say; note the pairs, the level and how many are left."""
     for k in range(actions.shape[0]):

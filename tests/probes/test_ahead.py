@@ -32,6 +32,7 @@ IN_BOTH_PRECISIONS = [
     "nearest.price_candidates.2",
     "nearest.price_rows.2",
 ]
+RANK = "from geoprobe.probes import ahead; ahead.compile_ranking()"
 
 
 def fit(folder: Path | None, repository: Path, shift: float, n_threads: int = 1) -> list[int]:
@@ -75,6 +76,22 @@ def test_every_kernel_is_compiled_once(repository: Path, tmp_path: Path) -> None
     # Prices are float32 on the way and float64 at the end.
     assert [part for part in parts if not part.endswith(".1")] == IN_BOTH_PRECISIONS
     assert fit(tmp_path, repository, CROSSING) == [1, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.slow
+def test_the_ranking_is_compiled_once(repository: Path, tmp_path: Path) -> None:
+    chosen = {"GEOPROBE_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
+    subprocess.run(
+        [sys.executable, "-c", RANK], cwd=repository, env={**os.environ, **chosen}, check=True
+    )
+    assert kept(tmp_path, "kernels") == [
+        "products.gram.1",
+        "ranking.bound_distances.1",
+        "ranking.rank_block.1",
+    ]
+    parts = kept(tmp_path, "parts")
+    assert "projection.project.1" in parts
+    assert [part for part in parts if not part.endswith(".1")] == []
 
 
 @pytest.mark.slow

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.geometry import Status
+from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.hulls import pairwise_hull_distances
+from geoprobe.hulls.solving import solve_pairs
 from geoprobe.memory import BYTES_PER_PAIR
 from geoprobe.probes import DirectProbe, measure
-from geoprobe.probes.sorting import find_contradictions, sort_rows
+from geoprobe.probes.sorting import equal_rows, find_contradictions, sort_rows
 from geoprobe.progress import Progress
 from geoprobe.spaces import Space
 from geoprobe.verify import verify_geometry
@@ -243,3 +246,43 @@ def test_a_number_of_clusters_that_is_none(k: object) -> None:
     with pytest.raises(InputError, match="k must be a whole number from 1 to 3"):
         probe.rank_clusters([[0.5]], k)
     assert probe.rank_clusters([[0.5]], np.int64(2))[1].shape == (1, 2)
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_rows_are_equal_where_all_numbers_are(
+    collide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if collide:
+        monkeypatch.setattr(
+            "geoprobe.probes.sorting._hashes", lambda bits: np.zeros(len(bits), np.uint64)
+        )
+    rng = np.random.default_rng(2)
+    for n_dims in (1, 2, 3):
+        points = rng.integers(-1, 2, (40, n_dims)) * rng.choice([-1.0, 1.0, 1.0 / 3], (40, 1))
+        assert np.signbit(points[points == 0.0]).any()
+        expected = (points[:, None] == points).all(axis=2)
+        number = equal_rows(points)
+        assert np.array_equal(number[:, None] == number, expected)
+
+
+def test_whole_labels_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of one cluster keep their distances; the others' clusters are measured anew."""
+    rng = np.random.default_rng(7)
+    y = np.repeat(np.arange(6), 20)
+    X = rng.normal(size=(120, 3)) + 12.0 * np.eye(6, 3)[y]
+    X[y == 5] += 12.0 * np.eye(3)[0]  # among label 0
+    asked: list[int] = []
+
+    def watched(*given: Any, **named: Any) -> PairwiseDistances:
+        asked.append(len(given[2]))
+        return solve_pairs(*given, **named)
+
+    monkeypatch.setattr("geoprobe.probes.clustering.solve_pairs", watched)
+    probe = DirectProbe(n_threads=1).fit(X, y)
+    check_probe(probe, X, y)
+    table = probe.distances_
+    assert np.isin(probe.cluster_labels_, [1, 2]).sum() == 2
+    assert asked == [15, len(table) - 1]
+    assert probe.counts_.solves >= sum(asked)
+    matrix = pairwise_hull_distances(X, probe.labels_).matrix()
+    assert np.allclose(table.distance, matrix[table.first, table.second], rtol=1e-9)
