@@ -9,7 +9,12 @@ from .hulls import (
     point_to_hull as point_to_hull,
 )
 from .probes import DirectProbe as DirectProbe
-from .spaces import Space as Space, read_space as read_space
+from .spaces import (
+    PointsFile as PointsFile,
+    Space as Space,
+    open_points as open_points,
+    read_space as read_space,
+)
 from .verify import verify_results as verify_results
 
 __version__: str

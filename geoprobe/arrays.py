@@ -54,7 +54,7 @@ def as_points(
         can hold; the message names the first bad row. Objects that are neither numbers nor text
         raise an InputTypeError, which is one.
     """
-    array = _on_host(points, name)
+    array = on_host(points, name)
     if array.dtype.kind == "O":
         array = _from_numbers(array, name)
     _check_kind(array, name)
@@ -102,7 +102,7 @@ def as_labels(
     """
     if y is None:
         raise InputError(f"{name} should be a 1d array of {n_points} labels, but it is None.")
-    array = _on_host(y, name)
+    array = on_host(y, name)
     if isinstance(y, (list, tuple)) and array.ndim == 1:
         # NumPy would turn ["a", 1] into two strings; as objects the mixture shows.
         array = np.fromiter(y, dtype=object, count=len(y))
@@ -174,8 +174,20 @@ def _distances_to(points: NDArray[Any], centre: NDArray[np.float64]) -> NDArray[
     return distance
 
 
-def _on_host(values: Any, name: str) -> NDArray[Any]:
-    """Return the values as a plain NumPy array, whatever library they come from."""
+def on_host(values: Any, name: str) -> NDArray[Any]:
+    """Return values as a plain NumPy array, whatever library they come from; bfloat16 as float32.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        What to call them in error messages.
+
+    Raises
+    ------
+    InputError
+        If they are sparse, masked, or no array at all.
+    """
     if hasattr(values, "tocsr") or getattr(values, "is_sparse", False) is True:
         raise InputError(f"{name} is a sparse matrix, but a dense array is expected.")
     if isinstance(values, np.ma.MaskedArray):
@@ -186,7 +198,9 @@ def _on_host(values: Any, name: str) -> NDArray[Any]:
         if str(values.dtype) == "torch.bfloat16":
             values = values.float()
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        # As above; libraries beside torch bring a type of their own for it.
+        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InputError(f"{name} cannot be read as an array: {error}") from error
 

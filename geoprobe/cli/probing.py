@@ -19,8 +19,8 @@ File = Annotated[
     Path | None,
     typer.Argument(
         metavar="FILE",
-        help="npz, npy, safetensors, csv, tsv, or the text of DirectProbe. Without it: "
-        "scikit-learn's handwritten digits.",
+        help="npz, npy, safetensors, HDF5, zarr, parquet, Arrow, datasets, torch, csv, tsv, or the "
+        "text of DirectProbe. Without it: scikit-learn's handwritten digits.",
         show_default=False,
     ),
 ]
@@ -39,6 +39,15 @@ Column = Annotated[
 ]
 LabelSet = Annotated[
     Path | None, typer.Option(help="File with the labels that may occur, one a line.")
+]
+Position = Annotated[
+    int | None,
+    typer.Option(
+        help="Of activations (batch, position, n_dims): the position taken; -1: the last."
+    ),
+]
+Mask = Annotated[
+    str | None, typer.Option(help="Of activations: array that says which positions are points.")
 ]
 Threads = Annotated[
     int | None, typer.Option(help="Threads (default all). The answer does not depend on them.")
@@ -59,6 +68,8 @@ def probe(
     labels: Labels = None,
     column: Column = None,
     label_set: LabelSet = None,
+    position: Position = None,
+    mask: Mask = None,
     test: Annotated[
         Path | None,
         typer.Option(help="Points to predict, read like FILE; FILE itself: its arrays *_test."),
@@ -83,7 +94,7 @@ def probe(
     from geoprobe.spaces.source import default_folder
 
     _check_options(tau, threads)
-    source = _source(file, points, labels, column, label_set)
+    source = _source(file, points, labels, column, label_set, position, mask)
     folder = None if out is None else check_output(out)
     space = source.read()
     held_out = None if test is None else source.read_test(test, space, test_labels)
@@ -132,6 +143,8 @@ def distances(
     labels: Labels = None,
     column: Column = None,
     label_set: LabelSet = None,
+    position: Position = None,
+    mask: Mask = None,
     every: Annotated[bool, typer.Option("--all", help="Print every pair, not the 20 nearest.")] = (
         False
     ),
@@ -150,7 +163,7 @@ def distances(
     from geoprobe.geometry import write_results
 
     _check_options(tau, threads)
-    source = _source(file, points, labels, column, label_set)
+    source = _source(file, points, labels, column, label_set, position, mask)
     folder = None if out is None else check_output(out)
     space = source.read()
     from geoprobe.probes import measure_labels
@@ -187,6 +200,8 @@ def verify(
     labels: Labels = None,
     column: Column = None,
     label_set: LabelSet = None,
+    position: Position = None,
+    mask: Mask = None,
     test: Annotated[
         Path | None,
         typer.Option(help="The points that were predicted, if they have moved since."),
@@ -223,6 +238,8 @@ def verify(
             labels=labels,
             column=column,
             label_set=None if label_set is None else str(label_set),
+            position=position,
+            mask=mask,
         )
         space = source.read()
         held_out = _held_out(source, claims, space, test, test_labels)
@@ -332,7 +349,10 @@ def _source(
     labels: str | None,
     column: str | None,
     label_set: Path | None,
+    position: int | None,
+    mask: str | None,
 ) -> Source:
     from geoprobe.spaces.source import Source
 
-    return Source(file, points, labels, column, None if label_set is None else str(label_set))
+    known = None if label_set is None else str(label_set)
+    return Source(file, points, labels, column, known, mask, position)

@@ -48,7 +48,8 @@ def study_run(
 
         expected = estimate(planned, folder)
         say_table(f"Study {planned.name}", ("work", "pieces ", "done ", "time "), expected.rows)
-        print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
+        if planned.tasks:
+            print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
         return
     _run(planned, folder, workers)
 
@@ -59,8 +60,10 @@ def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -
     """Show how much of a study is done."""
     from geoprobe.studies import StudyFolder, read_plan
     from geoprobe.studies import study_status as status_of
+    from geoprobe.studies.inputs import planned_inputs
 
-    status = status_of(read_plan(plan), StudyFolder(_folder(plan, out)))
+    planned, folder = read_plan(plan), StudyFolder(_folder(plan, out))
+    status = status_of(planned, folder, inputs=planned_inputs(planned, folder))
     if as_json:
         say_json({"complete": status.complete, "rows": status.rows, "missing": status.missing})
         return
@@ -70,6 +73,45 @@ def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -
         print(f"To do: {line}")
     if len(status.missing) > 10:
         print(f"and {len(status.missing) - 10} more")
+
+
+@study.command("from-configs")
+@clean
+def study_from_configs(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of configs of DirectProbe.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="The plan to write.")] = Path("study.toml"),
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help='What the names of the configs say, such as "{task}/{model}-{layer}.ini".',
+        ),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What holds for all of them; repeatable."),
+    ] = None,
+) -> None:
+    """Turn a folder of DirectProbe's configs into a plan and a table of spaces."""
+    from geoprobe.studies.from_configs import plan_from_configs
+
+    said = dict(_name_and_value(each) for each in fixed or [])
+    made = plan_from_configs(folder, out, names=names, fixed=said)
+    print(f"{made.n_configs:,} configs name {made.n_files:,} files of vectors.")
+    print(f"Plan: {made.plan}\nWhat each file is: {made.table}")
+    print(f"Run it: geoprobe study run {made.plan}")
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    from geoprobe.errors import InputError
+
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise InputError(f"{text!r} should read NAME=VALUE, such as model=bert.")
+    return name, value
 
 
 @app.command(short_help="Write the report of a study again.")

@@ -33,6 +33,8 @@ class NpyHeader(NamedTuple):
     length: int
     """Bytes before the first number."""
     shape: tuple[int, ...]
+    columns_first: bool
+    """Whether columns are contiguous, as in Fortran, and not rows."""
     dtype: np.dtype[np.generic]
 
     @property
@@ -62,7 +64,9 @@ def check_npy(path: Path) -> None:
         )
 
 
-def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> None:
+def check_npz(
+    archive: zipfile.ZipFile, path: Path, names: Iterable[str], *, at_once: bool = True
+) -> None:
     """Refuse arrays of an npz file that unpack to more than they should or than memory holds.
 
     Parameters
@@ -71,7 +75,9 @@ def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> Non
     path : Path
         Of the archive.
     names : iterable of str
-        Members of the archive that are to be in memory together.
+        Members of the archive.
+    at_once : bool
+        Whether they are to be in memory together, or are unpacked bit by bit.
 
     Raises
     ------
@@ -92,7 +98,8 @@ def check_npz(archive: zipfile.ZipFile, path: Path, names: Iterable[str]) -> Non
             f"nothing is unpacked.",
             path,
         )
-    check_memory(total, what, path)
+    if at_once:
+        check_memory(total, what, path)
     for member in members:
         with archive.open(member) as file:
             header = read_npy_header(file)
@@ -144,12 +151,12 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
     # Version 3 differs in the encoding of field names, which arrays of points do not have.
     whole = io.BytesIO(width + text)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(whole)
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(whole)
     else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(whole)
+        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(whole)
     if min(shape, default=0) < 0:
         raise ValueError(f"the header declares the shape {shape}")
-    return NpyHeader(len(start) + len(width) + length, shape, dtype)
+    return NpyHeader(len(start) + len(width) + length, shape, columns_first, dtype)
 
 
 def _name(member: zipfile.ZipInfo) -> str:

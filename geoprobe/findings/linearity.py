@@ -118,7 +118,7 @@ def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
         rows.append(
             LinearityRow(
                 task=g.cell.task,
-                model=g.cell.model,
+                model=g.cell.representation,
                 tuned_on=g.cell.tuned_on or "",
                 seed=g.cell.seed,
                 step=g.cell.step,

@@ -265,7 +265,7 @@ def compare_memorisation(curves: Mapping[Cell, Mapping[str, Any]]) -> Memorisati
             for k, (accuracy, std) in enumerate(zip(mean.tolist(), spread.tolist(), strict=True)):
                 rows.append(
                     CurveRow(
-                        cell.task, cell.model, cell.tuned_on or "", cell.seed, cell.step,
+                        cell.task, cell.representation, cell.tuned_on or "", cell.seed, cell.step,
                         cell.layer, part, k + 1, accuracy, std,
                     )
                 )  # fmt: skip

@@ -180,7 +180,7 @@ def compare_performance(
         rows.append(
             PerformanceRow(
                 task=g.cell.task,
-                model=g.cell.model,
+                model=g.cell.representation,
                 tuned_on=g.cell.tuned_on or "",
                 seed=g.cell.seed,
                 step=g.cell.step,
@@ -203,13 +203,13 @@ def _ends(geometries: list[Geometry], layer: int | None) -> list[Geometry]:
     """Keep one layer of each task and model, and of each fine-tuning the last step."""
     last_layer: dict[tuple[str, str], int] = {}
     for g in geometries:
-        who = (g.cell.task, g.cell.model)
+        who = (g.cell.task, g.cell.representation)
         last_layer[who] = max(g.cell.layer, last_layer.get(who, 0))
     kept: dict[tuple[Any, ...], Geometry] = {}
     for g in sorted(geometries, key=lambda g: g.cell.order):
-        wanted = last_layer[g.cell.task, g.cell.model] if layer is None else layer
-        if g.cell.layer == wanted:
-            kept[g.cell.task, g.cell.model, g.cell.tuned_on, g.cell.seed] = g
+        who = (g.cell.task, g.cell.representation)
+        if g.cell.layer == (last_layer[who] if layer is None else layer):
+            kept[who, g.cell.tuned_on, g.cell.seed] = g
     if not kept:
         there = ", ".join(map(str, sorted({g.cell.layer for g in geometries}))) or "none"
         raise InputError(f"no geometry of layer {layer} was given; the layers are: {there}.")

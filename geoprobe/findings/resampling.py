@@ -204,7 +204,7 @@ def load_resamples(path: str | os.PathLike[str]) -> ResampledDistances:
         n_pairs = len(labels) * (len(labels) - 1) // 2
         if distances.shape != (n_pairs,) or draws.shape[1:] != (n_pairs,):
             raise ValueError(f"{len(labels)} labels, but arrays {distances.shape}, {draws.shape}")
-        cell = None if about["cell"] is None else Cell(**about["cell"])
+        cell = None if about["cell"] is None else Cell.from_dict(about["cell"])
         return ResampledDistances(labels, distances, draws, about["units"], cell)
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"the resamples do not fit together ({error}).", source) from error

@@ -19,7 +19,7 @@ class Trajectory:
     Attributes
     ----------
     task, model : str
-        Whose units and by which encoder.
+        Whose units and by which :attr:`geoprobe.geometry.Cell.representation`.
     layer : int
     tuned_on : str
     seed : int
@@ -99,9 +99,9 @@ def arrange_runs(geometries: Iterable[Geometry]) -> list[Trajectory]:
     runs: dict[tuple[str, str, str, int, int], list[Geometry]] = {}
     for cell in sorted(by_cell, key=lambda cell: cell.order):
         if cell.tuned_on is not None and cell.seed is not None:
-            run = (cell.task, cell.model, cell.tuned_on, cell.seed, cell.layer)
+            run = (cell.task, cell.representation, cell.tuned_on, cell.seed, cell.layer)
             if run not in runs:
-                start = by_cell.get(cell.original)
+                start = by_cell.get(cell.start(by_cell))
                 runs[run] = [] if start is None else [start]
             runs[run].append(by_cell[cell])
     return [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Container
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from geoprobe.errors import InputError
@@ -47,9 +48,12 @@ class Cell:
     tuned_on : str or None
         The task the model was fine-tuned on; None is the model as published.
     seed : int or None
-        Of the fine-tuning; None exactly when ``tuned_on`` is.
+        Of the fine-tuning. A model as published seldom has one: it is the start of every run.
     step : int
         Updates of the fine-tuning; 0 exactly when ``tuned_on`` is None.
+    group : tuple of (str, str)
+        Names and values that tell it from other cells besides, such as ``("pooling", "mean")``;
+        sorted by name.
     """
 
     task: str
@@ -58,15 +62,16 @@ class Cell:
     tuned_on: str | None = None
     seed: int | None = None
     step: int = 0
+    group: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a moment that cannot be."""
         tuned = self.tuned_on is not None
-        if tuned != (self.seed is not None) or tuned != (self.step > 0) or self.step < 0:
+        if (tuned and self.seed is None) or tuned != (self.step > 0) or self.step < 0:
             raise InputError(
                 f"a fine-tuned model has tuned_on, a seed and a step above 0, and a model as "
-                f"published has none of them; but tuned_on={self.tuned_on!r}, seed={self.seed!r}, "
-                f"step={self.step!r}."
+                f"published has neither tuned_on nor a step; but tuned_on={self.tuned_on!r}, "
+                f"seed={self.seed!r}, step={self.step!r}."
             )
         if self.layer < 0:
             raise InputError(f"layers are counted from 0, but layer={self.layer!r}.")
@@ -86,14 +91,32 @@ class Cell:
     @property
     def original(self) -> Cell:
         """The same layer of the model as published."""
-        return Cell(self.task, self.model, self.layer)
+        return replace(self, tuned_on=None, seed=None, step=0)
+
+    def start(self, cells: Container[Cell]) -> Cell:
+        """Return the start of this cell's fine-tuning: the same layer of the model as published.
+
+        Parameters
+        ----------
+        cells : container of Cell
+            Where one of them has the seed of this cell it is that one; else the one without a seed,
+            which may not be there.
+        """
+        own = replace(self, tuned_on=None, step=0)
+        return own if own in cells else self.original
+
+    @property
+    def representation(self) -> str:
+        """The model with what tells it from others of its name: ``"bert, pooling mean"``."""
+        return ", ".join([self.model, *(f"{name} {value}" for name, value in self.group)])
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """A key to sort by: task, model, the model as published first, seed, step, layer."""
+        """A key to sort by: task, model, group, the model as published first, seed, step, layer."""
         return (
             self.task,
             self.model,
+            self.group,
             self.tuned_on is not None,
             self.tuned_on or "",
             -1 if self.seed is None else self.seed,
@@ -102,13 +125,30 @@ class Cell:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the six fields by name."""
-        return asdict(self)
+        """Return the fields by name; without a group there is no ``group``."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        del plain["group"]
+        return plain | ({"group": dict(self.group)} if self.group else {})
+
+    @classmethod
+    def from_dict(cls, noted: dict[str, Any]) -> Cell:
+        """Return the cell that :meth:`as_dict` describes.
+
+        Raises
+        ------
+        InputError
+            If it is no such description.
+        """
+        if not isinstance(noted, dict) or not isinstance(noted.get("group", {}), dict):
+            raise InputError(f"a cell is described by its fields, but {noted!r:.200} came.")
+        group = tuple(sorted(noted.get("group", {}).items()))
+        return cls(**{**noted, "group": group})
 
     def __str__(self) -> str:
         """Describe the cell for a person."""
-        who = f"{self.task} {self.model}".rstrip()
+        who = f"{self.task} {self.representation}".rstrip()
         if self.tuned_on is None:
-            return f"{who} layer {self.layer}"
+            seed = "" if self.seed is None else f"seed {self.seed} "
+            return f"{who} {seed}layer {self.layer}"
         moment = f"tuned on {self.tuned_on}, seed {self.seed}, step {self.step}"
         return f"{who} {moment}, layer {self.layer}"

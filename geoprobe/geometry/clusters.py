@@ -90,12 +90,16 @@ class Clusters:
         Every pair of clusters of different labels.
     blocks : Blocks
         Every pair of clusters of one label, with the cluster that stands in between.
+    fixed : bool
+        Whether the partition was given, not found: clusters of any labels may overlap, and nothing
+        is said of which of them could be one.
     """
 
     assignment: IntArray
     label: IntArray
     distances: PairwiseDistances
     blocks: Blocks
+    fixed: bool = False
 
     def __len__(self) -> int:
         """Return the number of clusters."""

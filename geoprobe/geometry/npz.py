@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,8 @@ def _pack(g: Geometry, prefix: str, arrays: Arrays) -> dict[str, Any]:
     }
     if g.clusters is not None:
         _pack_clusters(g.clusters, g.n_labels, f"{prefix}clusters.", arrays)
+        if g.clusters.fixed:
+            about["fixed"] = True
     if g.predictions is not None:
         p = g.predictions
         for name in ("true", "cluster"):
@@ -155,9 +157,11 @@ def _unpack(about: dict[str, Any], prefix: str, arrays: Arrays) -> Geometry:
         if about["clusters"]
         else None
     )
+    if clusters is not None and about.get("fixed", False):
+        clusters = replace(clusters, fixed=True)
     noted, test = about["predictions"], about["test"]
     return Geometry(
-        cell=Cell(**about["cell"]),
+        cell=Cell.from_dict(about["cell"]),
         classes=classes,
         counts=counts,
         centroids=centroids,

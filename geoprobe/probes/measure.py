@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels
 from geoprobe.errors import InputError
@@ -150,7 +151,23 @@ def predict_space(probe: DirectProbe, test: Space) -> Predictions:
     test : Space
     """
     distance, cluster = probe.rank_clusters(test.points, k=1)
-    geometry = probe.geometry_
+    return predictions_of(probe.geometry_, test, distance[:, 0], cluster[:, 0])
+
+
+def predictions_of(
+    geometry: Geometry, test: Space, distance: NDArray[np.float64], cluster: NDArray[np.int64]
+) -> Predictions:
+    """Return what the nearest clusters of test points predict.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        With clusters.
+    test : Space
+    distance : ndarray of float64, shape (n_test_points,)
+    cluster : ndarray of int64, shape (n_test_points,)
+        The nearest clusters and how far they are.
+    """
     true = [str(label) for label in test.labels.tolist()]
     unseen = tuple(sorted(set(true) - set(geometry.labels)))
     names = geometry.labels + unseen
@@ -158,9 +175,9 @@ def predict_space(probe: DirectProbe, test: Space) -> Predictions:
     return Predictions(
         names=names,
         true=np.array([code[name] for name in true], np.int64),
-        predicted=geometry.need_clusters().label[cluster[:, 0]],
-        cluster=cluster[:, 0],
-        distance=distance[:, 0],
+        predicted=geometry.need_clusters().label[cluster],
+        cluster=cluster,
+        distance=distance,
         unseen=unseen,
         name=test.name,
         fingerprints=test.fingerprints(),

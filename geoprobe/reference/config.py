@@ -11,7 +11,7 @@ from pathlib import Path
 from geoprobe.errors import FormatError
 from geoprobe.files.text_files import checked_file
 
-MODES = ("probing", "prediction")
+MODES = ("probing", "prediction", "batch_probing")
 
 
 class Family(enum.Enum):
@@ -33,11 +33,14 @@ class Config:
         The config file.
     family : Family
     mode : str
-        ``probing`` makes clusters, ``prediction`` takes those of ``clusters``.
+        ``probing`` makes clusters, ``prediction`` takes those of ``clusters``, and
+        ``batch_probing`` takes them for the spaces of every checkpoint and layer.
     output : pathlib.Path
         The folder to write.
     label_set, entities, embeddings : pathlib.Path
-        The labels that may occur, and the points with their labels.
+        The labels that may occur, and the points with their labels; in the mode ``batch_probing``
+        a folder with a folder for each checkpoint, and in that ``1.txt`` and so on, a file for each
+        layer.
     test_entities, test_embeddings : pathlib.Path or None
         Points to predict; None for ``Family.LABELS``, which predicts nothing.
     clusters : pathlib.Path or None
@@ -81,13 +84,11 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     family = Family.LABELS if "batch_embeddings_path" in values.found else Family.CLUSTERS
     mode = values.text("mode")
     if mode not in MODES:
-        more = (
-            "; batches over checkpoints and layers are not run here"
-            if mode == "batch_probing"
-            else ""
-        )
+        raise FormatError(f"the mode is {mode!r}, but {' or '.join(MODES)} is expected.", path)
+    is_batch = mode == "batch_probing"
+    if is_batch and family is Family.CLUSTERS:
         raise FormatError(
-            f"the mode is {mode!r}, but {' or '.join(MODES)} is expected{more}.", path
+            "the mode is 'batch_probing', but the key 'batch_embeddings_path' is missing.", path
         )
     predicts = family is Family.CLUSTERS
     config = Config(
@@ -97,10 +98,10 @@ def read_config(path: str | os.PathLike[str]) -> Config:
         output=values.path("output_path"),
         label_set=values.path("label_set_path"),
         entities=values.path("entities_path"),
-        embeddings=values.path("embeddings_path"),
+        embeddings=values.path("batch_embeddings_path" if is_batch else "embeddings_path"),
         test_entities=values.path("test_entities_path") if predicts else None,
         test_embeddings=values.path("test_embeddings_path") if predicts else None,
-        clusters=values.path("probing_cluster_path") if mode == "prediction" else None,
+        clusters=None if mode == "probing" else values.path("probing_cluster_path"),
         subsample=values.integer("subsample", least=1),
         seed=values.integer("seed", least=0),
         unused=(),

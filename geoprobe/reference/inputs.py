@@ -15,7 +15,8 @@ from geoprobe.arrays import as_points
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.text_files import open_text
 from geoprobe.reference.config import Config
-from geoprobe.spaces.array_files import read_npy
+from geoprobe.spaces.drawing import drawn_rows, rounded
+from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.text_formats import (
     check_labels,
     read_column,
@@ -51,13 +52,11 @@ def load_train(config: Config) -> LabelledPoints:
     """
     label_set = _label_set(config)
     train = _load(config.entities, config.embeddings, label_set, config)
-    points = _float32(train.points, config.embeddings)
+    points = rounded(train.points, config.embeddings)
     labels = train.labels
-    if config.subsample is not None and config.subsample < len(labels):
-        # The forks draw with NumPy's older generator; the same seed gives the same points. Where
-        # they leave the seed open we take 0: a run has to be repeatable.
-        draw = np.random.RandomState(config.seed or 0)
-        rows = draw.choice(len(labels), size=config.subsample, replace=False)
+    if config.subsample is not None:
+        # Where the forks leave the seed open we take 0: a run has to be repeatable.
+        rows = drawn_rows(len(labels), config.subsample, config.seed or 0)
         points, labels = points[rows], labels[rows]
     if len(set(labels.tolist())) < 2:
         raise FormatError(
@@ -111,17 +110,6 @@ def _points(path: Path) -> NDArray[Any]:
         return as_points(array, name="embeddings")
     except InputError as error:
         raise FormatError(str(error), path) from error
-
-
-def _float32(points: NDArray[Any], path: Path) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        rounded = points.astype(np.float32)
-    if not np.isfinite(rounded).all():
-        row = int(np.argwhere(~np.isfinite(rounded))[0, 0])
-        raise FormatError(
-            f"vector {row + 1} holds a number that float32, DirectProbe's type, cannot hold.", path
-        )
-    return rounded
 
 
 def _present(path: Path, config: Config) -> Path:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geoprobe.errors import OutputError
 from geoprobe.reference.engine import Partition
 from geoprobe.reference.inputs import LabelledPoints
-from geoprobe.reference.label_figures import SMALLEST_CLUSTER, label_figures
+from geoprobe.reference.label_figures import SMALLEST_CLUSTER, LabelFigures, label_figures
 from geoprobe.reference.log import RunLog
 
 
@@ -53,20 +53,8 @@ def save_label_files(
     list of str
         The names of the files.
     """
-    clusters = partition.clusters
-    pairs = clusters.distances
-    large = clusters.size >= SMALLEST_CLUSTER
-    both = large[pairs.first] & large[pairs.second]
-    position = {label: at for at, label in enumerate(train.label_set)}
-    figures = label_figures(
-        train.points,
-        np.where(large[clusters.assignment], clusters.assignment, -1),
-        np.array([position[label] for label in partition.names.tolist()], dtype=np.int64),
-        pairs.first[both],
-        pairs.second[both],
-        pairs.distance[both],
-        len(train.label_set),
-    )
+    figures = figures_of(train, partition)
+    large = partition.clusters.size >= SMALLEST_CLUSTER
     log.say(f"{int(large.sum())} clusters have {SMALLEST_CLUSTER} points or more")
     write_label_pairs(folder / "vec.txt", figures.pairs, train.label_set)
     values = {
@@ -83,6 +71,24 @@ def save_label_files(
     log.say(f"Inside max / outside min = {_mean_ratio(largest, outside)}")
     log.say(f"Inside mean / outside min = {_mean_ratio(mean, outside)}")
     return ["vec.txt", *values]
+
+
+def figures_of(train: LabelledPoints, partition: Partition) -> LabelFigures:
+    """Return the figures of labels by their larger clusters, which are all the repository sees."""
+    clusters = partition.clusters
+    pairs = clusters.distances
+    large = clusters.size >= SMALLEST_CLUSTER
+    both = large[pairs.first] & large[pairs.second]
+    position = {label: at for at, label in enumerate(train.label_set)}
+    return label_figures(
+        train.points,
+        np.where(large[clusters.assignment], clusters.assignment, -1),
+        np.array([position[label] for label in partition.names.tolist()], dtype=np.int64),
+        pairs.first[both],
+        pairs.second[both],
+        pairs.distance[both],
+        len(train.label_set),
+    )
 
 
 def _of_positive(function: Callable[..., Any], values: NDArray[np.float64]) -> float:
@@ -161,9 +167,8 @@ def write_label_pairs(path: Path, pairs: NDArray[np.float64], label_set: Sequenc
     pairs : ndarray of float64, shape (n_labels * (n_labels - 1) / 2,)
     label_set : sequence of str, length n_labels
     """
-    one, other = np.triu_indices(len(label_set), 1)
-    rows = zip(one.tolist(), other.tolist(), pairs.tolist(), strict=True)
-    _write(path, (f"{label_set[i]}---{label_set[j]},{d:0.4f}" for i, j, d in rows))
+    rows = zip(pair_names(label_set), pairs.tolist(), strict=True)
+    _write(path, (f"{name},{d:0.4f}" for name, d in rows))
 
 
 def write_label_values(path: Path, values: NDArray[np.float64], label_set: Sequence[str]) -> None:
@@ -177,6 +182,32 @@ def write_label_values(path: Path, values: NDArray[np.float64], label_set: Seque
     """
     rows = zip(label_set, values.tolist(), strict=True)
     _write(path, (f"{label},{value:0.4f}" for label, value in rows))
+
+
+def write_batch(
+    path: Path, rows: Sequence[str], columns: NDArray[np.float64], layers: Sequence[int]
+) -> None:
+    """Write a table of the mode ``batch_probing``: a row for each label or pair, a column a layer.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    rows : sequence of str, length n_rows
+    columns : ndarray of float64, shape (n_layers, n_rows)
+    layers : sequence of int, length n_layers
+    """
+    head = [" ", *map(str, layers)]
+    body = ([name, *(f"{d:0.4f}" for d in columns[:, at])] for at, name in enumerate(rows))
+    _write(path, (",".join(line) for line in (head, *body)))
+
+
+def pair_names(label_set: Sequence[str]) -> list[str]:
+    """Return ``A---B`` for each pair of labels in lexicographic order."""
+    one, other = np.triu_indices(len(label_set), 1)
+    return [
+        f"{label_set[i]}---{label_set[j]}"
+        for i, j in zip(one.tolist(), other.tolist(), strict=True)
+    ]
 
 
 def _names(cluster_labels: NDArray[Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import OutputError
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.reference.batch import checkpoints, run_batch
 from geoprobe.reference.config import Config, Family, read_config
 from geoprobe.reference.engine import cluster, measure_partition
 from geoprobe.reference.inputs import (
@@ -92,7 +93,10 @@ def run_config(
     """
     config = read_config(path)
     _check_output(config.output)
+    if config.mode == "batch_probing":
+        return _run_batch(config, n_threads=n_threads, progress=progress)
     with RunLog() as log:
+        _say_config(config, log)
         train, test, given = _read(config, log, progress)
         _make_output(config.output)
         log.open(config.output / "log.txt")
@@ -128,6 +132,37 @@ def run_config(
     )
 
 
+def _run_batch(
+    config: Config, *, n_threads: int | None, progress: ProgressCallback | None
+) -> ReferenceRun:
+    """Measure one partition in all spaces of a batch."""
+    files = checkpoints(config)
+    with RunLog() as log:
+        _say_config(config, log)
+        # What is wrong with labels, clusters or the first space shows before anything is written.
+        first = next(iter(next(iter(files.values())).values()))
+        _read(replace(config, embeddings=first), log, None)
+        _make_output(config.output)
+        log.open(config.output / "log.txt")
+        done = run_batch(config, files, log, n_threads=n_threads, progress=progress)
+        log.say(f"finished: {', '.join(done.files)}")
+    return ReferenceRun(
+        output=config.output,
+        files=("log.txt", *done.files),
+        n_points=done.train.points.shape[0],
+        n_dims=done.train.points.shape[1],
+        n_labels=len(set(done.train.labels.tolist())),
+        n_clusters=len(done.partition.clusters),
+        accuracy=None,
+    )
+
+
+def _say_config(config: Config, log: RunLog) -> None:
+    log.say(f"config {config.path}: {config.family.value}, mode {config.mode}")
+    if config.unused:
+        log.say(f"keys without effect: {', '.join(config.unused)}")
+
+
 def _check_output(folder: Path) -> None:
     """Refuse a folder with something in it, before any work is done."""
     if folder.exists() and not folder.is_dir():
@@ -154,9 +189,6 @@ def _read(
         if progress is not None:
             progress(Progress("reading", done, 3, str(what)))
 
-    log.say(f"config {config.path}: {config.family.value}, mode {config.mode}")
-    if config.unused:
-        log.say(f"keys without effect: {', '.join(config.unused)}")
     report(0, config.embeddings)
     train = load_train(config)
     n_points, n_dims = train.points.shape

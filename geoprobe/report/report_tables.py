@@ -123,7 +123,14 @@ def _gaps(finding: Memorisation) -> Columns:
         "subtest": [], "test": [], "gap": [],
     }  # fmt: skip
     for cell, *ends in finding.gaps:
-        about = (cell.task, cell.model, cell.tuned_on or "", cell.seed, cell.step, cell.layer)
+        about = (
+            cell.task,
+            cell.representation,
+            cell.tuned_on or "",
+            cell.seed,
+            cell.step,
+            cell.layer,
+        )
         _append(columns, *about, *ends)
     return columns
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from geoprobe.files.disk import DiskSpaceError, StoreError, check_disk
 from geoprobe.spaces.keys import SpaceKey
+from geoprobe.spaces.points_file import SUFFIXES, PointsFile, open_points
 from geoprobe.spaces.space import Space, digits
-from geoprobe.spaces.space_files import SUFFIXES, read_space
+from geoprobe.spaces.space_files import read_space
 from geoprobe.spaces.store import SpaceStore, StoreRow, describe_store
 from geoprobe.spaces.store_layout import estimate_bytes
 from geoprobe.spaces.store_writer import SpaceWriter
@@ -14,6 +15,7 @@ from geoprobe.spaces.stored import StoredSpaces
 __all__ = [
     "SUFFIXES",
     "DiskSpaceError",
+    "PointsFile",
     "Space",
     "SpaceKey",
     "SpaceStore",
@@ -25,5 +27,6 @@ __all__ = [
     "describe_store",
     "digits",
     "estimate_bytes",
+    "open_points",
     "read_space",
 ]

@@ -6,19 +6,57 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from geoprobe.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from geoprobe.geometry.results_folder import Origin
     from geoprobe.spaces import Space
+    from geoprobe.spaces.keys import SpaceKey
+    from geoprobe.spaces.points_file import PointsFile
 
 DEFAULT_PARENT = "geoprobe-results"
 BUILT_IN = "digits"
-_TABLES = (".csv", ".tsv")
+_TEXT_TABLES = (".csv", ".tsv")
 _LABEL_KINDS = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
-_OPTIONS = ("points", "labels", "column", "label_set")
+_OPTIONS = ("points", "labels", "column", "label_set", "mask")
+
+
+class Readable(Protocol):
+    """A place of points, named by paths and parameters alone, so that any process can read it."""
+
+    def read(self) -> Space:
+        """Read the space."""
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of the spaces under one key of a store.
+
+    Attributes
+    ----------
+    root : Path
+        Of the :class:`geoprobe.spaces.SpaceStore`.
+    key : SpaceKey
+    layer : int
+    """
+
+    root: Path
+    key: SpaceKey
+    layer: int
+
+    def read(self) -> Space:
+        """Map the points into memory.
+
+        Raises
+        ------
+        InputError, FormatError
+            As :meth:`geoprobe.spaces.StoredSpaces.space` does.
+        """
+        from geoprobe.spaces import SpaceStore
+
+        return SpaceStore(self.root).open(self.key).space(self.layer)
 
 
 @dataclass(frozen=True)
@@ -28,9 +66,17 @@ class Source:
     Attributes
     ----------
     path : Path or None
-    points, labels, column, label_set : str or None
+    points, labels, column, label_set, mask : str or None
+    position : int or None
         Arguments of :func:`geoprobe.spaces.read_space`; several columns of points stand with
         commas between. None where nothing was said.
+    float32 : bool
+        Whether the numbers are rounded to float32, as DirectProbe does.
+    subsample : int or None
+    seed : int
+        How many points are drawn from the file, as forks of DirectProbe draw them; None takes all.
+    clusters : str or None
+        A file with the cluster of each point, where the clusters are known.
     """
 
     path: Path | None = None
@@ -38,6 +84,12 @@ class Source:
     labels: str | None = None
     column: str | None = None
     label_set: str | None = None
+    mask: str | None = None
+    position: int | None = None
+    float32: bool = False
+    subsample: int | None = None
+    seed: int = 0
+    clusters: str | None = None
 
     @classmethod
     def remembered(cls, origin: Origin, path: Path | None = None) -> Source:
@@ -54,7 +106,10 @@ class Source:
         InputError
             If it names none.
         """
-        known = {name: origin.options[name] for name in _OPTIONS if name in origin.options}
+        known: dict[str, Any] = {
+            name: origin.options[name] for name in _OPTIONS if name in origin.options
+        }
+        position = origin.options.get("position")
         if path is None and origin.path is not None:
             path = Path(origin.path)
         if path is None and origin.name != BUILT_IN:
@@ -62,7 +117,7 @@ class Source:
                 f"the results do not say in which file the space {origin.name!r} lies; name the "
                 f"file."
             )
-        return cls(path=path, **known)
+        return cls(path=path, position=None if position is None else int(position), **known)
 
     def changed(
         self,
@@ -71,10 +126,14 @@ class Source:
         labels: str | None,
         column: str | None,
         label_set: str | None,
+        mask: str | None = None,
+        position: int | None = None,
     ) -> Source:
         """Return the same source with all that was said anew."""
         return replace(
             self,
+            mask=self.mask if mask is None else mask,
+            position=self.position if position is None else position,
             points=self.points if points is None else points,
             labels=self.labels if labels is None else labels,
             column=self.column if column is None else column,
@@ -84,19 +143,25 @@ class Source:
     def options(self) -> dict[str, str]:
         """Return what was said, files with their whole path, so that it holds anywhere."""
         said = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
+        if self.position is not None:
+            said["position"] = str(self.position)
         if "label_set" in said:
             said["label_set"] = str(Path(said["label_set"]).resolve())
-        labels = self._labels_file()
+        labels = self.labels_file
         if labels is not None:
             said["labels"] = str(labels.resolve())
         return said
 
-    def _labels_file(self) -> Path | None:
+    @property
+    def labels_file(self) -> Path | None:
         """Return the file of labels; a name may also be that of an array or of a column."""
-        is_table = self.path is not None and self.path.suffix.lower() in _TABLES
-        if self.labels is None or is_table or not Path(self.labels).is_file():
+        from geoprobe.spaces.points_file import LABEL_SUFFIXES
+
+        is_text = self.path is not None and self.path.suffix.lower() in _TEXT_TABLES
+        if self.labels is None or is_text or not Path(self.labels).is_file():
             return None
-        return Path(self.labels)
+        file = Path(self.labels)
+        return file if file.suffix.lower() in LABEL_SUFFIXES else None
 
     def read(self) -> Space:
         """Read the space.
@@ -108,23 +173,53 @@ class Source:
         InputError
             If there are options but no file.
         """
-        from geoprobe.spaces import digits, read_space
+        from geoprobe.spaces import Space, digits, read_space
+        from geoprobe.spaces.drawing import drawn_rows, rounded
 
         if self.path is None:
             if self.options():
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in self.options())
                 raise InputError(f"{options} says how to read a file, but no file is named.")
             return digits()
-        points: str | list[str] | None = self.points
-        if self.points is not None and self.path.suffix.lower() in _TABLES:
-            points = self.points.split(",")
-        return read_space(
-            self.path,
-            points=points,
-            labels=self.labels,
-            column="label" if self.column is None else self.column,
-            label_set=self.label_set,
-        )
+        space = read_space(self.path, label_set=self.label_set, **self._arguments(self.path))
+        if not self.float32 and self.subsample is None:
+            return space
+        points, labels = space.points, space.labels
+        if self.float32:
+            points = rounded(points, self.path)
+        if self.subsample is not None:
+            rows = drawn_rows(len(labels), self.subsample, self.seed)
+            points, labels = points[rows], labels[rows]
+        return Space(points, labels, space.name, space.source)
+
+    def open(self) -> PointsFile:
+        """Open the file, of which nothing but the labels is read yet.
+
+        Raises
+        ------
+        FormatError
+            As :func:`geoprobe.spaces.open_points` does.
+        InputError
+            If there is no file.
+        """
+        from geoprobe.spaces.points_file import open_points
+
+        if self.path is None:
+            raise InputError("no file is named.")
+        return open_points(self.path, **self._arguments(self.path))
+
+    def _arguments(self, path: Path) -> dict[str, Any]:
+        """Return how the points and labels are found in the file."""
+        from geoprobe.spaces.points_file import is_table
+
+        split = self.points is not None and is_table(path)
+        return {
+            "points": self.points.split(",") if self.points and split else self.points,
+            "labels": self.labels,
+            "column": "label" if self.column is None else self.column,
+            "mask": self.mask,
+            "position": self.position,
+        }
 
     def read_test(self, path: Path, space: Space, labels: str | None = None) -> Space:
         """Read points to predict, in the same way.
@@ -177,7 +272,7 @@ class Source:
             # Of a store's file: the same layer, which need not be the last of the test file.
             if path.resolve() == beside.source.resolve():
                 return beside
-        if labels is None and self._labels_file() is not None:
+        if labels is None and self.labels_file is not None:
             raise InputError(
                 f"the labels in {self.labels} belong to {self.path}; name the file with the labels "
                 f"of {path} as well: --test-labels FILE."
@@ -195,7 +290,7 @@ class Source:
         labels : str or None
             Their labels, if they are called otherwise now.
         """
-        if origin.test_path is None or not Path(origin.test_path).is_file():
+        if origin.test_path is None or not Path(origin.test_path).exists():
             return None
         labels = labels or origin.options.get("test_labels")
         return self.read_test(Path(origin.test_path), space, labels)

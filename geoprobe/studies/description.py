@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from geoprobe.geometry import Geometry
+from geoprobe.geometry import Cell, Geometry
 from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.given_index import GivenIndex
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.versions import installed_versions
@@ -28,15 +29,12 @@ def describe_study(
 ) -> dict[str, Any]:
     """Describe a study for its readers, as tables within a table."""
     seconds = folder.seconds()
+    given = folder.given() if plan.spaces is not None else None
     return {
         "Plan": {
-            "tasks": ", ".join(plan.tasks),
-            "models": ", ".join(plan.models),
-            "seeds": ", ".join(map(str, plan.seeds)),
+            **(_of_text(plan) if plan.tasks else {}),
+            **({} if plan.spaces is None else {"given spaces": plan.spaces.files}),
             "layers": "all" if plan.layers is None else ", ".join(map(str, plan.layers)),
-            "checkpoints": plan.checkpoints.text,
-            "fine-tuning": _options(plan),
-            "units kept": _limits(plan),
             "distances of split labels": plan.reduce
             + (
                 ""
@@ -45,10 +43,53 @@ def describe_study(
             ),
             "tau": f"{plan.tau:g}",
         },
-        "Tasks": {task: _task(task, names, folder, geometries) for task in plan.all_tasks},
-        "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models},
+        "Tasks": {task: _task(task, names, folder, geometries) for task in plan.all_tasks}
+        | ({} if given is None else _given_tasks(given)),
+        "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models}
+        | ({} if given is None else _given_models(given)),
         "Versions": installed_versions(_PACKAGES),
         "Time": {kind: f"{sum(each):,.0f} s for {len(each):,}" for kind, each in seconds.items()},
+    }
+
+
+def _of_text(plan: Plan) -> dict[str, str]:
+    return {
+        "tasks": ", ".join(plan.tasks),
+        "models": ", ".join(plan.models),
+        "seeds": ", ".join(map(str, plan.seeds)),
+        "checkpoints": plan.checkpoints.text,
+        "fine-tuning": _options(plan),
+        "units kept": _limits(plan),
+    }
+
+
+def _given_tasks(given: GivenIndex) -> dict[str, str]:
+    """Say of every task of given spaces how many units and labels its files have."""
+    tasks: dict[str, str] = {}
+    for cell, files in given.files.items():
+        if cell.task in tasks or cell in given.problems:
+            continue
+        train = given.looks[files.train]
+        test = None if files.test is None else given.looks[files.test]
+        tested = "none" if test is None else f"{test.n_units:,}"
+        tasks[cell.task] = (
+            f"{train.n_units:,} units to train and {tested} to test, {len(train.labels)} labels"
+        )
+    return tasks
+
+
+def _given_models(given: GivenIndex) -> dict[str, str]:
+    """Say of every model how many spaces are given, and in which type of numbers."""
+    cells: dict[str, list[Cell]] = {}
+    for cell in given.files:
+        cells.setdefault(cell.representation, []).append(cell)
+    types = {
+        model: sorted({given.looks[given.files[cell].train].dtype for cell in of_model} - {""})
+        for model, of_model in cells.items()
+    }
+    return {
+        model: f"given, {len(of_model):,} spaces of {', '.join(types[model])}"
+        for model, of_model in cells.items()
     }
 
 

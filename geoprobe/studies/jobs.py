@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import write_json
 from geoprobe.findings import Interval, movement_intervals, resample_distances, save_resamples
 from geoprobe.geometry import Cell, write_geometry
 from geoprobe.probes import measure
+from geoprobe.probes.partition import measure_partition
+from geoprobe.reference.inputs import read_clusters
 from geoprobe.spaces import Space
-from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.plan import ClassifierPlan
-from geoprobe.studies.study_folder import StudyFolder
 
 CLASSIFIER_FORMAT = "geoprobe-classifier"
 MEMORISATION_FORMAT = "geoprobe-memorisation"
@@ -28,14 +30,31 @@ VERSION = 1
 _MOST_CURVE_EPOCHS = 100
 
 
-def spaces_of(folder: StudyFolder, cell: Cell) -> tuple[Space, Space]:
-    """Return the spaces of the training and the test split."""
-    train, test = (
-        folder.store.open(
-            SpaceKey(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
-        ).space(cell.layer)
-        for split in ("train", "test")
-    )
+def read_train(inputs: Inputs) -> Space:
+    """Read the points to train.
+
+    Raises
+    ------
+    InputError, FormatError
+        If they cannot be used; the message names the file.
+    """
+    if inputs.problem:
+        raise InputError(inputs.problem)
+    train = inputs.train.read()
+    # A file may hold points to test that the plan does not speak of.
+    return train if inputs.test is not None or train.test is None else replace(train, test=None)
+
+
+def read_test(inputs: Inputs) -> Space | None:
+    """Read the points to test, if there are any."""
+    return None if inputs.test is None else inputs.test.read()
+
+
+def read_both(cell: Cell, inputs: Inputs) -> tuple[Space, Space]:
+    """Read the points to train and to test where nothing can be done without either."""
+    train, test = read_train(inputs), read_test(inputs)
+    if test is None:
+        raise InputError(f"{cell} has no points to test.")
     return train, test
 
 
@@ -47,22 +66,28 @@ def load_kernels() -> None:
     measure(space, test=space)
 
 
-def measure_cell(root: Path, cell: Cell, tau: float, n_threads: int) -> float:
-    """Measure the geometry of a cell and write it; return the seconds it took."""
+def measure_cell(cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: int) -> float:
+    """Measure the geometry of a cell and write it to a file; return the seconds it took."""
     began = time.perf_counter()
-    folder = StudyFolder(root)
-    train, test = spaces_of(folder, cell)
-    geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
-    write_geometry(geometry, folder.geometry(cell))
+    train, test = read_train(inputs), read_test(inputs)
+    if inputs.clusters is None:
+        geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
+    else:
+        clusters = read_clusters(inputs.clusters, train.n_points, train.source or str(cell))
+        try:
+            geometry = measure_partition(
+                train, clusters, test=test, cell=cell, tau=tau, n_threads=n_threads
+            )
+        except InputError as error:
+            raise FormatError(str(error), inputs.clusters) from error
+    write_geometry(geometry, path)
     return time.perf_counter() - began
 
 
-def move_cell(root: Path, cell: Cell, n_threads: int) -> float:
-    """Resample how far labels have moved up to a cell and write the intervals."""
+def move_cell(cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int) -> float:
+    """Resample how far labels have moved from the start to a cell and write the intervals."""
     began = time.perf_counter()
-    folder = StudyFolder(root)
-    before, _ = spaces_of(folder, cell.original)
-    after, _ = spaces_of(folder, cell)
+    before, after = read_train(start), read_train(inputs)
     intervals = movement_intervals(before, after)
     content = {
         "format": MOVEMENT_FORMAT,
@@ -70,7 +95,7 @@ def move_cell(root: Path, cell: Cell, n_threads: int) -> float:
         "cell": cell.as_dict(),
         "intervals": {label: _plain(interval) for label, interval in intervals.items()},
     }
-    write_json(folder.movement(cell), content)
+    write_json(path, content)
     return time.perf_counter() - began
 
 
@@ -82,25 +107,25 @@ def _plain(interval: Interval) -> dict[str, Any]:
     }
 
 
-def resample_cell(root: Path, cell: Cell, tau: float, n_bootstrap: int, n_threads: int) -> float:
+def resample_cell(
+    cell: Cell, inputs: Inputs, path: Path, tau: float, n_bootstrap: int, n_threads: int
+) -> float:
     """Measure the distances of a cell's labels in resamples of its units and write them."""
     began = time.perf_counter()
-    folder = StudyFolder(root)
-    train, _ = spaces_of(folder, cell)
+    train = read_train(inputs)
     resampled = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
-    save_resamples(replace(resampled, cell=cell), folder.resamples(cell, n_bootstrap))
+    save_resamples(replace(resampled, cell=cell), path)
     return time.perf_counter() - began
 
 
 def classify_cell(
-    root: Path, cell: Cell, plan: ClassifierPlan, device: str, n_threads: int
+    cell: Cell, inputs: Inputs, path: Path, plan: ClassifierPlan, device: str, n_threads: int
 ) -> float:
     """Search and train the classifiers of a cell and write their accuracies; return seconds."""
     from geoprobe.probes.classifier import ClassifierProbe
 
     began = time.perf_counter()
-    folder = StudyFolder(root)
-    train, test = spaces_of(folder, cell)
+    train, test = read_both(cell, inputs)
     probe = ClassifierProbe(**_parameters(plan), device=device, n_threads=n_threads)
     probe.fit(train.points, train.labels)
     accuracies = probe.accuracies(test.points, test.labels)
@@ -116,20 +141,19 @@ def classify_cell(
             "weight_decay": best["weight_decay"],
         },
     }
-    write_json(folder.classifier(cell), content)
+    write_json(path, content)
     return time.perf_counter() - began
 
 
 def memorise_cell(
-    root: Path, cell: Cell, plan: ClassifierPlan, device: str, n_threads: int
+    cell: Cell, inputs: Inputs, path: Path, plan: ClassifierPlan, device: str, n_threads: int
 ) -> float:
     """Follow classifiers of part of a cell's training units and write their curves."""
     from geoprobe.findings import subtrain_curves
     from geoprobe.probes.classifier import learning_curves
 
     began = time.perf_counter()
-    folder = StudyFolder(root)
-    train, test = spaces_of(folder, cell)
+    train, test = read_both(cell, inputs)
     size = max(plan.hidden_sizes)
     follow = partial(
         learning_curves,
@@ -146,7 +170,7 @@ def memorise_cell(
         "cell": cell.as_dict(),
         "curves": {part: curve.tolist() for part, curve in curves.items()},
     }
-    write_json(folder.memorisation(cell), content)
+    write_json(path, content)
     return time.perf_counter() - began
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from geoprobe.errors import InputError
 from geoprobe.geometry import Cell
-from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.store import SpaceStore
+from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
     measure_cell,
@@ -72,24 +71,15 @@ def layers_of(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
     return plan.layers
 
 
-def cells(plan: Plan, store: SpaceStore, models: set[str]) -> list[Cell]:
-    """List the cells whose spaces are in the store, in the order of :attr:`Cell.order`."""
-    listed = [
-        Cell.of(key, layer)
-        for key in store.keys()
-        if key.split == "train" and _belongs(key, plan, models)
-        for layer in store.open(key).layers
-        if plan.layers is None or layer in plan.layers
-    ]
-    return sorted(listed, key=lambda cell: cell.order)
-
-
 def ends(cells_: list[Cell]) -> list[Cell]:
     """Select the last layer before fine-tuning and after the last update of every run."""
     layer: dict[tuple[str, str], int] = {}
     for cell in cells_:
-        layer[cell.task, cell.model] = max(cell.layer, layer.get((cell.task, cell.model), 0))
-    return [cell for cell in last_steps(cells_) if cell.layer == layer[cell.task, cell.model]]
+        who = cell.task, cell.representation
+        layer[who] = max(cell.layer, layer.get(who, 0))
+    return [
+        cell for cell in last_steps(cells_) if cell.layer == layer[cell.task, cell.representation]
+    ]
 
 
 def last_steps(cells_: list[Cell]) -> list[Cell]:
@@ -101,17 +91,7 @@ def last_steps(cells_: list[Cell]) -> list[Cell]:
 
 
 def _run(cell: Cell) -> tuple[object, ...]:
-    return cell.task, cell.model, cell.tuned_on, cell.seed
-
-
-def _belongs(key: SpaceKey, plan: Plan, models: set[str]) -> bool:
-    """Whether the spaces of a key are part of the plan."""
-    if key.model not in models:
-        return False
-    if key.tuned_on is None:
-        return key.task in plan.all_tasks
-    known = key.tuned_on in plan.tasks and key.seed in plan.seeds
-    return known and key.task in plan.extracted(key.tuned_on)
+    return cell.task, cell.representation, cell.tuned_on, cell.seed
 
 
 WHOLE_MACHINE = ("classify", "memorise")
@@ -132,57 +112,53 @@ class Piece(NamedTuple):
         return self.path.is_file()
 
 
-def pieces(plan: Plan, folder: StudyFolder, cells: list[Cell]) -> dict[str, list[Piece]]:
+def pieces(
+    plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]
+) -> dict[str, list[Piece]]:
     """List the work on cells by its kind, in the order in which it is done.
 
     Parameters
     ----------
     plan : Plan
     folder : StudyFolder
-    cells : list of Cell
-        Those of the study, extracted or still to be.
+    inputs : mapping of Cell to Inputs
+        Of the cells of the study, whether their points are there or still to be extracted.
     """
-    root, wanted = folder.root, set(plan.analyses)
-    last = ends(cells)
-    work = {
-        "measure": [
-            Piece(cell, folder.geometry(cell), partial(measure_cell, root, cell, plan.tau))
-            for cell in cells
+    wanted, cells = set(plan.analyses), list(inputs)
+
+    def listed(
+        work: Callable[..., float], path: Callable[[Cell], Path], of: Sequence[Cell], *more: object
+    ) -> list[Piece]:
+        return [
+            Piece(cell, target, partial(work, cell, inputs[cell], target, *more))
+            for cell, target in zip(of, map(path, of), strict=True)
         ]
-    }
+
+    last = [cell for cell in ends(cells) if inputs[cell].test is not None]
+    work = {"measure": listed(measure_cell, folder.geometry, cells, plan.tau)}
     if "movement" in wanted:
-        work["move"] = [
-            Piece(cell, folder.movement(cell), partial(move_cell, root, cell))
-            for cell in last_steps(cells)
-            if cell.tuned_on is not None
-        ]
+        work["move"] = _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
-        work["resample"] = [
-            Piece(
-                cell,
-                folder.resamples(cell, plan.resamples),
-                partial(resample_cell, root, cell, plan.tau, plan.resamples),
-            )
-            for cell in cells
-        ]
+        path = partial(folder.resamples, n_bootstrap=plan.resamples)
+        work["resample"] = listed(resample_cell, path, cells, plan.tau, plan.resamples)
     grid = plan.classifier
     if grid is not None and wanted & {"performance", "cross-task"}:
-        work["classify"] = [
-            Piece(
-                cell,
-                folder.classifier(cell),
-                partial(classify_cell, root, cell, grid, plan.device),
-            )
-            for cell in last
-        ]
+        work["classify"] = listed(classify_cell, folder.classifier, last, grid, plan.device)
     if grid is not None and "memorisation" in wanted:
-        work["memorise"] = [
-            Piece(
-                cell,
-                folder.memorisation(cell),
-                partial(memorise_cell, root, cell, grid, plan.device),
-            )
-            for cell in last
-            if cell.tuned_on in (None, cell.task)
-        ]
+        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
+        work["memorise"] = listed(memorise_cell, folder.memorisation, own, grid, plan.device)
     return work
+
+
+def _moves(folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:
+    """List the intervals of movement to the end of every run whose start is there."""
+    starts = [(cell, cell.start(inputs)) for cell in last_steps(list(inputs))]
+    return [
+        Piece(
+            cell,
+            folder.movement(cell),
+            partial(move_cell, cell, inputs[start], inputs[cell], folder.movement(cell)),
+        )
+        for cell, start in starts
+        if cell.tuned_on is not None and start in inputs
+    ]

@@ -21,9 +21,13 @@ from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
 from geoprobe.schema import Number, Positive, Record, Text, Whole, named_path, parse
+from geoprobe.studies.spaces_plan import SpacesPlan
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
+
+ABOUT_TEXT = ("seeds", "checkpoints", "cross", "finetune", "limit", "task", "data", "overlong")
+"""Keys of a plan that mean nothing without tasks."""
 
 ANALYSES = (
     "performance",
@@ -46,17 +50,23 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _different(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Refuse an empty list, and values that occur twice."""
+def _some(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Refuse an empty list."""
     if not values:
         raise ValueError("the list is empty")
+    return values
+
+
+def _different(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Refuse values that occur twice."""
     if len(set(values)) < len(values):
         raise ValueError("it names something twice")
     return values
 
 
-Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_different)]
-Numbers = Annotated[tuple[Whole, ...], AfterValidator(_different)]
+MaybeNames = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_different)]
+Names = Annotated[MaybeNames, AfterValidator(_some)]
+Numbers = Annotated[tuple[Whole, ...], AfterValidator(_some), AfterValidator(_different)]
 
 
 class ClassifierPlan(Record):
@@ -72,9 +82,13 @@ class ClassifierPlan(Record):
         ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
     """
 
-    hidden_sizes: Annotated[tuple[Positive, ...], AfterValidator(_different)] = (32, 64, 128, 256)
+    hidden_sizes: Annotated[
+        tuple[Positive, ...], AfterValidator(_some), AfterValidator(_different)
+    ] = (32, 64, 128, 256)
     weight_decays: Annotated[
-        tuple[Annotated[Number, Field(ge=0)], ...], AfterValidator(_different)
+        tuple[Annotated[Number, Field(ge=0)], ...],
+        AfterValidator(_some),
+        AfterValidator(_different),
     ] = tuple(10.0**k for k in range(-7, 1))
     folds: Annotated[Whole, Field(ge=2)] = 5
     initialisations: Positive = 5
@@ -91,15 +105,18 @@ class LimitPlan(Record):
 
 
 class Plan(Record):
-    """A study: every task with every model and seed, before, during and after fine-tuning.
+    """A study: every task with every model and seed, or spaces that are there, or both.
 
     Attributes
     ----------
     name : str
     tasks : tuple of str
         Tasks to fine-tune on and to look at: named ones, or tables ``[task.NAME]`` of the file.
+        Empty in a study of given spaces alone, as ``models`` is.
     models : tuple of str
         Encoders, as :func:`geoprobe.encoders.load_encoder` takes them.
+    spaces : SpacesPlan or None
+        Spaces that somebody already has.
     seeds : tuple of int
         Of fine-tuning.
     layers : tuple of int or None
@@ -133,8 +150,9 @@ class Plan(Record):
     """
 
     name: Text = "study"
-    tasks: Names
-    models: Names
+    tasks: MaybeNames = ()
+    models: MaybeNames = ()
+    spaces: SpacesPlan | None = None
     seeds: Numbers = (0,)
     layers: Numbers | None = None
     checkpoints: Schedule = Schedule()
@@ -196,6 +214,16 @@ class Plan(Record):
     @model_validator(mode="after")
     def _check_tasks(self) -> Plan:
         """Refuse tasks that nobody knows, before anything is done."""
+        for key, other in (("tasks", "models"), ("models", "tasks")):
+            if not getattr(self, key) and (getattr(self, other) or self.spaces is None):
+                if key in self.model_fields_set:
+                    raise InputError(f"{key} is []: the list is empty.")
+                raise InputError(
+                    f"the key {key!r} is missing: a plan names tasks and models, or in [spaces] "
+                    f"the spaces that there are."
+                )
+        if not self.tasks:
+            self._refuse_text()
         known = [*self.task, *task_names()]
         for task in (*self.tasks, *self.cross, *(t for ts in self.cross.values() for t in ts)):
             if task not in known:
@@ -208,6 +236,16 @@ class Plan(Record):
         if self.resamples == 1:
             raise InputError("resamples is 1, but intervals need two at least, or 0 for none.")
         return self
+
+    def _refuse_text(self) -> None:
+        """Refuse what is said of text where there is none."""
+        for key in ABOUT_TEXT:
+            if getattr(self, key) != type(self).model_fields[key].get_default(
+                call_default_factory=True
+            ):
+                raise InputError(
+                    f"{key} is about text, but this plan has no tasks: its spaces are given."
+                )
 
     def extracted(self, tuned_on: str) -> tuple[str, ...]:
         """Return the tasks whose units are extracted when fine-tuning on one."""
@@ -229,6 +267,7 @@ class Plan(Record):
             "classifier": table["classifier"] or False,
             "task": own,
             "data": None if self.data is None else str(self.data.resolve()),
+            "spaces": None if self.spaces is None else self.spaces.as_table(),
         }
         plain: dict[str, Any] = json.loads(json.dumps(table, default=str))
         return plain
@@ -280,6 +319,8 @@ def plan_from_table(
     values: dict[str, Any] = {"name": name, **table}
     if isinstance(values.get("data"), str):
         values["data"] = named_path(values["data"], folder, path)
+    if isinstance(spaces := values.get("spaces"), Mapping):
+        values["spaces"] = {**spaces, "folder": named_path(spaces.get("folder", "."), folder, path)}
     try:
         tasks = values.get("task", {})
         if isinstance(tasks, Mapping):

@@ -15,8 +15,10 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
+from geoprobe.studies.given_index import GivenIndex, look_at, refuse_changed, write_index
+from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
-from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, cells, layers_of, pieces, runs
+from geoprobe.studies.pieces import WHOLE_MACHINE, Piece, layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.tasks import Task, limit, load_task, read_task
@@ -75,16 +77,21 @@ def run_study(
     """
     workers = available_threads() if n_workers is None else checked_threads(n_workers)
     names = short_names(plan.models)
-    tasks = load_tasks(plan)
     folder = StudyFolder(root)
+    tasks = load_tasks(plan)
     folder.check(plan)
     outcome = Outcome(folder)
+    before = folder.given()
+    given = _look_at_given(plan, folder, before, progress)
     alignments = Alignments()
     encoders = _load_models(plan, tasks, names, folder, alignments)
     folder.adopt(plan, names)
-    _extract_and_tune(plan, tasks, names, encoders, alignments, outcome, progress)
-    listed = cells(plan, folder.store, set(names.values()))
-    work = pieces(plan, folder, listed)
+    if given is not None and given != before:
+        write_index(given, folder.given_index)
+    if tasks:
+        _extract_and_tune(plan, tasks, names, encoders, alignments, outcome, progress)
+    inputs = study_inputs(plan, folder, given=given)
+    work = pieces(plan, folder, inputs)
     if not all(piece.done for piece in work["measure"]):
         # Once here, and the processes that measure find it in the cache.
         phase = "loading kernels, which are compiled once"
@@ -96,6 +103,21 @@ def run_study(
     for kind, pieces_of_kind in work.items():
         _do_all(outcome, kind, pieces_of_kind, workers, progress)
     return outcome
+
+
+def _look_at_given(
+    plan: Plan,
+    folder: StudyFolder,
+    before: GivenIndex | None,
+    progress: ProgressCallback | None,
+) -> GivenIndex | None:
+    """Look at the files of given spaces, and refuse what would cost hours before it is noticed."""
+    if plan.spaces is None:
+        return None
+    files = planned_files(plan)
+    index = look_at(files, unseen=plan.spaces.unseen, before=before, progress=progress)
+    refuse_changed(index, before, folder.geometry)
+    return index
 
 
 def load_tasks(plan: Plan) -> dict[str, Task]:
@@ -122,6 +144,8 @@ def _load_models(
 
     They stay in the memory of the processor until it is their turn.
     """
+    if not plan.models:
+        return {}
     from geoprobe.encoders import load_encoder
 
     encoders = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from geoprobe.encoders.options import updates_per_epoch
 from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store_layout import estimate_bytes
-from geoprobe.studies.pieces import cells, layers_of, pieces, runs
+from geoprobe.studies.inputs import (
+    Inputs,
+    in_order,
+    planned_inputs,
+    stored_inputs,
+    study_inputs,
+)
+from geoprobe.studies.pieces import layers_of, pieces, runs
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.running import load_tasks
 from geoprobe.studies.study_folder import StudyFolder
@@ -40,44 +48,51 @@ class StudyStatus:
         return not self.missing
 
 
-def study_status(plan: Plan, folder: StudyFolder) -> StudyStatus:
+def study_status(
+    plan: Plan, folder: StudyFolder, *, inputs: Mapping[Cell, Inputs] | None = None
+) -> StudyStatus:
     """Count what is done.
 
     Parameters
     ----------
     plan : Plan
     folder : StudyFolder
+    inputs : mapping of Cell to Inputs, optional
+        The cells that there are to measure; by default those that the study knew when it last ran.
     """
+    inputs = study_inputs(plan, folder) if inputs is None else inputs
+    states = _text_states(plan, folder) if plan.tasks else {}
+    for kind, pieces_of_kind in pieces(plan, folder, inputs).items():
+        states[kind] = [(_named(piece.cell, inputs), piece.done) for piece in pieces_of_kind]
+    return StudyStatus(
+        tuple((kind, sum(done for _, done in each), len(each)) for kind, each in states.items()),
+        tuple(
+            f"{kind}: {name}" for kind, each in states.items() for name, done in each if not done
+        ),
+    )
+
+
+def _named(cell: Cell, inputs: Mapping[Cell, Inputs]) -> str:
+    """Name a cell, with what is wrong with its points."""
+    problem = inputs[cell].problem
+    return f"{cell}: {problem}" if problem else str(cell)
+
+
+def _text_states(plan: Plan, folder: StudyFolder) -> dict[str, list[tuple[str, bool]]]:
+    """Name what there is to extract and to fine-tune, and say whether it is done."""
     names = short_names(plan.models)
-    missing: list[str] = []
-    rows: list[tuple[str, int, int]] = []
-
-    def count(kind: str, states: list[tuple[str, bool]]) -> None:
-        rows.append((kind, sum(done for _, done in states), len(states)))
-        missing.extend(f"{kind}: {name}" for name, done in states if not done)
-
-    count(
-        "extract",
-        [
-            (
-                f"{task} {model}",
-                all(SpaceKey(task, model, split) in folder.store for split in ("train", "test")),
-            )
-            for model in names.values()
-            for task in plan.all_tasks
-        ],
-    )
-    count(
-        "fine-tune",
-        [
-            (str(run), folder.is_tuned(run.tuned_on, run.model, run.seed))
-            for run in runs(plan, names)
-        ],
-    )
-    listed = cells(plan, folder.store, set(names.values()))
-    for kind, pieces_of_kind in pieces(plan, folder, listed).items():
-        count(kind, [(str(piece.cell), piece.done) for piece in pieces_of_kind])
-    return StudyStatus(tuple(rows), tuple(missing))
+    extracted = [
+        (
+            f"{task} {model}",
+            all(SpaceKey(task, model, split) in folder.store for split in ("train", "test")),
+        )
+        for model in names.values()
+        for task in plan.all_tasks
+    ]
+    tuned = [
+        (str(run), folder.is_tuned(run.tuned_on, run.model, run.seed)) for run in runs(plan, names)
+    ]
+    return {"extract": extracted, "fine-tune": tuned}
 
 
 _UNKNOWN = "not known before the first"
@@ -126,11 +141,38 @@ def estimate(plan: Plan, root: Path) -> Estimate:
     GeoprobeError
         If a task or a model cannot be had.
     """
+    folder = StudyFolder(root)
+    inputs = planned_inputs(plan, folder)
+    counts: dict[str, int] = {}
+    n_bytes = 0
+    if plan.tasks:
+        expected, n_bytes = _expected_cells(plan)
+        inputs = in_order(inputs | stored_inputs(expected, folder.store))
+        counts["extract"] = len(plan.models) * len(plan.all_tasks)
+        counts["fine-tune"] = len(plan.models) * len(plan.tasks) * len(plan.seeds)
+    counts |= {
+        kind: len(pieces_of_kind) for kind, pieces_of_kind in pieces(plan, folder, inputs).items()
+    }
+    done = {kind: number for kind, number, _ in study_status(plan, folder, inputs=inputs).rows}
+    seconds = folder.seconds()
+    rows = tuple(
+        (
+            kind,
+            f"{total:,}",
+            f"{done.get(kind, 0):,}",
+            _time(total - done.get(kind, 0), seconds.get(kind, [])),
+        )
+        for kind, total in counts.items()
+        if total
+    )
+    return Estimate(rows, n_bytes, shutil.disk_usage(_existing(folder.root)).free)
+
+
+def _expected_cells(plan: Plan) -> tuple[list[Cell], int]:
+    """List the cells that a plan makes of text, and count the bytes of their spaces."""
     from geoprobe.encoders import load_encoder, short_name
 
-    folder = StudyFolder(root)
     tasks = load_tasks(plan)
-    counts = dict.fromkeys(("extract", "fine-tune"), 0)
     expected: list[Cell] = []
     n_bytes = 0
     for model in plan.models:
@@ -144,26 +186,9 @@ def estimate(plan: Plan, root: Path) -> Estimate:
                 for task in plan.extracted(run.tuned_on)
                 for step in steps
             ]
-        counts["extract"] += len(tasks)
-        counts["fine-tune"] += len(plan.tasks) * len(plan.seeds)
         expected += [replace(moment, layer=layer) for moment in moments for layer in layers]
         n_bytes += sum(_bytes(tasks[one.task], encoder.n_dims, len(layers)) for one in moments)
-    counts |= {
-        kind: len(pieces_of_kind) for kind, pieces_of_kind in pieces(plan, folder, expected).items()
-    }
-    done = {kind: number for kind, number, _ in study_status(plan, folder).rows}
-    seconds = folder.seconds()
-    rows = tuple(
-        (
-            kind,
-            f"{total:,}",
-            f"{done.get(kind, 0):,}",
-            _time(total - done.get(kind, 0), seconds.get(kind, [])),
-        )
-        for kind, total in counts.items()
-        if total
-    )
-    return Estimate(rows, n_bytes, shutil.disk_usage(_existing(folder.root)).free)
+    return expected, n_bytes
 
 
 def _steps(plan: Plan, task: Task, model: str) -> tuple[int, ...]:

@@ -21,13 +21,14 @@ from geoprobe.findings import (
     similarity_interval,
 )
 from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.studies.inputs import study_inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
     MEMORISATION_FORMAT,
     MOVEMENT_FORMAT,
     VERSION,
 )
-from geoprobe.studies.pieces import cells, runs
+from geoprobe.studies.pieces import runs
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
 
@@ -64,6 +65,11 @@ class StudyData:
     intervals: Mapping[str, Mapping[Cell, Any]]
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the user's own groupings, sorted."""
+        return tuple(sorted({name for g in self.geometries for name, _ in g.cell.group}))
+
+    @property
     def reduction(self) -> dict[str, Any]:
         """How the distances of labels in several clusters are reduced."""
         return {"reduce": self.plan.reduce, "min_cluster_size": self.plan.min_cluster_size}
@@ -83,7 +89,7 @@ def load_study_data(folder: StudyFolder) -> StudyData:
         If this is no folder of a study, or a file in it is damaged.
     """
     plan, names = folder.plan()
-    listed = cells(plan, folder.store, set(names.values()))
+    listed = list(study_inputs(plan, folder))
     geometries = tuple(
         geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
     )
@@ -148,10 +154,10 @@ def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str,
             _check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
             intervals["distance"][cell] = drawn.minimum()
             # Of a model as published before the cells tuned from it: the cells are in that order.
-            if cell == cell.original:
+            if cell.tuned_on is None:
                 originals[cell] = drawn
-            if cell.original in originals:
-                intervals["similarity"][cell] = similarity_interval(originals[cell.original], drawn)
+            if (start := originals.get(cell.start(originals))) is not None:
+                intervals["similarity"][cell] = similarity_interval(start, drawn)
     return intervals
 
 

@@ -212,7 +212,7 @@ def _section(analysis: str, material: StudyData) -> Section:
         except GeoprobeError as error:
             missing.append(str(error))
     if not views and not missing:
-        missing.append(_NOTHING[analysis])
+        missing.append(_lacking(analysis, material))
     text = TEXTS[analysis]
     return Section(analysis, text.title, text.question, text.reading, tuple(views), tuple(missing))
 
@@ -222,7 +222,7 @@ Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
 
 def _performance(m: StudyData) -> Made:
     own = [g for g in m.geometries if g.cell.tuned_on in (None, g.cell.task)]
-    if own:
+    if any(g.predictions is not None for g in own):
         yield (
             {},
             partial(compare_performance, own, classifier=m.classifier, head=m.head, **m.reduction),
@@ -230,26 +230,27 @@ def _performance(m: StudyData) -> Made:
 
 
 def _memorisation(m: StudyData) -> Made:
-    for (task, model), cells in _grouped(m.curves, lambda cell: (cell.task, cell.model)).items():
+    for cells in _grouped(m.curves, _who).values():
         curves = {cell: m.curves[cell] for cell in cells}
-        yield {"task": task, "model": model}, partial(compare_memorisation, curves)
+        yield {"task": cells[0].task, **_model(cells[0], m)}, partial(compare_memorisation, curves)
 
 
 def _linearity(m: StudyData) -> Made:
-    by = _grouped(m.geometries, lambda g: (g.cell.task, g.cell.model))
-    for (task, model), geometries in by.items():
-        choices = {"show": "labels and clusters", "task": task, "model": model, "space": "all"}
+    for geometries in _grouped(m.geometries, lambda g: _who(g.cell)).values():
+        about = {"task": geometries[0].cell.task, **_model(geometries[0].cell, m)}
+        choices = {"show": "labels and clusters", **about, "space": "all"}
         yield choices, partial(compare_linearity, geometries)
     # What stands between is asked of the models as published, and of the last layer where a
     # fine-tuning ends; every step and layer would be a flood.
     last = set(ends([g.cell for g in m.geometries]))
     for g in m.geometries:
-        asked = g.cell in last or g.cell == g.cell.original
-        if asked and g.clusters is not None and len(g.clusters) > g.n_labels:
+        asked = g.cell in last or g.cell.tuned_on is None
+        found = g.clusters is not None and not g.clusters.fixed
+        if asked and found and g.n_clusters > g.n_labels:
             choices = {
                 "show": "what stands in between",
                 "task": g.cell.task,
-                "model": g.cell.model,
+                **_model(g.cell, m),
                 "space": _moment(g.cell),
             }
             yield choices, partial(standing_between, g)
@@ -258,7 +259,8 @@ def _linearity(m: StudyData) -> Made:
 def _moment(cell: Cell) -> str:
     """Name a space among those of its task and model."""
     if cell.tuned_on is None:
-        return f"as published, layer {cell.layer}"
+        seed = "" if cell.seed is None else f"seed {cell.seed}, "
+        return f"as published, {seed}layer {cell.layer}"
     return f"tuned on {cell.tuned_on}, seed {cell.seed}, step {cell.step}, layer {cell.layer}"
 
 
@@ -272,7 +274,7 @@ def _by_layer(
             same = [r for r in m.runs if r.family == run.family and r.layer == run.layer]
             if same[0] is run:
                 yield (
-                    {**_choices(run), "layer": str(run.layer)},
+                    {**_choices(run, m), "layer": str(run.layer)},
                     partial(analysis, same, **options),
                 )
 
@@ -285,21 +287,31 @@ def _by_family(
     def make(m: StudyData) -> Made:
         options = m.options(reduces, intervals)
         for runs in _grouped(m.runs, lambda run: run.family).values():
-            yield _choices(runs[0]), partial(analysis, runs, **options)
+            yield _choices(runs[0], m), partial(analysis, runs, **options)
 
     return make
 
 
 def _cross_task(m: StudyData) -> Made:
-    for (model,), runs in _grouped(m.runs, lambda run: (run.model,)).items():
+    for runs in _grouped(m.runs, lambda run: (run.model,)).values():
         yield (
-            {"model": model},
+            _model(runs[0].last.cell, m),
             partial(compare_tasks, runs, classifier=m.classifier, **m.reduction),
         )
 
 
-def _choices(run: Trajectory) -> dict[str, str]:
-    return {"task": run.task, "tuned on": run.tuned_on, "model": run.model}
+def _choices(run: Trajectory, m: StudyData) -> dict[str, str]:
+    return {"task": run.task, "tuned on": run.tuned_on, **_model(run.last.cell, m)}
+
+
+def _who(cell: Cell) -> tuple[str, str]:
+    return cell.task, cell.representation
+
+
+def _model(cell: Cell, m: StudyData) -> dict[str, str]:
+    """Return the choice of a model, and of what tells it from others of its name."""
+    group = dict(cell.group)
+    return {"model": cell.model, **{name: group.get(name, "none") for name in m.groups}}
 
 
 def _grouped(items: Iterable[Any], key: Callable[[Any], tuple[str, ...]]) -> dict[Any, list[Any]]:
@@ -321,10 +333,21 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "differences": _by_layer(difference_vectors, reduces=False),
 }
 
-_FINE_TUNED = "Nothing has been fine-tuned and measured yet."
-_NOTHING = {
-    analysis: "Nothing has been measured yet."
-    if analysis in ("performance", "linearity")
-    else _FINE_TUNED
-    for analysis in _MAKERS
-} | {"memorisation": "No learning curves have been computed yet."}
+
+def _lacking(analysis: str, m: StudyData) -> str:
+    """Say what an analysis without any view needs, and has not got."""
+    if not m.geometries:
+        return "Nothing has been measured yet."
+    untested = all(g.predictions is None for g in m.geometries)
+    if analysis in ("performance", "memorisation") and untested:
+        return f"{analysis} needs points to test, and these spaces have none."
+    if analysis == "memorisation" and m.plan.classifier is None:
+        return "memorisation needs the classifier probe, which the plan leaves out."
+    if analysis == "memorisation":
+        return "No learning curves have been computed yet."
+    if not m.plan.tasks:
+        return (
+            f"{analysis} needs spaces before and after a training, and a study of given spaces in "
+            f"which no file says a step above 0 has none."
+        )
+    return "Nothing has been fine-tuned and measured yet."

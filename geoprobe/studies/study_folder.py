@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from geoprobe.encoders.tuning import RESULT
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell
-from geoprobe.spaces.keys import SpaceKey
+from geoprobe.spaces.keys import ORIGINAL, SpaceKey
 from geoprobe.spaces.store import SpaceStore
+from geoprobe.studies.given_index import GivenIndex, read_index
 from geoprobe.studies.plan import Plan, plan_from_table
 
 FORMAT = "geoprobe-study"
 VERSION = 1
 _PLAN = "plan.json"
 _SECONDS = "seconds.jsonl"
+_LONGEST_NAME = 120
 # What may change between two runs in one folder: lists may grow, and how results are shown.
 _FREE = (
     "name",
@@ -25,6 +29,7 @@ _FREE = (
     "models",
     "seeds",
     "layers",
+    "spaces",
     "cross",
     "analyses",
     "data",
@@ -43,10 +48,10 @@ def is_study(root: str | os.PathLike[str]) -> bool:
 class StudyFolder:
     """The files of a study below one folder.
 
-    ``plan.json``; ``spaces``, a :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for
-    each run of fine-tuning; ``geometry``, ``movement``, ``resamples-N``, ``classifier``
-    and ``memorisation``, a file for each cell; ``tables``, ``figures`` and
-    ``report.html``.
+    ``plan.json``; ``given.json``, the files of given spaces; ``spaces``, a
+    :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
+    ``geometry``, ``movement``, ``resamples-N``, ``classifier`` and ``memorisation``, a file for
+    each cell; ``tables``, ``figures`` and ``report.html``.
 
     Parameters
     ----------
@@ -61,6 +66,7 @@ class StudyFolder:
         self.figures = self.root / "figures"
         self.tables = self.root / "tables"
         self.report = self.root / "report.html"
+        self.given_index = self.root / "given.json"
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
@@ -69,6 +75,16 @@ class StudyFolder:
     def is_tuned(self, tuned_on: str, model: str, seed: int) -> bool:
         """Whether a run of fine-tuning has come to its end."""
         return (self.run(tuned_on, model, seed) / RESULT).is_file()
+
+    def given(self) -> GivenIndex | None:
+        """Return what was found in the files of given spaces; None before they were looked at.
+
+        Raises
+        ------
+        FormatError
+            If the index is damaged.
+        """
+        return read_index(self.given_index) if self.given_index.is_file() else None
 
     def geometry(self, cell: Cell) -> Path:
         """Return the file of a measured cell."""
@@ -181,5 +197,23 @@ class StudyFolder:
         return seconds
 
     def _cell(self, what: str, cell: Cell, suffix: str) -> Path:
-        key = SpaceKey(cell.task, cell.model, "train", cell.tuned_on, cell.seed, cell.step)
-        return self.root / what / key.folder / f"layer-{cell.layer:02d}{suffix}"
+        groups = [f"{name}={_folder_name(value)}" for name, value in cell.group]
+        names = [_folder_name(cell.task), _folder_name(cell.model), *groups, *_moment(cell)]
+        return self.root.joinpath(what, *names) / f"layer-{cell.layer:02d}{suffix}"
+
+
+def _moment(cell: Cell) -> tuple[str, ...]:
+    """Return the folders of a moment, one below the other."""
+    if cell.tuned_on is None:
+        return (ORIGINAL if cell.seed is None else f"{ORIGINAL}-seed{cell.seed}",)
+    return f"{_folder_name(cell.tuned_on)}-seed{cell.seed}", f"step-{cell.step:08d}"
+
+
+def _folder_name(name: str) -> str:
+    """Return a name as that of a folder, as it is where it can be; no two become the same."""
+    plain = re.sub(
+        r"[^A-Za-z0-9._-]|^[._-]|\.$", lambda at: "".join(f"%{b:02X}" for b in at[0].encode()), name
+    )
+    if len(plain) <= _LONGEST_NAME:
+        return plain
+    return f"{plain[:60]}%{hashlib.sha256(name.encode()).hexdigest()[:16]}"

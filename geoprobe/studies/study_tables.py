@@ -19,9 +19,9 @@ from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
+from geoprobe.studies.table_columns import CELL, PAIR, SPACE
 
 Row = tuple[object, ...]
-_CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
 
 
 class Tables(NamedTuple):
@@ -53,29 +53,22 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
     """
     material = load_study_data(folder) if material is None else material
     tables = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
-    _write(tables.spaces, (*_CELL, *_SPACE), _spaces(material))
-    _write(tables.distances, (*_CELL, *_PAIR), _distances(material))
+    about = (*CELL, *material.groups)
+    _write(tables.spaces, (*about, *SPACE), _spaces(material))
+    _write(tables.distances, (*about, *PAIR), _distances(material))
     return tables
 
 
-_SPACE = (
-    "units", "dimensions", "labels", "clusters", "linear", "overlapping_pairs",
-    "duplicate_points", "contradictory_points", "radius", "smallest_distance", "mean_distance",
-    "similarity_to_original", "test_units", "similarity_to_test", "directprobe_accuracy",
-    "classifier_accuracy", "classifier_std", "head_accuracy",
-)  # fmt: skip
-
-
 def _spaces(m: StudyData) -> Iterator[Row]:
-    originals = {g.cell: g for g in m.geometries if g.cell == g.cell.original}
+    originals = {g.cell: g for g in m.geometries if g.cell.tuned_on is None}
     for g in m.geometries:
         distances = label_distances(g, **m.reduction)
         kept = [name for name in g.labels if name not in distances.left_out]
         known = distances.vector(kept).tolist()
-        start = originals.get(g.cell.original)
+        start = originals.get(g.cell.start(originals))
         each = m.classifier.get(g.cell, [])
         yield (
-            *_cell(g),
+            *_cell(g, m.groups),
             g.n_units,
             g.n_dims,
             g.n_labels,
@@ -97,12 +90,6 @@ def _spaces(m: StudyData) -> Iterator[Row]:
         )
 
 
-_PAIR = (
-    "label", "other", "units", "units_of_other", "distance", "hull_lower", "hull_upper",
-    "hull_status",
-)  # fmt: skip
-
-
 def _distances(m: StudyData) -> Iterator[Row]:
     for g in m.geometries:
         matrix = label_distances(g, **m.reduction).matrix
@@ -116,7 +103,7 @@ def _distances(m: StudyData) -> Iterator[Row]:
             strict=True,
         ):
             yield (
-                *_cell(g),
+                *_cell(g, m.groups),
                 g.labels[first],
                 g.labels[second],
                 int(g.counts[first]),
@@ -128,8 +115,9 @@ def _distances(m: StudyData) -> Iterator[Row]:
             )
 
 
-def _cell(g: Geometry) -> Row:
-    return tuple(getattr(g.cell, name) for name in _CELL)
+def _cell(g: Geometry, groups: Sequence[str]) -> Row:
+    group = dict(g.cell.group)
+    return (*(getattr(g.cell, name) for name in CELL), *(group.get(name) for name in groups))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""Verification of a study: every measured cell against the spaces in its store."""
+"""Verification of a study: every measured cell against its points."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from geoprobe.errors import GeoprobeError, VerificationError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.studies.jobs import spaces_of
-from geoprobe.studies.pieces import cells
+from geoprobe.studies.inputs import Inputs, study_inputs
+from geoprobe.studies.jobs import read_test, read_train
 from geoprobe.studies.study_data import geometry_of
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.threads import checked_threads
@@ -43,7 +43,7 @@ def verify_study(
     max_gap: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> StudyVerification:
-    """Check every measured cell of a study against its store, in plain NumPy.
+    """Check every measured cell of a study against its points, in plain NumPy.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def verify_study(
         If this is no folder of a study.
     """
     began = time.perf_counter()
-    plan, names = folder.plan()
-    listed = cells(plan, folder.store, set(names.values()))
-    measured = [cell for cell in listed if folder.geometry(cell).is_file()]
+    plan, _ = folder.plan()
+    listed = study_inputs(plan, folder)
+    measured = {cell: inputs for cell, inputs in listed.items() if folder.geometry(cell).is_file()}
     reports: dict[Cell, VerificationReport] = {}
     failures: dict[Cell, str] = {}
     outcomes = _outcomes(folder, measured, checked_threads(n_workers), max_gap)
@@ -83,35 +83,40 @@ def verify_study(
 
 
 def _outcomes(
-    folder: StudyFolder, measured: list[Cell], n_workers: int, max_gap: float | None
+    folder: StudyFolder, measured: dict[Cell, Inputs], n_workers: int, max_gap: float | None
 ) -> Iterator[tuple[Cell, VerificationReport | str]]:
     if n_workers == 1 or len(measured) < 3:
-        for cell in measured:
-            yield cell, verify_cell(folder.root, cell, max_gap)
+        for cell, inputs in measured.items():
+            yield cell, verify_cell(folder.root, cell, inputs, max_gap)
         return
     import joblib
 
     parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator", batch_size=1)
     yield from zip(
         measured,
-        parallel(joblib.delayed(verify_cell)(folder.root, cell, max_gap) for cell in measured),
+        parallel(
+            joblib.delayed(verify_cell)(folder.root, cell, inputs, max_gap)
+            for cell, inputs in measured.items()
+        ),
         strict=True,
     )
 
 
-def verify_cell(root: Path, cell: Cell, max_gap: float | None) -> VerificationReport | str:
+def verify_cell(
+    root: Path, cell: Cell, inputs: Inputs, max_gap: float | None
+) -> VerificationReport | str:
     """Check one cell of a study; return what was checked, or what does not hold."""
     folder = StudyFolder(root)
     path = folder.geometry(cell)
     try:
         geometry = geometry_of(folder, cell)
-        train, test = spaces_of(folder, cell)
+        train, test = read_train(inputs), read_test(inputs)
         return verify_geometry(
             geometry,
             train.points,
             train.labels,
-            test_points=test.points,
-            test_labels=test.labels,
+            test_points=None if test is None else test.points,
+            test_labels=None if test is None else test.labels,
             max_gap=max_gap,
             where=str(path),
         )

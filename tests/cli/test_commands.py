@@ -432,7 +432,7 @@ def test_an_occupied_folder_is_refused_before_any_work(
     ("args", "message"),
     [
         (("probe", "none.npz"), "none.npz"),
-        (("probe", "."), "ends in"),
+        (("probe", "."), "neither a zarr store nor one of the library datasets"),
         (("probe", "--labels", "y"), "no file is named"),
         (("probe", "plane.npz", "--labels", "role"), "role"),
         (("distances", "none.npz"), "none.npz"),
@@ -719,3 +719,45 @@ def test_two_runs_with_the_default_folder(
     code, out, _ = run("probe", plane)
     assert code == 0
     assert f"Results: {Path('geoprobe-results', 'plane-2')}" in out
+
+
+def test_activations_are_probed_and_verified(run: Run, tmp_path: Path) -> None:
+    """How a file was read is remembered with the results."""
+    h5py = pytest.importorskip("h5py")
+    rng = np.random.default_rng(0)
+    kept = rng.random((8, 6)) < 0.7
+    tags = rng.integers(0, 2, size=(8, 6))
+    points = rng.normal(size=(8, 6, 5)) + 9 * tags[:, :, None]
+    with h5py.File(tmp_path / "acts.h5", "w") as file:
+        file.update({"layer_6": points, "tags": tags, "first": tags[:, 0], "kept": kept})
+    for number, how in enumerate(
+        (
+            ("--points", "layer_6", "--labels", "tags", "--mask", "kept"),
+            ("--points", "layer_6", "--labels", "first", "--position", "0"),
+        )
+    ):
+        code, out, _ = run("probe", "acts.h5", *how, "--out", f"out-{number}")
+        assert code == 0
+        assert f"{kept.sum() if number == 0 else 8} points of 5 dimensions, 2 labels" in out
+        code, out, _ = run("verify", f"out-{number}")
+        assert (code, "no failure" in out) == (0, True)
+
+
+def test_a_split_of_a_data_set_predicts_another(run: Run, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    rng = np.random.default_rng(0)
+    tags = np.array(["a", "b"] * 10)
+    first, second = rng.normal(size=(2, 20)) + 9 * (tags == "b")
+    split = datasets.Dataset.from_dict(
+        {"first": first, "second": second, "word": tags, "tag": tags}
+    )
+    datasets.DatasetDict(train=split, test=split.select([0, 1, 2])).save_to_disk(tmp_path / "words")
+    how = ("--points", "first,second", "--labels", "tag")
+    code, out, _ = run("probe", "words/train", *how, "--test", "words/test", "--out", "out")
+    assert code == 0
+    assert "20 points of 2 dimensions, 2 labels" in out
+    assert "Prediction of test: 3 of 3 right" in out
+    code, out, _ = run("verify", "out")
+    assert (code, "no failure" in out) == (0, True)
+    assert "prediction" in out

@@ -164,7 +164,8 @@ def test_more_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     np.savez(tmp_path / "x.npz", X=points, y=codes)
     save_file({"X": points, "y": codes}, tmp_path / "x.safetensors")
     told = (
-        r"1\.6 MB \(1600\d+ bytes\) of memory are needed for .*'X', but 1\.0 MB \(1000000 bytes\)"
+        r"1\.6 MB \(1600000 bytes\) of memory are needed for the points 'X' of shape "
+        r"\(1000, 200\), but 1\.0 MB \(1000000 bytes\)"
     )
     for name in ("x.npz", "x.safetensors"):
         with pytest.raises(FormatError, match=told):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +46,34 @@ def assert_same(a: object, b: object) -> None:
         {"tuned_on": "pos", "seed": 0},
         {"tuned_on": "pos", "seed": 0, "step": -1},
         {"step": 3},
-        {"seed": 3},
         {"layer": -1},
     ],
 )
 def test_cells_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         Cell("pos", "tiny", **wrong)
+
+
+def test_cells_with_groupings_are_told_apart() -> None:
+    mean = Cell("pos", "tiny", 3, "pos", 1, 10, group=(("lang", "de"), ("pooling", "mean")))
+    first = replace(mean, group=(("lang", "de"), ("pooling", "first")))
+    assert len({mean, first}) == 2 and first.order < mean.order
+    assert mean.representation == "tiny, lang de, pooling mean"
+    assert str(mean) == f"pos {mean.representation} tuned on pos, seed 1, step 10, layer 3"
+    assert Cell.from_dict(json.loads(json.dumps(mean.as_dict()))) == mean
+    assert "group" not in tuned(layer=3).as_dict()
+    assert Cell.from_dict(tuned(layer=3).as_dict()) == tuned(layer=3)
+    with pytest.raises(InputError):
+        Cell.from_dict({"task": "pos", "group": ["lang"]})
+
+
+def test_a_run_starts_at_the_published_model_of_its_seed() -> None:
+    cell = Cell("pos", "tiny", 3, "pos", 1, 10)
+    shared, own = Cell("pos", "tiny", 3), Cell("pos", "tiny", 3, seed=1)
+    assert cell.start({shared}) == cell.start(set()) == shared
+    assert cell.start({shared, own}) == own
+    assert own.start({own}) == own
+    assert str(own) == "pos tiny seed 1 layer 3"
 
 
 def test_cell_of_a_key() -> None:

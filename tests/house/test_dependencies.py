@@ -22,7 +22,12 @@ else:
 ROOMS_OF_EXTRA = {
     "bert": {"encoders", "probes"},
     "data": {"tasks"},
+    "datasets": {"spaces"},
+    "hdf5": {"spaces"},
+    "parquet": {"spaces"},
+    "pt": {"spaces"},
     "report": {"findings", "report"},
+    "zarr": {"spaces"},
 }
 # Names to import where they are not the distribution's own with underscores.
 IMPORT_NAMES = {"faiss-cpu": "faiss", "scikit-learn": "sklearn"}

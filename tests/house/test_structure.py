@@ -48,7 +48,7 @@ ROOMS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 NEVER = {("verify", "hulls"), ("hulls", "verify"), ("spaces", "hulls"), ("files", "arrays")}
-HEAVY = ("torch", "transformers", "faiss", "matplotlib")
+HEAVY = ("torch", "transformers", "faiss", "matplotlib", "h5py", "datasets", "zarr")
 QUESTIONS = ("how", "what", "when", "where", "whether", "which", "why")
 
 

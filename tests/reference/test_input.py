@@ -127,7 +127,7 @@ def test_values_from_another_section() -> None:
     ("change", "match"),
     [
         (("mode = probing", "mode = guess"), "mode is 'guess', but probing or prediction"),
-        (("mode = probing", "mode = batch_probing"), "batches .* are not run"),
+        (("mode = probing", "mode = batch_probing"), "'batch_embeddings_path' is missing"),
         (("mode = probing", ""), "key 'mode' is missing; the keys are: output_path"),
         (("output_path = results/some/", ""), "key 'output_path' is missing"),
         (("output_path = results/some/", "output_path ="), "'output_path' has no value"),

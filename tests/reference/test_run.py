@@ -12,7 +12,7 @@ from geoprobe.errors import FormatError, OutputError
 from geoprobe.geometry import Clusters, PairwiseDistances, Status, Supports
 from geoprobe.geometry.clusters import NO_BLOCKS
 from geoprobe.progress import Progress
-from geoprobe.reference import ReferenceRun, run, run_config
+from geoprobe.reference import ReferenceRun, batch, run, run_config
 from geoprobe.reference.engine import Partition
 from geoprobe.reference.inputs import LabelledPoints, majority_labels
 from geoprobe.tolerances import TAU
@@ -102,6 +102,7 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
         monkeypatch.setattr(run, "cluster", cluster)
         monkeypatch.setattr(run, "measure_partition", measure)
+        monkeypatch.setattr(batch, "measure_partition", measure)
     return request.param
 
 
@@ -219,6 +220,79 @@ def test_second_repository_from_given_clusters() -> None:
     assert "clusters.txt" not in done.files
     for name in done.files[1:]:
         assert read(name) == Path("results/before", name).read_text().splitlines()
+
+
+def write_layer(path: str, scale: float, shift: float = 0.0) -> None:
+    """Write the points to train, enlarged, and those of b moved towards the others."""
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    named = [(label, point) for label, points in POINTS.items() for point in points]
+    moved = [(scale * (x - shift * (label == "b")), scale * y) for label, (x, y) in named]
+    place.write_text("".join(f"{x} {y}\n" for x, y in moved))
+
+
+def test_batch_of_the_second_repository() -> None:
+    """One partition in every checkpoint and layer; 0 where its clusters overlap."""
+    go(extra=BATCH)
+    before = RESULTS.rename("results/before")
+    for checkpoint, scale in (("0", 1.0), ("100", 2.0)):
+        for layer in (2, 10, 1):
+            # In layer 2 of checkpoint 100 the points of b lie among those of the others.
+            shift = 17.0 if (checkpoint, layer) == ("100", 2) else 0.0
+            write_layer(f"batch/{checkpoint}/{layer}.txt", scale * layer, shift)
+    Path("batch/0/0.txt").write_text("the layer of the embeddings is not asked for")
+    done = go("batch_probing", str(before), f"{BATCH} batch")
+    folders = ("batch_vec", "outside_min", "inside_mean", "inside_max")
+    assert done.files == (
+        "log.txt",
+        *(f"{folder}/{checkpoint}.txt" for checkpoint in ("0", "100") for folder in folders),
+    )
+    assert done.n_clusters == 4 and done.accuracy is None
+    assert read("batch_vec/0.txt") == [
+        " ,1,2,10",
+        "-1---a,2.0000,4.0000,20.0000",
+        "-1---absent,0.0000,0.0000,0.0000",
+        "-1---b,14.0000,28.0000,140.0000",
+        "a---absent,0.0000,0.0000,0.0000",
+        "a---b,15.0000,30.0000,150.0000",
+        "absent---b,0.0000,0.0000,0.0000",
+    ]
+    assert read("batch_vec/100.txt")[1] == "-1---a,4.0000,0.0000,40.0000"
+    assert read("inside_max/100.txt")[:3] == [
+        " ,1,2,10",
+        "-1,14.0000,0.0000,140.0000",
+        "a,10.0000,0.0000,100.0000",
+    ]
+    assert read("outside_min/0.txt")[1] == "-1,2.0000,4.0000,20.0000"
+    # The layer that is the space of the first run has the figures of that run.
+    for name, folder in (("vec", "batch_vec"), ("inside_mean", "inside_mean")):
+        alone = (before / f"{name}.txt").read_text().splitlines()
+        assert [",".join(line.split(",")[:2]) for line in read(f"{folder}/0.txt")[1:]] == alone
+    log = "\n".join(read("log.txt"))
+    assert log.count(" IS linearly separable") == 5
+    assert "batch/100/2.txt is NOT linearly separable" in log
+    assert "keys without effect: " in log and "embeddings_path" in log
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (lambda: None, "a folder with a folder for each checkpoint"),
+        (lambda: Path("batch").mkdir(), "one for each checkpoint is expected"),
+        (lambda: Path("batch/0").mkdir(parents=True), "holds no layer, such as 1.txt"),
+        (lambda: Path("batch/0/1.txt").write_text("1 2\n"), "1 vectors, but train.txt has 22"),
+        (lambda: Path("batch/0/01.txt").write_text("1 2\n"), "layer 1 is there twice, in 01.txt"),
+    ],
+)
+def test_batch_refused(spoil, match: str) -> None:
+    go(extra=BATCH)
+    before = RESULTS.rename("results/before")
+    if "vectors" in match or "twice" in match:
+        write_layer("batch/0/1.txt", 1.0)
+    spoil()
+    with pytest.raises(FormatError, match=match):
+        go("batch_probing", str(before), f"{BATCH} batch")
+    assert not RESULTS.exists()
 
 
 def test_two_digit_clusters() -> None:

@@ -13,6 +13,7 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.reference.config import read_config
 from geoprobe.reference.inputs import load_test, load_train
 from geoprobe.spaces import read_space
+from tests.support.format_files import WRITERS
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 Y = list("ababa")
@@ -77,6 +78,26 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
         else:
             changed[at:at] = bytes(rng.choices(b"0123456789,\n\t \"'{}[]\0\xff-e.", k=3))
     return bytes(changed)
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["hdf5", "parquet", "feather", "arrow stream", "torch"])
+def test_damaged_files_of_other_libraries(kind: str, tmp_path: Path) -> None:
+    name, write = WRITERS[kind]
+    path = tmp_path / name
+    write(path, X, Y)
+    read_space(path)
+    whole = path.read_bytes()
+    rng = random.Random(kind)
+    refused = 0
+    for _ in range(150):
+        path.write_bytes(damaged(whole, rng))
+        try:
+            read_space(path)
+        except GeoprobeError:
+            refused += 1
+    assert refused > 50
 
 
 @pytest.mark.full

@@ -1,0 +1,55 @@
+"""Formats of files of named arrays, a reader for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from geoprobe.spaces.formats.arrow_files import IpcTable, ParquetTable
+from geoprobe.spaces.formats.datasets_folder import (
+    DatasetsTable,
+    is_dataset,
+    is_datasets_folder,
+    open_datasets_folder,
+)
+from geoprobe.spaces.formats.dictionaries import Dictionary, is_dictionary
+from geoprobe.spaces.formats.hdf5_files import Hdf5Arrays
+from geoprobe.spaces.formats.named_arrays import NamedArrays
+from geoprobe.spaces.formats.numpy_files import NpzArrays
+from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
+from geoprobe.spaces.formats.torch_files import open_torch
+from geoprobe.spaces.formats.zarr_stores import ZarrArrays, is_zarr_store
+
+READERS: dict[str, Callable[[Path], NamedArrays]] = {
+    ".npz": NpzArrays,
+    ".safetensors": SafetensorsArrays,
+    ".h5": Hdf5Arrays,
+    ".hdf5": Hdf5Arrays,
+    ".parquet": ParquetTable,
+    ".arrow": IpcTable,
+    ".feather": IpcTable,
+    ".pt": open_torch,
+    ".pth": open_torch,
+    ".zarr": ZarrArrays,
+}
+"""What opens a file of named arrays, by the ending of its name."""
+
+__all__ = ["READERS", "Dictionary", "NamedArrays", "in_memory", "reader_of"]
+
+
+def in_memory(source: Any) -> NamedArrays | None:
+    """Return a dictionary, or a data set of the library datasets, as named arrays; else None."""
+    if is_dictionary(source):
+        return Dictionary(source)
+    return DatasetsTable(source) if is_dataset(source) else None
+
+
+def reader_of(path: Path) -> Callable[[Path], NamedArrays] | None:
+    """Return what opens a file or a folder of named arrays; None if nothing here does."""
+    if path.is_dir():
+        if is_datasets_folder(path):
+            return open_datasets_folder
+        if is_zarr_store(path):
+            return ZarrArrays
+    return READERS.get(path.suffix.lower())

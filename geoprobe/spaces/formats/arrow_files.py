@@ -1,0 +1,229 @@
+"""Parquet and Arrow files, read batch by batch through pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import FormatError
+from geoprobe.files.text_files import checked_file
+from geoprobe.spaces.formats.arrow_columns import (
+    column_form,
+    column_values,
+    joint_type,
+    ragged,
+)
+from geoprobe.spaces.formats.named_arrays import StoredArray, need
+from geoprobe.spaces.formats.signatures import ARROW, PARQUET, STREAM, check_signature
+
+_BATCH = 4096
+_Batches = Iterator[tuple[int, Any]]
+
+
+class ArrowTable:
+    """The columns of a parquet or Arrow file, read batch by batch.
+
+    A subclass says how many rows there are, and gives the batches of some of the columns from the
+    one on that holds a given row.
+    """
+
+    kind = "column"
+    points: tuple[str, ...] = ("X",)
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path | None = path
+        self._file_path = path
+        self._pa = need("pyarrow", "parquet", path)
+        # Damage raises errors of Arrow's, all of them ValueError, OSError or NotImplementedError.
+        self.damage = (self._pa.ArrowException, ValueError, OSError, KeyError)
+        try:
+            self._schema, self._n_rows = self._open()
+        except self.damage as error:
+            raise FormatError(f"the file is damaged or cut off: {error}.", path) from error
+        self.names: list[str] = list(self._schema.names)
+        twice = {name for name in self.names if self.names.count(name) > 1}
+        if twice:
+            raise FormatError(f"the column {min(twice)!r} is there more than once.", path)
+
+    def _open(self) -> tuple[Any, int]:
+        """Return the schema and the number of rows."""
+        raise NotImplementedError
+
+    def _batches(self, names: list[str], row: int) -> _Batches:
+        """Yield batches of some columns with the row that each begins at."""
+        raise NotImplementedError
+
+    def array(self, name: str) -> StoredArray:
+        """Return one column, of which nothing but the first row is read.
+
+        Raises
+        ------
+        FormatError
+            If it holds neither numbers, nor lists of numbers, nor text, or is damaged.
+        """
+        dtype, is_list = column_form(self._schema.field(name).type, name, self.path)
+        walk = _Walk(self, [name])
+        shape: tuple[int, ...] = (self._n_rows,)
+        if is_list:
+            shape = (self._n_rows, walk.rows(0, 1).shape[1] if self._n_rows else 0)
+        return StoredArray(shape, dtype, walk.rows)
+
+    def columns(self, names: list[str]) -> StoredArray:
+        """Return columns of numbers side by side, unread, shape (n_rows, n_columns).
+
+        Raises
+        ------
+        FormatError
+            If one of them does not hold one number a row.
+        """
+        dtype = joint_type({name: self._schema.field(name).type for name in names}, self.path)
+        walk = _Walk(self, names, side_by_side=True)
+        return StoredArray((self._n_rows, len(names)), dtype, walk.rows)
+
+    def walk(self, names: list[str], row: int) -> _Batches:
+        """Yield batches of some columns; what is damaged is told by their names."""
+        try:
+            yield from self._batches(names, row)
+        except self.damage as error:
+            raise FormatError(
+                f"the column {', '.join(map(repr, names[:3]))} is damaged or cut off: {error}.",
+                self.path,
+            ) from error
+
+
+class _Walk:
+    """Columns on their way through the batches of a file, one of which is in memory."""
+
+    def __init__(self, table: ArrowTable, names: list[str], side_by_side: bool = False) -> None:
+        self._table, self._names, self._side_by_side = table, names, side_by_side
+        self._on: _Batches | None = None
+        self._begin = 0
+        self._values: NDArray[Any] = np.empty(0)
+
+    def rows(self, begin: int, end: int) -> NDArray[Any]:
+        """Return the rows ``begin`` to ``end``, fastest where the last call ended at ``begin``."""
+        if self._on is None or begin < self._begin:
+            self._on = self._table.walk(self._names, begin)
+            self._begin, self._values = begin, np.empty(0)
+        parts: list[NDArray[Any]] = []
+        at = begin
+        while at < end:
+            if at >= self._begin + len(self._values):
+                if not self._next():
+                    break
+                continue
+            part = self._values[at - self._begin : end - self._begin]
+            if parts and part.shape[1:] != parts[0].shape[1:]:
+                lengths = part.shape[1], parts[0].shape[1]
+                raise ragged(self._names[0], at, *lengths, self._table.path)
+            parts.append(part)
+            at += len(part)
+        if at < end:
+            raise FormatError(
+                f"the column {self._names[0]!r} ends before row {at}, but the file declares more: "
+                f"it is damaged or cut off.",
+                self._table.path,
+            )
+        return np.concatenate(parts) if parts else self._values[:0]
+
+    def _next(self) -> bool:
+        assert self._on is not None
+        self._begin, batch = next(self._on, (self._begin, None))
+        if batch is None:
+            return False
+        parts = [
+            column_values(batch.column(name), name, self._begin, self._table.path)
+            for name in self._names
+        ]
+        self._values = np.stack(parts, axis=1) if self._side_by_side else parts[0]
+        return True
+
+
+class ParquetTable(ArrowTable):
+    """The columns of a parquet file."""
+
+    def __init__(self, path: Path) -> None:
+        check_signature(checked_file(path), "parquet", PARQUET)
+        self._parquet = need("pyarrow.parquet", "parquet", path)
+        super().__init__(path)
+
+    def _open(self) -> tuple[Any, int]:
+        with self._parquet.ParquetFile(self._file_path) as file:
+            return file.schema_arrow, int(file.metadata.num_rows)
+
+    def whole(self) -> Any:
+        """Return all of it as a table of pyarrow's."""
+        with self._parquet.ParquetFile(self._file_path) as file:
+            return file.read()
+
+    def _batches(self, names: list[str], row: int) -> _Batches:
+        with self._parquet.ParquetFile(self._file_path, memory_map=True) as file:
+            begin, first = 0, 0
+            for first in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(first).num_rows
+                if begin + n_rows > row:
+                    break
+                begin += n_rows
+            groups = range(first, file.num_row_groups)
+            for batch in file.iter_batches(_BATCH, row_groups=groups, columns=names):
+                yield begin, batch
+                begin += batch.num_rows
+
+
+class IpcTable(ArrowTable):
+    """The columns of an Arrow file (feather among them) or of an Arrow stream."""
+
+    def __init__(self, path: Path) -> None:
+        check_signature(checked_file(path), "Arrow", ARROW, STREAM)
+        self._ipc = need("pyarrow.ipc", "parquet", path)
+        super().__init__(path)
+
+    def _open(self) -> tuple[Any, int]:
+        n_rows = 0
+        for batch in self._records([0]):
+            n_rows += batch.num_rows
+        return self._schema, n_rows
+
+    def _batches(self, names: list[str], row: int) -> _Batches:
+        begin = 0
+        for batch in self._records([self._schema.names.index(name) for name in names]):
+            if begin + batch.num_rows > row:
+                yield begin, batch
+            begin += batch.num_rows
+
+    def _records(self, fields: list[int]) -> Iterator[Any]:
+        """Yield the batches of a file or of a stream, with some of their columns."""
+        chosen = self._ipc.IpcReadOptions(included_fields=fields)
+        with self._pa.memory_map(str(self._file_path)) as source:
+            if source.read(len(ARROW)) == ARROW:
+                file = self._ipc.open_file(source, options=chosen)
+                self._schema = self._ipc.open_file(source).schema
+                for at in range(file.num_record_batches):
+                    yield file.get_batch(at)
+                return
+            source.seek(0)
+            self._schema = self._ipc.open_stream(source).schema
+            source.seek(0)
+            yield from self._ipc.open_stream(source, options=chosen)
+
+
+def read_records(path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Read a whole parquet file that lists things, as the names of its columns and its rows.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged or no parquet, or pyarrow is not installed.
+    """
+    opened = ParquetTable(path)
+    try:
+        table = opened.whole()
+        columns = [column.to_pylist() for column in table.columns]
+    except opened.damage as error:
+        raise FormatError(f"the file is damaged or cut off: {error}.", path) from error
+    return list(opened.names), list(zip(*columns, strict=True))

@@ -1,0 +1,126 @@
+"""Named arrays in one file: what every format is brought to, and what its errors say."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.errors import FormatError, InputError
+
+_SHOWN = 20
+_BLOCK_ELEMENTS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArray:
+    """An array that is read by rows.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        Of the numbers as they are stored, as NumPy calls it, or ``"bfloat16"``; ``"str"`` for text.
+    read : callable
+        ``read(begin, end)`` gives the rows ``begin`` to ``end`` (not included) as a NumPy array;
+        bfloat16 comes as float32.
+    whole : ndarray or None
+        The array itself, where it is in memory or mapped into it already.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[int, int], NDArray[Any]]
+    whole: NDArray[Any] | None = None
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> StoredArray:
+        """Return an array of NumPy's as a stored one."""
+        return cls(array.shape, str(array.dtype), lambda begin, end: array[begin:end], array)
+
+    def all(self) -> NDArray[Any]:
+        """Return every row."""
+        return self.read(0, self.shape[0]) if self.shape else self.read(0, 1)
+
+
+class NamedArrays(Protocol):
+    """Named arrays in one file, or the columns of a table.
+
+    Attributes
+    ----------
+    path : Path or None
+        None for a dictionary in memory.
+    kind : str
+        What one of the arrays is called in messages: array, dataset, column ...
+    names : list of str
+    points, labels : tuple of str
+        What the points and the labels are called where nothing else was said, best first.
+    """
+
+    path: Path | None
+    kind: str
+    names: list[str]
+    points: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def array(self, name: str) -> StoredArray:
+        """Return one array, unread."""
+
+
+@runtime_checkable
+class TableColumns(NamedArrays, Protocol):
+    """The columns of a table, several of which may make up the points."""
+
+    def columns(self, names: list[str]) -> StoredArray:
+        """Return columns of numbers side by side, unread, shape (n_rows, n_columns)."""
+
+
+def fault(message: str, path: Path | None) -> InputError | FormatError:
+    """Return the error of a file, or of a dictionary if there is none."""
+    return InputError(message) if path is None else FormatError(message, path)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names in quotes with commas between, the first twenty of them."""
+    names = list(names)
+    shown = ", ".join(repr(name) for name in names[:_SHOWN]) or "none at all"
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
+
+def need(module: str, extra: str, path: Path | None) -> Any:
+    """Import the library of a format.
+
+    Raises
+    ------
+    FormatError
+        Naming the extra that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != package:
+            raise fault(f"{package} cannot be imported: {error}.", path) from error
+        raise fault(
+            f"reading this needs {package}, which is not installed: pip install "
+            f'"geoprobe[{extra}]".',
+            path,
+        ) from error
+
+
+def widened(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return bfloat16, given as the bits, as float32, whose upper half a bfloat16 is."""
+    wide: NDArray[np.float32] = (halves.astype(np.uint32) << 16).view(np.float32)
+    return wide
+
+
+def blocks(begin: int, end: int, row_elements: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows, each of which may well be in memory at once."""
+    n_rows = max(1, _BLOCK_ELEMENTS // max(row_elements, 1))
+    for first in range(begin, end, n_rows):
+        yield first, min(first + n_rows, end)
