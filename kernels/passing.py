@@ -1,4 +1,4 @@
-"""How compiled functions hand on named tuples: by address.
+"""Named tuples that compiled functions hand on by address.
 
 Left to itself, Numba passes every field of every array in a tuple as an argument of its own,
 hundreds of them, and every function on the way puts the tuple together and takes it apart again:
