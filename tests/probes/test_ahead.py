@@ -28,6 +28,7 @@ for process in ahead._processes:
 LINEAR, CROSSING = 3.0, 0.5
 IN_BOTH_PRECISIONS = [
     "activeset.dot.2",
+    "activeset.dot4.2",
     "nearest.price_all.2",
     "nearest.price_candidates.2",
     "nearest.price_rows.2",
@@ -64,10 +65,11 @@ def test_a_linear_space_loads_no_merging_kernel(repository: Path) -> None:
 
 @pytest.mark.slow
 def test_every_kernel_is_compiled_once(repository: Path, tmp_path: Path) -> None:
-    """A space that is not linear needs two kernels, and few versions of their parts."""
+    """A space that is not linear needs three kernels, and few versions of their parts."""
     assert fit(tmp_path, repository, CROSSING) == [1, 1, 1, 1]
     assert kept(tmp_path, "kernels") == [
         "merging.advance.1",
+        "nearest.most_candidates.1",
         "pairs.solve_pairs.1",
     ]
     parts = kept(tmp_path, "parts")
