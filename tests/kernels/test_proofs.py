@@ -185,14 +185,15 @@ class Columns:
             one, other = np.flatnonzero(label == a), np.flatnonzero(label == b)
             # The entries of the smaller label come first.
             begin = known.begin[pair] + np.array([0, links.first[a + 1] - links.first[a]])
-            for own, start in ((one, begin[0] - links.first[a]), (other, begin[1] - links.first[b])):
+            for own, start in (
+                (one, begin[0] - links.first[a]),
+                (other, begin[1] - links.first[b]),
+            ):
                 low = known.low[start + slots[own], column]
                 high = known.high[start + slots[own], column]
                 assert np.all(low <= least[own] + rounded(low)), (pair, column)
                 assert np.all(high >= most[own] - rounded(high)), (pair, column)
-            apart = np.maximum(
-                least[one][:, None] - most[other], least[other] - most[one][:, None]
-            )
+            apart = np.maximum(least[one][:, None] - most[other], least[other] - most[one][:, None])
             place = np.ix_(one, other)
             gap[place] = np.maximum(gap[place], apart)
         assert np.all(gap[claims] > TAU)
@@ -206,14 +207,15 @@ def slabs(seed: int, n_dims: int) -> tuple[np.ndarray, np.ndarray]:
     """
     rng = np.random.default_rng([1, seed])
     first = np.array([0, 20, 45, 65])
-    points = rng.normal(size=(65, n_dims))
-    points *= 0.5 / np.linalg.norm(points, axis=1).max()
+    beside = rng.normal(size=(25, n_dims))
+    beside *= 0.5 / np.linalg.norm(beside, axis=1).max()
+    points = beside[np.concatenate([np.arange(n) for n in np.diff(first)])]
     gap = 2e-7 + 0.5 * bound32(n_dims) * (seed % 3)
-    for label, bottom in enumerate([-0.3, -0.1, 0.1]):
-        span = slice(first[label], first[label + 1])
+    # Points on facing sides lie opposite to each other: the first ones, then those after them.
+    for label, (bottom, at_top) in enumerate([(-0.3, [1, 0.5]), (-0.1, [0, 1]), (0.1, [0.5, 0])]):
         height = rng.random(first[label + 1] - first[label])
-        height[rng.random(len(height)) < 0.3] = rng.integers(0, 2)
-        points[span, 0] = bottom + 0.5 * gap + height * (0.2 - gap)
+        height[:5], height[5:10] = at_top
+        points[first[label] : first[label + 1], 0] = bottom + 0.5 * gap + height * (0.2 - gap)
     turn = np.linalg.qr(rng.normal(size=(n_dims, n_dims)))[0]
     return np.ascontiguousarray(points @ turn), first
 
@@ -360,8 +362,9 @@ def test_disjoint_by_float32_is_disjoint(seed: int, n_dims: int) -> None:
         gap = share * limit
         points = rng.normal(size=(24, n_dims))
         points *= 0.6 / np.linalg.norm(points, axis=1).max()
-        points[:12, 0] = 0.5 * gap + np.abs(points[:12, 0]) * (rng.random(12) < 0.6)
-        points[12:, 0] = -0.5 * gap - np.abs(points[12:, 0]) * (rng.random(12) < 0.6)
+        points[12:] = points[:12]
+        points[:12, 0] = 0.5 * gap + np.abs(points[:12, 0]) * (np.arange(12) > 3)
+        points[12:, 0] = -0.5 * gap - np.abs(points[12:, 0]) * (np.arange(12) > 3)
         points = np.ascontiguousarray(points @ np.linalg.qr(rng.normal(size=(n_dims,) * 2))[0])
         work = activeset.allocate(n_dims)
         given = Points(points, points.astype(np.float32))
