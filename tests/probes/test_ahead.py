@@ -15,12 +15,12 @@ from geoprobe.probes import ahead, ranking
 
 FIT = """
 import numpy as np
-from geoprobe.kernels import linkage, merging, pairs
+from geoprobe.kernels import merging, pairs
 from geoprobe.probes import DirectProbe, ahead
 
 corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 DirectProbe(n_threads={n_threads}).fit(np.r_[corners, corners + {shift}], np.repeat([0, 1], 4))
-for kernel in (pairs.solve_pairs, linkage.prepare, merging.advance):
+for kernel in (pairs.solve_pairs, merging.advance):
     print(len(kernel.whole.signatures), sum(kernel.whole.stats.cache_misses.values()), end=" ")
 for process in ahead._processes:
     print(process.wait(), end=" ")
@@ -28,6 +28,7 @@ for process in ahead._processes:
 LINEAR, CROSSING = 3.0, 0.5
 IN_BOTH_PRECISIONS = [
     "activeset.dot.2",
+    "activeset.dot4.2",
     "nearest.price_all.2",
     "nearest.price_candidates.2",
     "nearest.price_rows.2",
@@ -36,7 +37,7 @@ RANK = "from geoprobe.probes import ahead; ahead.compile_ranking()"
 
 
 def fit(folder: Path | None, repository: Path, shift: float, n_threads: int = 1) -> list[int]:
-    """Return what a fresh process has loaded and compiled of three kernels."""
+    """Return what a fresh process has loaded and compiled of two kernels."""
     chosen = {} if folder is None else {"GEOPROBE_CACHE_DIR": str(folder)}
     done = subprocess.run(
         [sys.executable, "-c", FIT.format(shift=shift, n_threads=n_threads)],
@@ -59,23 +60,23 @@ def kept(folder: Path, kind: str) -> list[str]:
 
 
 def test_a_linear_space_loads_no_merging_kernel(repository: Path) -> None:
-    assert fit(None, repository, LINEAR)[::2] == [1, 0, 0]
+    assert fit(None, repository, LINEAR)[::2] == [1, 0]
 
 
 @pytest.mark.slow
 def test_every_kernel_is_compiled_once(repository: Path, tmp_path: Path) -> None:
     """A space that is not linear needs three kernels, and few versions of their parts."""
-    assert fit(tmp_path, repository, CROSSING) == [1, 1, 1, 1, 1, 1]
+    assert fit(tmp_path, repository, CROSSING) == [1, 1, 1, 1]
     assert kept(tmp_path, "kernels") == [
-        "linkage.prepare.1",
         "merging.advance.1",
+        "nearest.most_candidates.1",
         "pairs.solve_pairs.1",
     ]
     parts = kept(tmp_path, "parts")
     assert "nearest.nearest.1" in parts
     # Prices are float32 on the way and float64 at the end.
     assert [part for part in parts if not part.endswith(".1")] == IN_BOTH_PRECISIONS
-    assert fit(tmp_path, repository, CROSSING) == [1, 0, 1, 0, 1, 0]
+    assert fit(tmp_path, repository, CROSSING) == [1, 0, 1, 0]
 
 
 @pytest.mark.slow
@@ -97,7 +98,7 @@ def test_the_ranking_is_compiled_once(repository: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(ahead.available_threads() < 2, reason="needs two processors")
 def test_a_second_process_compiles_merging(repository: Path, tmp_path: Path) -> None:
-    assert fit(tmp_path, repository, CROSSING, n_threads=2) == [1, 1, 1, 0, 1, 0, 0]
+    assert fit(tmp_path, repository, CROSSING, n_threads=2) == [1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("missing", [[], [merging.advance], [pairs.solve_pairs]])

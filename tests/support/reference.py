@@ -128,12 +128,13 @@ def plain_ranking(
 class Textbook:
     """What the textbook algorithm found.
 
-    ``clusters`` (n_points,) numbers the clusters by label and then by first row.
+    ``clusters`` (n_points,) numbers the clusters by label and then by first row. ``bans`` are the
+    first rows of the clusters that may not merge, in the order in which they were tried.
     """
 
     clusters: np.ndarray
     merges: int
-    bans: int
+    bans: list[tuple[int, int]]
 
 
 def textbook_clustering(X: np.ndarray, y: np.ndarray, overlap: Overlap = highs_overlap) -> Textbook:
@@ -149,7 +150,8 @@ def textbook_clustering(X: np.ndarray, y: np.ndarray, overlap: Overlap = highs_o
     scale = scale_of(X)
     clusters = _start(X, y)  # first row -> rows
     banned: set[tuple[int, int]] = set()
-    merges = bans = 0
+    merges = 0
+    bans: list[tuple[int, int]] = []
     while True:
         pairs = _free_pairs(X, y, clusters, banned)
         if not pairs:
@@ -160,7 +162,7 @@ def textbook_clustering(X: np.ndarray, y: np.ndarray, overlap: Overlap = highs_o
         others = [rows for head, rows in clusters.items() if y[head] != y[first]]
         if any(overlap(X[union], X[rows], scale) for rows in others):
             banned.add((first, second))
-            bans += 1
+            bans.append((first, second))
             continue
         del clusters[second]
         clusters[first] = union
