@@ -140,7 +140,9 @@ def add_direction(directions, links, points, pair, sides, work, prices, length):
     offset_a = clear_column(directions, links, points, pair, rows_a[0], b, w, column)
     offset_b = clear_column(directions, links, points, pair, rows_b[0], a, w, column)
     known = prices.error[0]
-    errors_a, errors_b = (known, slack), (slack, known)
+    errors_a = known, slack
+    # Of several clusters those that lie back may have prices in float32 only.
+    errors_b = slack, known if links.n_members[rows_b[0]] == rows_b.shape[0] else slack
     widen_by_prices(directions, links, offset_a, rows_a, price[:n_a], errors_a, column)
     widen_by_prices(directions, links, offset_b, rows_b, price[n_a:], errors_b, column)
 

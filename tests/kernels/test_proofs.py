@@ -14,7 +14,7 @@ from geoprobe.kernels.checking import separate_group, solve_pair
 from geoprobe.kernels.directions import FLOAT32_SLACK, entry_of, separated
 from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.nearest import DISJOINT, nearest, rounding, rounding32
-from geoprobe.kernels.state import Merging, Points, Question
+from geoprobe.kernels.state import Merging, Points, Prices, Question
 from geoprobe.probes.candidates import later_neighbours
 from tests.support.reference import qp_distance
 
@@ -390,3 +390,51 @@ def exact_gap(points: np.ndarray, w: np.ndarray) -> float:
     ]
     gap = min(heights[:12]) - max(heights[12:])
     return float(gap) / float(np.sqrt(float(sum(step * step for step in normal))))
+
+
+@kernel
+def add_along(state, rows_a, rows_b, error):
+    """Keep the direction in ``w``, as a solve does whose prices, of length 1, err by ``error``."""
+    work = pool.working_set(state.pool, 0)
+    prices = state.agenda.prices
+    price = prices.price[: rows_a.shape[0] + rows_b.shape[0]]
+    for m in range(price.shape[0]):
+        row = rows_a[m] if m < rows_a.shape[0] else rows_b[m - rows_a.shape[0]]
+        price[m] = activeset.dot(state.points.float64[row], work.scratch.w)
+    prices.error[0] = error
+    known = Prices(
+        price,
+        prices.candidates,
+        prices.n_listed,
+        prices.float32_first,
+        prices.last_look,
+        prices.error,
+    )
+    links, sides = state.links, (rows_a, rows_b)
+    directions.add_direction(
+        links=links,
+        directions=state.directions,
+        points=state.points,
+        pair=np.int64(0),
+        sides=sides,
+        work=work,
+        prices=known,
+        length=1.0,
+    )
+
+
+@pytest.mark.parametrize("n_clusters", [1, 2])
+def test_clusters_of_a_group_that_lie_back_have_prices_in_float32(n_clusters: int) -> None:
+    """Float64 looks at the foremost points only, and another cluster may have none of them."""
+    n_dims = 64
+    points = np.zeros((4, n_dims))
+    points[:, 0] = [0.5, 0.2, 0.1, -0.3]
+    state = state_of(points, np.array([0, 1, 4]))
+    state.pool.sets.scratch.w[:] = np.eye(n_dims)[0]
+    rows_b = np.arange(1, 1 + n_clusters)
+    add_along(state, np.array([0]), rows_b, 1e-14)
+    known, links = state.directions, state.links
+    entries = [entry_of.py_func(known, links, 0, 1, 0, row) for row in (1, 2, 3)]
+    wide = 0.5 * bound32(n_dims)
+    above = known.high[entries, 0] - points[1:, 0]
+    assert list(above > wide) == [n_clusters > 1, True, True]
