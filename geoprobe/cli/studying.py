@@ -180,10 +180,13 @@ def _run(plan: Plan, folder: Path, workers: int | None) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.findings.finding import need
     from geoprobe.studies import run_study
+    from geoprobe.studies.parquet_tables import need_parquet
 
     # The report comes last: what it lacks must not come to light after hours of work.
     for library in ("pandas", "matplotlib", "jinja2"):
         need(library)
+    if plan.parquet:
+        need_parquet()
     with show_progress() as progress:
         outcome = run_study(plan, folder, n_workers=workers, progress=progress)
     _say_outcome(outcome)

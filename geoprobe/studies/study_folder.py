@@ -37,6 +37,7 @@ _FREE = (
     "reduce",
     "min_cluster_size",
     "resamples",
+    "parquet",
 )
 
 

@@ -16,3 +16,19 @@ PAIR = (
     "hull_status",
 )  # fmt: skip
 """What is said of two labels of a space."""
+
+_WHOLE = {
+    "seed", "step", "layer", "units", "dimensions", "labels", "clusters", "overlapping_pairs",
+    "duplicate_points", "contradictory_points", "test_units", "units_of_other",
+}  # fmt: skip
+_TEXT = {"task", "model", "tuned_on", "label", "other", "hull_status"}
+
+
+def type_of(column: str) -> type:
+    """Return what a column holds where it is not empty; groupings of the user's own are text."""
+    if column == "linear":
+        return bool
+    if column in _WHOLE:
+        return int
+    known = {*CELL, *SPACE, *PAIR} - _TEXT
+    return float if column in known else str

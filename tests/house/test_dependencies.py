@@ -24,7 +24,7 @@ ROOMS_OF_EXTRA = {
     "data": {"tasks"},
     "datasets": {"spaces"},
     "hdf5": {"spaces"},
-    "parquet": {"spaces"},
+    "parquet": {"spaces", "studies"},
     "pt": {"spaces"},
     "report": {"findings", "report"},
     "zarr": {"spaces"},

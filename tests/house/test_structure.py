@@ -23,6 +23,7 @@ ROOMS = [
     ("kernels",),
     (
         "errors",
+        "extras",
         "suggestions",
         "schema",
         "arrays",
