@@ -105,6 +105,28 @@ def study_from_configs(
     print(f"Run it: geoprobe study run {made.plan}")
 
 
+@study.command("export")
+@clean
+def study_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="OUT.zip", help="The file to write (default: DIR.zip)."),
+    ] = None,
+    *,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Pack what there is; the README says what lacks.")
+    ] = False,
+) -> None:
+    """Pack report, tables, figures and plan into one file, for a paper's supplement."""
+    from geoprobe.studies import StudyFolder, export_study
+
+    made = export_study(StudyFolder(folder), out, unfinished=unfinished)
+    print(f"{made.n_files:,} files, {made.path.stat().st_size / 1e6:,.1f} MB: {made.path}")
+    for place in made.places:
+        say_warning(f"report.html names {place}: look at it before you submit anonymously.")
+
+
 def _name_and_value(text: str) -> tuple[str, str]:
     from geoprobe.errors import InputError
 

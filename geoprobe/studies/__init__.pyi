@@ -1,3 +1,4 @@
+from .export import Export as Export, export_study as export_study
 from .study_folder import StudyFolder as StudyFolder
 from .plan import (
     ANALYSES as ANALYSES,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +15,13 @@ import pytest
 pytest.importorskip("pandas", reason="tables need the extra report")
 
 import pandas as pd
+from typer.testing import CliRunner
 
-from geoprobe.errors import GeoprobeError
-from geoprobe.studies import StudyFolder, read_plan, run_study, write_tables
+from geoprobe.cli import app
+from geoprobe.errors import FormatError, GeoprobeError, InputError, OccupiedError
+from geoprobe.studies import StudyFolder, export_study, read_plan, run_study, write_tables
+from geoprobe.studies.export import without_places
+from geoprobe.studies.table_columns import CELL, MEANING, PAIR, SPACE
 from tests.support.given_cases import write_spaces
 
 
@@ -24,6 +31,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("out")
     write_spaces(folder)
     assert run_study(read_plan(folder / "plan.toml"), folder / "plan", n_workers=1).failed == {}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reported(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study with its tables, figures and report."""
+    for library in ("matplotlib", "jinja2"):
+        pytest.importorskip(library, reason="a report needs the extra report")
+    folder = shutil.copytree(place / "plan", tmp_path_factory.mktemp("reported") / "plan")
+    made = CliRunner().invoke(app, ["report", str(folder)])
+    assert made.exit_code == 0, made.output
     return folder
 
 
@@ -81,3 +99,108 @@ def test_parquet_without_its_library_is_refused_before_anything_is_written(
     with pytest.raises(GeoprobeError, match=r"parquet = true needs pyarrow.*geoprobe\[parquet\]"):
         write_tables(asked_for_parquet(study))
     assert not study.tables.exists()
+
+
+def test_an_archive_holds_what_a_supplement_needs(reported: Path, tmp_path: Path) -> None:
+    made = export_study(StudyFolder(reported), tmp_path / "out.zip")
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.testzip() is None
+        held = {name.removeprefix("plan/"): archive.read(name) for name in archive.namelist()}
+    assert made.n_files == len(held) and made.missing == ()
+    ours = [reported / "report.html", *(reported / "tables").iterdir()]
+    ours += (reported / "figures").iterdir()
+    assert set(held) == {
+        *(path.relative_to(reported).as_posix() for path in ours),
+        *("README.md", "plan.json", "versions.json"),
+    }
+    for path in ours:
+        assert held[path.relative_to(reported).as_posix()] == path.read_bytes()
+    readme = held["README.md"].decode()
+    for column in (*CELL, *SPACE, *PAIR):
+        assert f"| `{column}` | {MEANING[column]} |" in readme
+    assert "not finished" not in readme
+    assert json.loads(held["plan.json"])["plan"]["spaces"]["files"].startswith("{model}/")
+    assert str(reported.parent).encode() not in held["plan.json"]
+    assert "numpy" in json.loads(held["versions.json"])
+
+
+def test_an_archive_has_the_same_bytes_whenever_and_wherever_it_is_packed(
+    reported: Path, tmp_path: Path
+) -> None:
+    first = export_study(StudyFolder(reported), tmp_path / "first.zip").path
+    elsewhere = shutil.copytree(reported, tmp_path / "elsewhere")
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (2e9, 2e9))
+        path.chmod(0o700)
+    second = export_study(StudyFolder(elsewhere)).path
+    assert second == tmp_path / "elsewhere.zip"
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_an_archive_is_whole_or_not_there(
+    reported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("geoprobe.studies.export.shutil.copyfileobj", stop)
+    with pytest.raises(KeyboardInterrupt):
+        export_study(StudyFolder(reported), tmp_path / "out.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_packed_is_refused_by_name(reported: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zip"
+    with pytest.raises(FormatError, match=f"{tmp_path}: no study"):
+        export_study(StudyFolder(tmp_path), out)
+    with pytest.raises(InputError, match=r"out\.tar should end in \.zip"):
+        export_study(StudyFolder(reported), tmp_path / "out.tar")
+    study = StudyFolder(shutil.copytree(reported, tmp_path / "study"))
+    study.report.rename(tmp_path / "page")
+    with pytest.raises(InputError, match=r"there is no report\.html; write it: geoprobe report"):
+        export_study(study, out)
+    (tmp_path / "page").rename(study.report)
+    os.utime(study.plan_file, (2e9, 2e9))
+    with pytest.raises(InputError, match=r"report\.html is older than the last run"):
+        export_study(study, out)
+    os.utime(study.plan_file, (1e9, 1e9))
+    (study.tables / "distances.csv.gz").unlink()
+    with pytest.raises(FormatError, match=r"distances\.csv\.gz: the file is missing"):
+        export_study(study, out)
+    out.write_text("mine")
+    with pytest.raises(OccupiedError, match=r"out\.zip exists; name another file"):
+        export_study(study, out)
+    assert out.read_text() == "mine"
+
+
+def test_a_list_of_figures_does_not_reach_beyond_its_folder(reported: Path, tmp_path: Path) -> None:
+    study = StudyFolder(shutil.copytree(reported, tmp_path / "study"))
+    (tmp_path / "secret").write_text("secret")
+    with (study.figures / "index.csv").open("a") as index:
+        index.write("../../secret,a,b,c\n")
+    with pytest.raises(FormatError, match=r"'\.\./\.\./secret', which is elsewhere"):
+        export_study(study, tmp_path / "out.zip")
+
+
+def test_an_unfinished_study_is_packed_only_if_asked(reported: Path, tmp_path: Path) -> None:
+    study = StudyFolder(shutil.copytree(reported, tmp_path / "study"))
+    next((study.root / "geometry").rglob("layer-01.npz")).unlink()
+    with pytest.raises(InputError, match=r"not finished; pieces of work left: 1, such as measure"):
+        export_study(study, tmp_path / "out.zip")
+    made = CliRunner().invoke(
+        app, ["study", "export", str(study.root), str(tmp_path / "out.zip"), "--unfinished"]
+    )
+    assert made.exit_code == 0, made.output
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert (
+            "**not finished**. Pieces of work left: 1." in archive.read("plan/README.md").decode()
+        )
+
+
+def test_paths_of_a_machine_are_not_told() -> None:
+    table = {"data": "/home/me/work/corpora", "models": ["/data/bert", "org/bert"], "tau": 1e-7}
+    assert without_places(table, Path("/home/me/work")) == {
+        "data": "corpora",
+        "models": ["bert", "org/bert"],
+        "tau": 1e-7,
+    }
