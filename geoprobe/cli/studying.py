@@ -127,6 +127,40 @@ def study_export(
         say_warning(f"report.html names {place}: look at it before you submit anonymously.")
 
 
+@study.command("log")
+@clean
+def study_log(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    *,
+    to: Annotated[str, typer.Option(metavar="wandb|mlflow", help="Where the numbers go.")],
+    project: Annotated[
+        str | None,
+        typer.Option(help="Project, or experiment of MLflow (default: the study's name)."),
+    ] = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write there instead of to a server."),
+    ] = None,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Log what there is of a study that is not done.")
+    ] = False,
+) -> None:
+    """Log the numbers of a study to Weights & Biases or MLflow, a run for each fine-tuning."""
+    from geoprobe.cli.console import show_progress
+    from geoprobe.studies import StudyFolder, log_study
+
+    with show_progress() as progress:
+        logged = log_study(
+            StudyFolder(folder),
+            to,
+            project=project,
+            offline=offline,
+            unfinished=unfinished,
+            progress=progress,
+        )
+    print(f"{logged.n_runs:,} runs: {logged.where}")
+
+
 def _name_and_value(text: str) -> tuple[str, str]:
     from geoprobe.errors import InputError
 

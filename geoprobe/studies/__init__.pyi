@@ -17,4 +17,5 @@ from .study_findings import (
     compute_findings as compute_findings,
 )
 from .study_tables import Tables as Tables, write_tables as write_tables
+from .tracked_runs import Logged as Logged, log_study as log_study
 from .verify import verify_study as verify_study
