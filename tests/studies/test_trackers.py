@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,15 +124,27 @@ def test_wandb_without_a_server(study: StudyFolder, tmp_path: Path) -> None:
     assert expected == {}
 
 
+def records(data: bytes) -> Iterator[bytes]:
+    """Yield the records of a log as LevelDB writes it: blocks of 32 kB, records cut to fit them."""
+    at, whole = 7, b""
+    while at < len(data):
+        if (left := -at % 32768) < 7 and left:
+            at += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, at)
+        whole += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):
+            yield whole
+            whole = b""
+
+
 def offline_run(path: Path) -> tuple[Any, dict[str, Any], dict[int, dict[str, float]]]:
     """Return the run, the config and the metrics by step of a file that wandb wrote offline."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
-    store = DataStore()
-    store.open_for_scan(str(path))
     run, config, history = None, {}, {}
-    while (data := store.scan_data()) is not None:
+    for data in records(path.read_bytes()):
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         if record.WhichOneof("record_type") == "run":
