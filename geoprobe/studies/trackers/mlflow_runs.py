@@ -90,8 +90,8 @@ def tracker(project: str, offline: Path | None) -> Iterator[MlflowTracker]:
     mlflow = need("mlflow", "mlflow", "logging to MLflow")
     if offline is not None:
         # MLflow keeps its own files no longer without them.
-        for library in ("sqlalchemy", "alembic"):
-            need(library, "mlflow", "logging to MLflow without a server")
+        need("sqlalchemy", "mlflow", "logging to MLflow without a server")
+        need("alembic", "mlflow", "logging to MLflow without a server")
         offline.mkdir(parents=True, exist_ok=True)
     try:
         made = MlflowTracker(mlflow, project, offline)
