@@ -105,6 +105,62 @@ def study_from_configs(
     print(f"Run it: geoprobe study run {made.plan}")
 
 
+@study.command("export")
+@clean
+def study_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="OUT.zip", help="The file to write (default: DIR.zip)."),
+    ] = None,
+    *,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Pack what there is; the README says what lacks.")
+    ] = False,
+) -> None:
+    """Pack report, tables, figures and plan into one file, for a paper's supplement."""
+    from geoprobe.studies import StudyFolder, export_study
+
+    made = export_study(StudyFolder(folder), out, unfinished=unfinished)
+    print(f"{made.n_files:,} files, {made.path.stat().st_size / 1e6:,.1f} MB: {made.path}")
+    for place in made.places:
+        say_warning(f"report.html names {place}: look at it before you submit anonymously.")
+
+
+@study.command("log")
+@clean
+def study_log(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    *,
+    to: Annotated[str, typer.Option(metavar="wandb|mlflow", help="Where the numbers go.")],
+    project: Annotated[
+        str | None,
+        typer.Option(help="Project, or experiment of MLflow (default: the study's name)."),
+    ] = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write there instead of to a server."),
+    ] = None,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Log what there is of a study that is not done.")
+    ] = False,
+) -> None:
+    """Log the numbers of a study to Weights & Biases or MLflow, a run for each fine-tuning."""
+    from geoprobe.cli.console import show_progress
+    from geoprobe.studies import StudyFolder, log_study
+
+    with show_progress() as progress:
+        logged = log_study(
+            StudyFolder(folder),
+            to,
+            project=project,
+            offline=offline,
+            unfinished=unfinished,
+            progress=progress,
+        )
+    print(f"{logged.n_runs:,} runs: {logged.where}")
+
+
 def _name_and_value(text: str) -> tuple[str, str]:
     from geoprobe.errors import InputError
 
@@ -180,10 +236,13 @@ def _run(plan: Plan, folder: Path, workers: int | None) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.findings.finding import need
     from geoprobe.studies import run_study
+    from geoprobe.studies.parquet_tables import need_parquet
 
     # The report comes last: what it lacks must not come to light after hours of work.
     for library in ("pandas", "matplotlib", "jinja2"):
         need(library)
+    if plan.parquet:
+        need_parquet()
     with show_progress() as progress:
         outcome = run_study(plan, folder, n_workers=workers, progress=progress)
     _say_outcome(outcome)

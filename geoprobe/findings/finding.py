@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
-from geoprobe.errors import GeoprobeError
+from geoprobe import extras
 
 
 def need(name: str) -> Any:
@@ -25,15 +24,7 @@ def need(name: str) -> Any:
     GeoprobeError
         If the package is not installed; the message says how to install it.
     """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        package = name.partition(".")[0]
-        if (error.name or "").partition(".")[0] != package:
-            raise
-        raise GeoprobeError(
-            f'this needs {package}, which is not installed: pip install "geoprobe[report]".'
-        ) from error
+    return extras.need(name, "report")
 
 
 def over_seeds(

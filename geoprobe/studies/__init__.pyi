@@ -1,3 +1,4 @@
+from .export import Export as Export, export_study as export_study
 from .study_folder import StudyFolder as StudyFolder
 from .plan import (
     ANALYSES as ANALYSES,
@@ -16,4 +17,5 @@ from .study_findings import (
     compute_findings as compute_findings,
 )
 from .study_tables import Tables as Tables, write_tables as write_tables
+from .tracked_runs import Logged as Logged, log_study as log_study
 from .verify import verify_study as verify_study

@@ -47,9 +47,14 @@ def describe_study(
         | ({} if given is None else _given_tasks(given)),
         "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models}
         | ({} if given is None else _given_models(given)),
-        "Versions": installed_versions(_PACKAGES),
+        "Versions": study_versions(),
         "Time": {kind: f"{sum(each):,.0f} s for {len(each):,}" for kind, each in seconds.items()},
     }
+
+
+def study_versions() -> dict[str, str]:
+    """Return the versions of the packages on which the numbers of a study hang."""
+    return installed_versions(_PACKAGES)
 
 
 def _of_text(plan: Plan) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pydantic import (
 from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
-from geoprobe.schema import Number, Positive, Record, Text, Whole, named_path, parse
+from geoprobe.schema import Flag, Number, Positive, Record, Text, Whole, named_path, parse
 from geoprobe.studies.spaces_plan import SpacesPlan
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
@@ -147,6 +147,8 @@ class Plan(Record):
     resamples : int
         Bootstrap resamples of the units for the intervals of distances and similarities; each of
         them measures all distances again. 0 leaves these intervals out.
+    parquet : bool
+        Whether the tables are written as parquet beside csv.
     """
 
     name: Text = "study"
@@ -169,6 +171,7 @@ class Plan(Record):
     min_cluster_size: Positive = 1
     reduce: Literal["mean", "minimum"] = "mean"
     resamples: Whole = 0
+    parquet: Flag = False
 
     @field_validator("layers", mode="before")
     @classmethod

@@ -37,6 +37,7 @@ _FREE = (
     "reduce",
     "min_cluster_size",
     "resamples",
+    "parquet",
 )
 
 
@@ -67,6 +68,7 @@ class StudyFolder:
         self.tables = self.root / "tables"
         self.report = self.root / "report.html"
         self.given_index = self.root / "given.json"
+        self.plan_file = self.root / _PLAN
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
@@ -116,7 +118,7 @@ class StudyFolder:
         FormatError
             If the plan that is there is damaged.
         """
-        if not (self.root / _PLAN).exists():
+        if not self.plan_file.exists():
             return
         # Read as a plan, so that keys which are younger than the file have their defaults.
         before = self.plan()[0]
@@ -157,7 +159,7 @@ class StudyFolder:
         self.check(plan)
         head = {"format": FORMAT, "format_version": VERSION}
         content = {**head, "plan": plan.as_table(), "short_names": names}
-        write_json(self.root / _PLAN, content)
+        write_json(self.plan_file, content)
 
     def plan(self) -> tuple[Plan, dict[str, str]]:
         """Return the plan that the folder was last run with, and the short names of its models.
@@ -167,7 +169,7 @@ class StudyFolder:
         FormatError
             If this is no folder of a study, or its plan is damaged.
         """
-        path = self.root / _PLAN
+        path = self.plan_file
         if not path.is_file():
             raise FormatError(f"no study: the folder has no {_PLAN}.", self.root)
         noted = read_json(path, FORMAT, VERSION, sealed=False)
@@ -197,8 +199,8 @@ class StudyFolder:
         return seconds
 
     def _cell(self, what: str, cell: Cell, suffix: str) -> Path:
-        groups = [f"{name}={_folder_name(value)}" for name, value in cell.group]
-        names = [_folder_name(cell.task), _folder_name(cell.model), *groups, *_moment(cell)]
+        groups = [f"{name}={folder_name(value)}" for name, value in cell.group]
+        names = [folder_name(cell.task), folder_name(cell.model), *groups, *_moment(cell)]
         return self.root.joinpath(what, *names) / f"layer-{cell.layer:02d}{suffix}"
 
 
@@ -206,10 +208,10 @@ def _moment(cell: Cell) -> tuple[str, ...]:
     """Return the folders of a moment, one below the other."""
     if cell.tuned_on is None:
         return (ORIGINAL if cell.seed is None else f"{ORIGINAL}-seed{cell.seed}",)
-    return f"{_folder_name(cell.tuned_on)}-seed{cell.seed}", f"step-{cell.step:08d}"
+    return f"{folder_name(cell.tuned_on)}-seed{cell.seed}", f"step-{cell.step:08d}"
 
 
-def _folder_name(name: str) -> str:
+def folder_name(name: str) -> str:
     """Return a name as that of a folder, as it is where it can be; no two become the same."""
     plain = re.sub(
         r"[^A-Za-z0-9._-]|^[._-]|\.$", lambda at: "".join(f"%{b:02X}" for b in at[0].encode()), name

@@ -17,6 +17,7 @@ from geoprobe.files.csv_files import as_cell
 from geoprobe.findings import label_distances, spatial_similarity
 from geoprobe.geometry import Geometry
 from geoprobe.geometry.pairs import Status
+from geoprobe.studies.parquet_tables import need_parquet, write_parquet
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.table_columns import CELL, PAIR, SPACE
@@ -37,6 +38,8 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
     """Write what a study has measured so far as two csv files, the long one compressed.
 
     Numbers have all their digits; what is not defined or was not measured is an empty field.
+    Where the plan says ``parquet``, ``spaces.parquet`` and ``distances.parquet`` lie beside them,
+    with the same columns and rows; else such files are removed, so that no two tables disagree.
 
     Parameters
     ----------
@@ -48,18 +51,35 @@ def write_tables(folder: StudyFolder, *, material: StudyData | None = None) -> T
     ------
     FormatError
         If this is no folder of a study, or a file in it is damaged.
+    GeoprobeError
+        If the plan asks for parquet and pyarrow is not installed; nothing is written then.
     StoreError
         If the system refuses to write.
     """
     material = load_study_data(folder) if material is None else material
+    if material.plan.parquet:
+        need_parquet()
     tables = Tables(folder.tables / "spaces.csv", folder.tables / "distances.csv.gz")
-    about = (*CELL, *material.groups)
-    _write(tables.spaces, (*about, *SPACE), _spaces(material))
-    _write(tables.distances, (*about, *PAIR), _distances(material))
+    for path, columns, rows_of in (
+        (tables.spaces, space_columns(material), space_rows),
+        (tables.distances, (*CELL, *material.groups, *PAIR), _distances),
+    ):
+        _write(path, columns, rows_of(material))
+        parquet = path.with_name(path.name.partition(".")[0] + ".parquet")
+        if material.plan.parquet:
+            write_parquet(parquet, columns, rows_of(material))
+        else:
+            parquet.unlink(missing_ok=True)
     return tables
 
 
-def _spaces(m: StudyData) -> Iterator[Row]:
+def space_columns(m: StudyData) -> tuple[str, ...]:
+    """Return the columns of ``spaces.csv``."""
+    return (*CELL, *m.groups, *SPACE)
+
+
+def space_rows(m: StudyData) -> Iterator[Row]:
+    """Yield a row of ``spaces.csv`` for each measured space."""
     originals = {g.cell: g for g in m.geometries if g.cell.tuned_on is None}
     for g in m.geometries:
         distances = label_distances(g, **m.reduction)

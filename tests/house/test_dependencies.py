@@ -24,13 +24,15 @@ ROOMS_OF_EXTRA = {
     "data": {"tasks"},
     "datasets": {"spaces"},
     "hdf5": {"spaces"},
-    "parquet": {"spaces"},
+    "mlflow": {"studies"},
+    "parquet": {"spaces", "studies"},
     "pt": {"spaces"},
     "report": {"findings", "report"},
+    "wandb": {"studies"},
     "zarr": {"spaces"},
 }
 # Names to import where they are not the distribution's own with underscores.
-IMPORT_NAMES = {"faiss-cpu": "faiss", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"faiss-cpu": "faiss", "mlflow-skinny": "mlflow", "scikit-learn": "sklearn"}
 # Run as commands, loaded by pytest, called by pip or by qpsolvers: no file imports them.
 TOOLS = {"mypy", "piqp", "pre-commit", "pytest-benchmark", "ruff", "setuptools", "wheel"}
 # Functions that import, or look for, a module whose name they get as text.

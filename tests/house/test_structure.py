@@ -23,6 +23,7 @@ ROOMS = [
     ("kernels",),
     (
         "errors",
+        "extras",
         "suggestions",
         "schema",
         "arrays",
@@ -48,7 +49,17 @@ ROOMS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 NEVER = {("verify", "hulls"), ("hulls", "verify"), ("spaces", "hulls"), ("files", "arrays")}
-HEAVY = ("torch", "transformers", "faiss", "matplotlib", "h5py", "datasets", "zarr")
+HEAVY = (
+    "torch",
+    "transformers",
+    "faiss",
+    "matplotlib",
+    "h5py",
+    "datasets",
+    "zarr",
+    "wandb",
+    "mlflow",
+)
 QUESTIONS = ("how", "what", "when", "where", "whether", "which", "why")
 
 

@@ -1,0 +1,1 @@
+"""Experiment trackers, a file for each library."""

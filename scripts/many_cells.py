@@ -1,0 +1,227 @@
+"""Overhead of a study for each of its cells, outside the mathematics.
+
+Usage: ``python -m scripts.many_cells --cells 2000``. Cells are drawn from the shared real spaces;
+``GEOPROBE_SHARED`` names the folder above them, and without them that part is skipped and the
+reason printed. The study runs on workers, and the time inside ``measure`` is noted in each of them;
+what remains of the workers' time is overhead, which includes their start. Then a plan of many given
+files is listed, its status shown, and its run begun again with everything done. What is written
+lies in a temporary folder, which is removed, or below ``--folder``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import pstats
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoprobe.studies import (
+    Plan,
+    StudyFolder,
+    jobs,
+    plan_from_table,
+    run_study,
+    running,
+    study_status,
+)
+from geoprobe.studies.inputs import planned_inputs
+from geoprobe.studies.pieces import pieces
+
+NOTED = "GEOPROBE_MANY_CELLS"
+FILES = "{model}/seed-{seed}/layer_{layer}.{split}.npz"
+LAYERS = 10
+
+
+def sources(shared: Path) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """Return points and labels of the shared spaces that cells are drawn from."""
+    spaces = []
+    for name, labels in (("ps_layer3", "role"), ("pos_layer6", "y"), ("trec50_layer6", "y")):
+        with np.load(shared / f"{name}.npz") as file:
+            spaces.append((file["X"], file[labels]))
+    return spaces
+
+
+def draw(folder: Path, n_cells: int, shared: Path, n_train: int, n_test: int) -> None:
+    """Write the files of so many cells; labels of the test part are among those to train."""
+    rng = np.random.default_rng(0)
+    drawn_from = sources(shared)
+    for number in range(n_cells):
+        points, labels = drawn_from[number % len(drawn_from)]
+        rows = rng.permutation(len(points))[: n_train + n_test]
+        train, test = rows[:n_train], rows[n_train:]
+        test = test[np.isin(labels[test], labels[train])]
+        place = folder / f"model-{number % 3}" / f"seed-{number // (3 * LAYERS)}"
+        place.mkdir(parents=True, exist_ok=True)
+        for split, of in (("train", train), ("test", test)):
+            path = place / f"layer_{number // 3 % LAYERS}.{split}.npz"
+            np.savez(path, X=points[of], y=labels[of])
+
+
+def plan_of(folder: Path) -> Plan:
+    """Return the plan of the files below a folder; nothing but measuring."""
+    table = {
+        "classifier": False,
+        "analyses": ["linearity"],
+        "spaces": {"files": FILES, "fixed": {"task": "drawn"}},
+    }
+    return plan_from_table(table, folder=folder)
+
+
+def noted_measure(measure: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Measure, and add the time to the file of this process."""
+    began = time.perf_counter()
+    try:
+        return measure(*args, **options)
+    finally:
+        seconds = time.perf_counter() - began
+        with (Path(os.environ[NOTED]) / f"{os.getpid()}.txt").open("a") as file:
+            file.write(f"{seconds!r}\n")
+
+
+def noted_attempt(work: Callable[..., float], n_threads: int) -> Any:
+    """Do a piece in a process in which ``measure`` notes its time."""
+    if not isinstance(jobs.measure, partial):
+        jobs.measure = partial(noted_measure, jobs.measure)
+    return _ATTEMPT(work, n_threads)
+
+
+_ATTEMPT = running._attempt
+
+
+def run_noted(plan: Plan, root: Path, workers: int, notes: Path) -> tuple[float, list[float]]:
+    """Run a study; return its seconds and those of each call of ``measure``."""
+    notes.mkdir()
+    os.environ[NOTED] = str(notes)
+    jobs.load_kernels()
+    running._attempt = noted_attempt
+    began = time.perf_counter()
+    try:
+        outcome = run_study(plan, root, n_workers=workers)
+    finally:
+        running._attempt = _ATTEMPT
+    seconds = time.perf_counter() - began
+    assert outcome.failed == {}, outcome.failed
+    inside = [float(line) for path in notes.iterdir() for line in path.read_text().split()]
+    return seconds, inside
+
+
+def overhead(folder: Path, n_cells: int, workers: int, profile: bool) -> None:
+    """Print the overhead of a study on workers, and of pieces in it."""
+    plan, root = plan_of(folder), folder / "study"
+    seconds, inside = run_noted(plan, root, workers, folder / "notes")
+    assert len(inside) == n_cells, (len(inside), n_cells)
+    pieces_s = sum(StudyFolder(root).seconds()["measure"])
+    total = seconds * workers
+    rest = total - sum(inside)
+    print(f"{n_cells:,} cells on {workers} workers: {seconds:,.1f} s")
+    print(f"  inside measure            {sum(inside) / n_cells * 1e3:9.1f} ms a cell")
+    print(f"  overhead, all             {rest / n_cells * 1e3:9.1f} ms a cell, {rest / total:.2%}")
+    print(f"    reading and writing     {(pieces_s - sum(inside)) / n_cells * 1e3:9.1f}")
+    print(f"    all else                {(total - pieces_s) / n_cells * 1e3:9.1f}")
+    for name, work in (
+        ("look at the files", lambda: planned_inputs(plan, StudyFolder(root))),
+        ("run again, all done", lambda: run_study(plan, root, n_workers=workers)),
+    ):
+        began = time.perf_counter()
+        work()
+        print(f"  {name:26}{(time.perf_counter() - began) / n_cells * 1e3:9.2f} ms a cell")
+    if profile:
+        shutil.rmtree(root / "geometry")
+        profiler = cProfile.Profile()
+        profiler.runcall(run_study, plan, root, n_workers=1)
+        pstats.Stats(profiler).sort_stats("cumulative").print_stats(60)
+
+
+def many_files(folder: Path, n_cells: int) -> Iterator[Path]:
+    """Make the files of a large plan, hard links to one, without a geometry."""
+    rng = np.random.default_rng(0)
+    first = folder / "one.npz"
+    np.savez(first, X=rng.normal(size=(30, 4)).astype(np.float32), y=np.repeat(["a", "b"], 15))
+    for number in range(n_cells):
+        place = folder / f"model-{number % 10}" / f"seed-{number // (10 * LAYERS)}"
+        place.mkdir(parents=True, exist_ok=True)
+        path = place / f"layer_{number // 10 % LAYERS}.train.npz"
+        # A file has few hard links on some systems.
+        if number % 20_000 == 0:
+            shutil.copy(first, path)
+            first = path
+        else:
+            os.link(first, path)
+        yield path
+
+
+def large_plan(folder: Path, n_cells: int) -> None:
+    """Print how long a large plan takes to list, to show its status and to resume."""
+    folder.mkdir()
+    for _ in many_files(folder, n_cells):
+        pass
+    plan, root = plan_of(folder), folder / "study"
+    study = StudyFolder(root)
+    timed: list[tuple[str, float]] = []
+
+    def clock(name: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = work()
+        timed.append((name, time.perf_counter() - began))
+        return result
+
+    inputs = clock("list the files", lambda: planned_inputs(plan, study))
+    work = clock("list the pieces", lambda: pieces(plan, study, inputs))
+    clock("status, nothing done", lambda: study_status(plan, study, inputs=inputs))
+    cells = iter(work["measure"])
+    one = next(cells)
+    one.work(n_threads=1)
+    # Writing every geometry would take minutes, and resuming asks only whether it is there.
+    for piece in cells:
+        piece.path.parent.mkdir(parents=True, exist_ok=True)
+        if piece.cell.layer:
+            os.link(one.path, piece.path)
+        else:
+            shutil.copy(one.path, piece.path)
+            one = piece
+    clock("status, all done", lambda: study_status(plan, study, inputs=inputs))
+    clock("first run, all done", lambda: run_study(plan, root, n_workers=2))
+    clock("resume, all done", lambda: run_study(plan, root, n_workers=2))
+    print(f"A plan of {n_cells:,} cells")
+    for name, seconds in timed:
+        print(f"  {name:26}{seconds:9.2f} s")
+
+
+def main() -> None:
+    """Read the arguments, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, default=2000, help="cells to measure; 0 for none")
+    parser.add_argument("--planned", type=int, default=100_000, help="cells of the large plan")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--train", type=int, default=400, help="points to train in a cell")
+    parser.add_argument("--test", type=int, default=100, help="points to test in a cell")
+    parser.add_argument("--profile", action="store_true", help="where a serial run spends its time")
+    parser.add_argument("--folder", type=Path, help="where to write; must not be there")
+    given = parser.parse_args()
+    shared = Path(os.environ.get("GEOPROBE_SHARED", "../shared")) / "spaces"
+    folder = given.folder or Path(tempfile.mkdtemp()) / "many-cells"
+    folder.mkdir(parents=True)
+    try:
+        if given.cells and not shared.is_dir():
+            print(f"Skipped: there are no shared spaces in {shared}; name them by GEOPROBE_SHARED.")
+        elif given.cells:
+            draw(folder / "drawn", given.cells, shared, given.train, given.test)
+            overhead(folder / "drawn", given.cells, given.workers, given.profile)
+        if given.planned:
+            large_plan(folder / "large", given.planned)
+    finally:
+        if given.folder is None:
+            shutil.rmtree(folder.parent)
+
+
+if __name__ == "__main__":
+    main()
