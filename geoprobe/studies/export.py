@@ -192,7 +192,7 @@ def _readme(plan: Plan, missing: Sequence[str], files: Sequence[str]) -> str:
     lines = [f"# {plan.name}", "", "Results of a study made with geoprobe.", ""]
     if missing:
         lines += [
-            f"The study is **not finished**: {len(missing):,} pieces of work are missing.",
+            f"The study is **not finished**. Pieces of work left: {len(missing):,}.",
             "",
         ]
         lines += [f"- {each}" for each in missing[:20]]
