@@ -26,7 +26,10 @@ class Uses(NamedTuple):
     memory: int = 0
     """Bytes that it needs at the least; 0 where that is not known."""
     gpu: bool = False
-    """Whether it runs on a GPU where there is one."""
+    """Whether it runs on a GPU where there is one; one such piece at a time on a machine."""
+
+
+ONE_CORE = Uses()
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Piece:
     work: Work
     needs: tuple[Path, ...] = ()
     makes: tuple[Path, ...] = ()
-    uses: Uses = Uses()
+    uses: Uses = ONE_CORE
     problem: str = ""
 
     def __str__(self) -> str:
