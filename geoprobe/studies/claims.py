@@ -22,6 +22,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,10 @@ class Running(NamedTuple):
     pid: int
     since: float
     """In seconds since 1970, by the clock of that machine."""
+
+    def __str__(self) -> str:
+        began = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M:%S")
+        return f"{self.kind} {self.name}, on {self.host} (process {self.pid}) since {began}"
 
 
 class Failure(NamedTuple):
@@ -118,6 +123,11 @@ class Claims:
         while True:
             path = self.folder / f"{name}.claim-{number}"
             if _make(path, content):
+                if number and not (path.with_name(f"{name}.claim-{number - 1}")).exists():
+                    # The claims were cleared away since: whoever has the piece now began anew.
+                    path.unlink()
+                    number = 0
+                    continue
                 with self._lock:
                     self._held[name] = path
                 return True
@@ -151,6 +161,11 @@ class Claims:
     def forget_failure(self, piece: Piece) -> None:
         """Forget that a piece failed."""
         (self.folder / f"{digest(piece)}{_FAILED}").unlink(missing_ok=True)
+
+    def forget_failures(self) -> None:
+        """Forget that anything failed."""
+        for path in self.folder.glob(f"*{_FAILED}"):
+            path.unlink(missing_ok=True)
 
     def look(self) -> Look:
         """Read the whole folder once: who takes part, what is running, and what failed."""
@@ -188,7 +203,7 @@ class Claims:
             return False
         noted = _read(path)
         if noted and noted["machine"] == _MACHINE and os.name == "posix":
-            return _started(noted["pid"]) == noted["started"]
+            return bool(_started(noted["pid"]) == noted["started"])
         # Of another machine, or made a moment ago and not filled yet.
         return self._clock() - changed < STALE_S
 
