@@ -1,4 +1,4 @@
-"""Listings of folders, which answer for any number of files at the price of one look at each folder."""
+"""Listings of folders, which answer for many files at the price of one look at each folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Listing:
         if above in self._names and name and name not in self._names[above]:
             return frozenset()
         try:
-            return frozenset(os.listdir(folder))
+            return frozenset(entry.name for entry in os.scandir(folder))
         except (FileNotFoundError, NotADirectoryError):
             # The nearest folder that is there answers for all that would lie below it.
             if name and above != folder:

@@ -1,4 +1,4 @@
-"""Pieces of a study: every job on text and on cells, what it needs, and the file it writes whole."""
+"""Pieces of a study: every job on text and on cells, what it needs, and the file it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop that does the pieces of a study, whoever runs them and however many processes share it."""
+"""The loop that does the pieces of a study, whoever runs them and however many share it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geoprobe.studies.shares import ALL, Share, parse_share
 
 FIRST_LOOK_S = 0.5
 LONGEST_LOOK_S = 10.0
-"""Seconds between two looks at what other processes have done, while there is nothing to do here."""
+"""Seconds between two looks at what others have done, while there is nothing to do here."""
 
 _PHASES = {
     "measure": "measuring",
@@ -224,7 +224,7 @@ class Schedule:
         return any(self._comes(path, look, known) for path in self._waiting)
 
     def _comes(self, path: Path, look: Look, known: dict[Path, bool]) -> bool:
-        """Whether a file that is not there will come from another process, as far as one can see."""
+        """Whether a file will come from another process, as far as one can see."""
         if path not in known:
             known[path] = self._will_make(self._makers.get(path), look, known)
         return known[path]
