@@ -24,15 +24,17 @@ from typing import Any
 
 import numpy as np
 
+from geoprobe.progress import ProgressCallback
 from geoprobe.studies import (
     Plan,
     StudyFolder,
     jobs,
+    local_executor,
     plan_from_table,
     run_study,
-    running,
     study_status,
 )
+from geoprobe.studies.executors import Answer, Work
 from geoprobe.studies.inputs import planned_inputs
 from geoprobe.studies.pieces import pieces
 
@@ -87,14 +89,14 @@ def noted_measure(measure: Callable[..., Any], *args: Any, **options: Any) -> An
             file.write(f"{seconds!r}\n")
 
 
-def noted_attempt(work: Callable[..., float], n_threads: int) -> Any:
+def noted_attempt(work: Work, n_threads: int, progress: ProgressCallback | None = None) -> Answer:
     """Do a piece in a process in which ``measure`` notes its time."""
     if not isinstance(jobs.measure, partial):
         jobs.measure = partial(noted_measure, jobs.measure)
-    return _ATTEMPT(work, n_threads)
+    return _ATTEMPT(work, n_threads, progress)
 
 
-_ATTEMPT = running._attempt
+_ATTEMPT = local_executor.attempt
 
 
 def run_noted(plan: Plan, root: Path, workers: int, notes: Path) -> tuple[float, list[float]]:
@@ -102,12 +104,12 @@ def run_noted(plan: Plan, root: Path, workers: int, notes: Path) -> tuple[float,
     notes.mkdir()
     os.environ[NOTED] = str(notes)
     jobs.load_kernels()
-    running._attempt = noted_attempt
+    local_executor.attempt = noted_attempt
     began = time.perf_counter()
     try:
         outcome = run_study(plan, root, n_workers=workers)
     finally:
-        running._attempt = _ATTEMPT
+        local_executor.attempt = _ATTEMPT
     seconds = time.perf_counter() - began
     assert outcome.failed == {}, outcome.failed
     inside = [float(line) for path in notes.iterdir() for line in path.read_text().split()]
