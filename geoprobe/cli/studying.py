@@ -23,6 +23,8 @@ Workers = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
+_MOST_LINES = 10
+
 study = typer.Typer(help="Many spaces by one plan.", no_args_is_help=True)
 app.add_typer(study, name="study")
 
@@ -34,6 +36,15 @@ def study_run(
     *,
     out: Folder = None,
     workers: Workers = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/OF", help="Do only this share, such as 3/16; others share the folder."
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed before.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
     ] = False,
@@ -51,28 +62,53 @@ def study_run(
         if planned.tasks:
             print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
         return
-    _run(planned, folder, workers)
+    _run(planned, folder, workers, shard=shard, retry_failed=retry_failed)
 
 
 @study.command("status")
 @clean
 def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -> None:
     """Show how much of a study is done."""
+    from dataclasses import asdict
+
     from geoprobe.studies import StudyFolder, read_plan
     from geoprobe.studies import study_status as status_of
     from geoprobe.studies.inputs import planned_inputs
+    from geoprobe.studies.status import look_at_text
 
     planned, folder = read_plan(plan), StudyFolder(_folder(plan, out))
-    status = status_of(planned, folder, inputs=planned_inputs(planned, folder))
+    facts = look_at_text(planned, folder)
+    inputs = planned_inputs(planned, folder, facts)
+    status = status_of(planned, folder, inputs=inputs, facts=facts)
     if as_json:
-        say_json({"complete": status.complete, "rows": status.rows, "missing": status.missing})
+        say_json(
+            {
+                "complete": status.complete,
+                "counts": [{**asdict(each), "total": each.total} for each in status.counts],
+                "running": [each._asdict() for each in status.running],
+                "failed": status.failed,
+                "waiting": status.waiting,
+            }
+        )
         return
-    rows = [(kind, str(done), str(total)) for kind, done, total in status.rows]
-    say_table("Work done", ("work", "done ", "of "), rows)
-    for line in status.missing[:10]:
-        print(f"To do: {line}")
-    if len(status.missing) > 10:
-        print(f"and {len(status.missing) - 10} more")
+    header = ("work", "done ", "running ", "waiting ", "failed ", "of ")
+    rows = [
+        (each.kind, *map(str, (each.done, each.running, each.waiting, each.failed, each.total)))
+        for each in status.counts
+    ]
+    say_table("Work", header, rows)
+    _say_some([f"Running: {each}" for each in status.running])
+    _say_some([f"Failed: {name}: {reason}" for name, reason in status.failed.items()])
+    _say_some([f"To do: {name}" for name in status.waiting])
+    if status.failed:
+        print("Tried again only by: geoprobe study run --retry-failed")
+
+
+def _say_some(lines: list[str]) -> None:
+    for line in lines[:_MOST_LINES]:
+        print(line)
+    if len(lines) > _MOST_LINES:
+        print(f"and {len(lines) - _MOST_LINES:,} more")
 
 
 @study.command("from-configs")
@@ -176,19 +212,37 @@ def demo(
     _run(demo_plan(), out, workers)
 
 
-def _run(plan: Plan, folder: Path, workers: int | None) -> None:
+def _run(
+    plan: Plan,
+    folder: Path,
+    workers: int | None,
+    *,
+    shard: str | None = None,
+    retry_failed: bool = False,
+) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.findings.finding import need
-    from geoprobe.studies import run_study
+    from geoprobe.studies import run_study, study_status
 
     # The report comes last: what it lacks must not come to light after hours of work.
     for library in ("pandas", "matplotlib", "jinja2"):
         need(library)
     with show_progress() as progress:
-        outcome = run_study(plan, folder, n_workers=workers, progress=progress)
+        outcome = run_study(
+            plan,
+            folder,
+            n_workers=workers,
+            shard=shard,
+            retry_failed=retry_failed,
+            progress=progress,
+        )
     _say_outcome(outcome)
-    _report(folder)
-    if outcome.failed:
+    unfinished = bool(outcome.failed or outcome.left)
+    if shard is None or study_status(plan, outcome.folder).complete:
+        _report(folder)
+    else:
+        print("The report comes when all shards are done, or by: geoprobe report DIR")
+    if unfinished:
         raise typer.Exit(FAILED)
 
 
@@ -198,8 +252,8 @@ def _say_outcome(outcome: Outcome) -> None:
         (kind, str(outcome.done.get(kind, 0)), str(outcome.found.get(kind, 0))) for kind in kinds
     ]
     say_table("Work", ("work", "done now ", "done before "), rows)
-    for name, reason in outcome.failed.items():
-        print(f"Not done: {name}: {reason}")
+    _say_some([f"Not done: {name}: {reason}" for name, reason in outcome.failed.items()])
+    _say_some([f"Not begun: {name}: {reason}" for name, reason in outcome.left.items()])
 
 
 def _report(folder: Path) -> None:

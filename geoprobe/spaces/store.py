@@ -56,6 +56,10 @@ class SpaceStore:
         """Return where the data of a key are, or would be."""
         return self.root / key.folder / f"{key.split}{_SUFFIX}"
 
+    def sidecar(self, key: SpaceKey) -> Path:
+        """Return the file beside the data of a key, which is written last."""
+        return self.path(key).with_suffix(".json")
+
     def keys(self) -> list[SpaceKey]:
         """Return the keys of all complete files, sorted."""
         keys = {SpaceKey.at(path, self.root) for path in self._files(f"*{_SUFFIX}")}

@@ -47,6 +47,11 @@ class Look:
     labels: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def n_bytes(self) -> int:
+        """What the numbers take in memory at the least, as they are worked on."""
+        return self.n_units * self.n_dims * np.dtype(np.float64).itemsize
+
 
 @dataclass(frozen=True)
 class GivenIndex:

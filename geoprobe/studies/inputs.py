@@ -11,12 +11,13 @@ from geoprobe.errors import InputError
 from geoprobe.geometry import Cell
 from geoprobe.reference.inputs import clusters_file
 from geoprobe.spaces import SpaceStore
-from geoprobe.spaces.keys import SpaceKey
+from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import Readable, StoredLayer
 from geoprobe.studies.given import Given, find_given
 from geoprobe.studies.given_index import GivenIndex
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
+from geoprobe.studies.text_facts import TextFacts, cells_of_text
 
 
 class Inputs(NamedTuple):
@@ -28,10 +29,16 @@ class Inputs(NamedTuple):
     """Why they cannot be used; empty if they can."""
     clusters: Path | None = None
     """A file with the cluster of each point to train, where they are not to be found."""
+    n_bytes: int = 0
+    """What their numbers take in memory at the least; 0 where that is not known."""
 
 
 def study_inputs(
-    plan: Plan, folder: StudyFolder, *, given: GivenIndex | None = None
+    plan: Plan,
+    folder: StudyFolder,
+    *,
+    given: GivenIndex | None = None,
+    facts: TextFacts | None = None,
 ) -> dict[Cell, Inputs]:
     """List the cells of a plan whose points are there, extracted or given.
 
@@ -41,6 +48,8 @@ def study_inputs(
     folder : StudyFolder
     given : GivenIndex, optional
         What was found in the files of given spaces; read from the folder by default.
+    facts : TextFacts, optional
+        With them, the cells that text will become are there as well.
 
     Returns
     -------
@@ -52,14 +61,16 @@ def study_inputs(
     FormatError
         If a file that keeps them is damaged.
     """
-    inputs = stored_inputs(_extracted(plan, folder.store), folder.store)
+    inputs = _of_text(plan, folder, facts)
     index = given or (None if plan.spaces is None else folder.given())
     if index is not None:
         inputs |= given_inputs(index)
     return in_order(inputs)
 
 
-def planned_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
+def planned_inputs(
+    plan: Plan, folder: StudyFolder, facts: TextFacts | None = None
+) -> dict[Cell, Inputs]:
     """List the cells as :func:`study_inputs` does, but given ones as the plan finds them now.
 
     Raises
@@ -68,11 +79,23 @@ def planned_inputs(plan: Plan, folder: StudyFolder) -> dict[Cell, Inputs]:
         As :func:`planned_files` does.
     """
     if plan.spaces is None:
-        return study_inputs(plan, folder)
+        return study_inputs(plan, folder, facts=facts)
     index = folder.given()
     problems = {} if index is None else index.problems
     given = given_inputs(GivenIndex(planned_files(plan), {}, problems))
-    return in_order(stored_inputs(_extracted(plan, folder.store), folder.store) | given)
+    return in_order(_of_text(plan, folder, facts) | given)
+
+
+def _of_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> dict[Cell, Inputs]:
+    found = stored_inputs(_extracted(plan, folder.store), folder.store)
+    if facts is None:
+        return found
+    names = short_names(plan.models)
+    known = stored_inputs(cells_of_text(plan, names, facts), folder.store)
+    return found | {
+        cell: inputs._replace(n_bytes=sum(facts.n_bytes(cell, split) for split in SPLITS))
+        for cell, inputs in known.items()
+    }
 
 
 def in_order(inputs: Mapping[Cell, Inputs]) -> dict[Cell, Inputs]:
@@ -126,6 +149,11 @@ def given_inputs(index: GivenIndex) -> dict[Cell, Inputs]:
             given.test,
             index.problems.get(cell, ""),
             None if given.train.clusters is None else clusters_file(given.train.clusters),
+            sum(
+                index.looks[source].n_bytes
+                for source in given
+                if source is not None and source in index.looks
+            ),
         )
         for cell, given in index.files.items()
     }

@@ -66,7 +66,9 @@ def load_kernels() -> None:
     measure(space, test=space)
 
 
-def measure_cell(cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: int) -> float:
+def measure_cell(
+    cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: int, progress: object = None
+) -> float:
     """Measure the geometry of a cell and write it to a file; return the seconds it took."""
     began = time.perf_counter()
     train, test = read_train(inputs), read_test(inputs)
@@ -84,7 +86,9 @@ def measure_cell(cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: 
     return time.perf_counter() - began
 
 
-def move_cell(cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int) -> float:
+def move_cell(
+    cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
+) -> float:
     """Resample how far labels have moved from the start to a cell and write the intervals."""
     began = time.perf_counter()
     before, after = read_train(start), read_train(inputs)
@@ -108,7 +112,13 @@ def _plain(interval: Interval) -> dict[str, Any]:
 
 
 def resample_cell(
-    cell: Cell, inputs: Inputs, path: Path, tau: float, n_bootstrap: int, n_threads: int
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    tau: float,
+    n_bootstrap: int,
+    n_threads: int,
+    progress: object = None,
 ) -> float:
     """Measure the distances of a cell's labels in resamples of its units and write them."""
     began = time.perf_counter()
@@ -119,7 +129,13 @@ def resample_cell(
 
 
 def classify_cell(
-    cell: Cell, inputs: Inputs, path: Path, plan: ClassifierPlan, device: str, n_threads: int
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    plan: ClassifierPlan,
+    device: str,
+    n_threads: int,
+    progress: object = None,
 ) -> float:
     """Search and train the classifiers of a cell and write their accuracies; return seconds."""
     from geoprobe.probes.classifier import ClassifierProbe
@@ -146,7 +162,13 @@ def classify_cell(
 
 
 def memorise_cell(
-    cell: Cell, inputs: Inputs, path: Path, plan: ClassifierPlan, device: str, n_threads: int
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    plan: ClassifierPlan,
+    device: str,
+    n_threads: int,
+    progress: object = None,
 ) -> float:
     """Follow classifiers of part of a cell's training units and write their curves."""
     from geoprobe.findings import subtrain_curves

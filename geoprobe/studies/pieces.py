@@ -1,15 +1,16 @@
-"""Pieces of work of a study: its runs of fine-tuning, its cells, and what is done with each."""
+"""Pieces of a study: every job on text and on cells, what it needs, and the file it writes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from geoprobe.errors import InputError
+from geoprobe.encoders.model_files import short_names
 from geoprobe.geometry import Cell
+from geoprobe.spaces.keys import SPLITS, SpaceKey
+from geoprobe.spaces.source import StoredLayer
+from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
@@ -19,103 +20,22 @@ from geoprobe.studies.jobs import (
     resample_cell,
 )
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.runs import ends, last_steps, runs
 from geoprobe.studies.study_folder import StudyFolder
+from geoprobe.studies.text_facts import TextFacts, tuned
+from geoprobe.studies.text_jobs import extract_job, tune_job
 
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One fine-tuning: a task, an encoder (its short name) and a seed."""
-
-    tuned_on: str
-    model: str
-    seed: int
-
-    def __str__(self) -> str:
-        """Describe the run for a person."""
-        return f"{self.model} on {self.tuned_on}, seed {self.seed}"
-
-
-def runs(plan: Plan, names: dict[str, str], model: str | None = None) -> list[Run]:
-    """List every fine-tuning of a plan, or of one of its models.
-
-    Parameters
-    ----------
-    plan : Plan
-    names : dict of str to str
-        Short name of each model of the plan.
-    model : str, optional
-    """
-    return [
-        Run(task, names[model], seed)
-        for model in (plan.models if model is None else (model,))
-        for task in plan.tasks
-        for seed in plan.seeds
-    ]
-
-
-def layers_of(plan: Plan, n_layers: int, model: str) -> tuple[int, ...]:
-    """Return the layers that a plan asks of a model.
-
-    Raises
-    ------
-    InputError
-        If the model does not have them.
-    """
-    if plan.layers is None:
-        return tuple(range(n_layers + 1))
-    if max(plan.layers) > n_layers:
-        raise InputError(
-            f"the plan asks for layer {max(plan.layers)}, but {model} has the layers 0 to "
-            f"{n_layers}."
-        )
-    return plan.layers
-
-
-def ends(cells_: list[Cell]) -> list[Cell]:
-    """Select the last layer before fine-tuning and after the last update of every run."""
-    layer: dict[tuple[str, str], int] = {}
-    for cell in cells_:
-        who = cell.task, cell.representation
-        layer[who] = max(cell.layer, layer.get(who, 0))
-    return [
-        cell for cell in last_steps(cells_) if cell.layer == layer[cell.task, cell.representation]
-    ]
-
-
-def last_steps(cells_: list[Cell]) -> list[Cell]:
-    """Select the models as published, and every run after its last update."""
-    step: dict[tuple[object, ...], int] = {}
-    for cell in cells_:
-        step[_run(cell)] = max(cell.step, step.get(_run(cell), 0))
-    return [cell for cell in cells_ if cell.step == step[_run(cell)]]
-
-
-def _run(cell: Cell) -> tuple[object, ...]:
-    return cell.task, cell.representation, cell.tuned_on, cell.seed
-
-
-WHOLE_MACHINE = ("classify", "memorise")
-"""Kinds whose networks are one batched computation, which takes all processors."""
-
-
-class Piece(NamedTuple):
-    """Work on one cell; done when its file is there."""
-
-    cell: Cell
-    path: Path
-    work: Callable[..., float]
-    """Takes ``n_threads`` and returns seconds."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the file is there."""
-        return self.path.is_file()
+KINDS = ("extract", "fine-tune", "measure", "move", "resample", "classify", "memorise")
+"""In the order in which pieces are begun, if they are ready at the same time."""
 
 
 def pieces(
-    plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]
-) -> dict[str, list[Piece]]:
-    """List the work on cells by its kind, in the order in which it is done.
+    plan: Plan,
+    folder: StudyFolder,
+    inputs: Mapping[Cell, Inputs],
+    facts: TextFacts | None = None,
+) -> list[Piece]:
+    """List all pieces of a study, kind by kind in the order of :data:`KINDS`.
 
     Parameters
     ----------
@@ -123,31 +43,106 @@ def pieces(
     folder : StudyFolder
     inputs : mapping of Cell to Inputs
         Of the cells of the study, whether their points are there or still to be extracted.
+    facts : TextFacts, optional
+        Without them, nothing says which spaces a run of fine-tuning makes.
     """
+    return [*_on_text(plan, folder, facts), *_on_cells(plan, folder, inputs)]
+
+
+def _on_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> list[Piece]:
+    """List the extractions from models as published, and the runs of fine-tuning."""
+    names = short_names(plan.models)
+    # Both take what a machine has to calculate with; on a GPU it is that, and others go on beside.
+    uses = Uses(cores=None, gpu=True)
+    extractions = []
+    for model, name in names.items():
+        for task in plan.all_tasks:
+            made = spaces_of(folder, Cell(task, name))
+            work = partial(extract_job, plan, folder.root, model, task)
+            extractions.append(
+                Piece("extract", f"{task} {name}", made[-1], work, makes=made, uses=uses)
+            )
+    tunings = [
+        Piece(
+            "fine-tune",
+            str(run),
+            folder.tuned(run.tuned_on, run.model, run.seed),
+            partial(tune_job, plan, folder.root, model, run),
+            needs=tuple(
+                path
+                for task in plan.extracted(run.tuned_on)
+                for path in spaces_of(folder, Cell(task, run.model))
+            ),
+            makes=()
+            if facts is None
+            else tuple(
+                path for cell in tuned(plan, facts, run) for path in spaces_of(folder, cell)
+            ),
+            uses=uses,
+        )
+        for model in names
+        for run in runs(plan, names, model)
+    ]
+    return extractions + tunings
+
+
+def spaces_of(folder: StudyFolder, cell: Cell) -> tuple[Path, ...]:
+    """Return the files that are there once the spaces of a moment are, in the order of writing."""
+    return tuple(
+        folder.store.sidecar(
+            SpaceKey(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
+        )
+        for split in SPLITS
+    )
+
+
+def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:
+    """List the work on cells."""
     wanted, cells = set(plan.analyses), list(inputs)
+    last = [cell for cell in ends(cells) if inputs[cell].test is not None]
+    networks = Uses(cores=None, gpu=plan.device != "cpu")
 
     def listed(
-        work: Callable[..., float], path: Callable[[Cell], Path], of: Sequence[Cell], *more: object
+        kind: str,
+        work: Callable[..., object],
+        path: Callable[[Cell], Path],
+        of: Sequence[Cell],
+        *more: object,
+        uses: Uses = ONE_CORE,
     ) -> list[Piece]:
         return [
-            Piece(cell, target, partial(work, cell, inputs[cell], target, *more))
+            Piece(
+                kind,
+                str(cell),
+                target,
+                partial(work, cell, inputs[cell], target, *more),
+                needs=_needs(folder, cell, inputs[cell]),
+                uses=uses._replace(memory=inputs[cell].n_bytes),
+                problem=inputs[cell].problem,
+            )
             for cell, target in zip(of, map(path, of), strict=True)
         ]
 
-    last = [cell for cell in ends(cells) if inputs[cell].test is not None]
-    work = {"measure": listed(measure_cell, folder.geometry, cells, plan.tau)}
+    found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
     if "movement" in wanted:
-        work["move"] = _moves(folder, inputs)
+        found += _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
-        work["resample"] = listed(resample_cell, path, cells, plan.tau, plan.resamples)
+        found += listed("resample", resample_cell, path, cells, plan.tau, plan.resamples)
     grid = plan.classifier
     if grid is not None and wanted & {"performance", "cross-task"}:
-        work["classify"] = listed(classify_cell, folder.classifier, last, grid, plan.device)
+        more = (grid, plan.device)
+        found += listed("classify", classify_cell, folder.classifier, last, *more, uses=networks)
     if grid is not None and "memorisation" in wanted:
-        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
-        work["memorise"] = listed(memorise_cell, folder.memorisation, own, grid, plan.device)
-    return work
+        own, more = (
+            [cell for cell in last if cell.tuned_on in (None, cell.task)],
+            (
+                grid,
+                plan.device,
+            ),
+        )
+        found += listed("memorise", memorise_cell, folder.memorisation, own, *more, uses=networks)
+    return found
 
 
 def _moves(folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:
@@ -155,10 +150,23 @@ def _moves(folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:
     starts = [(cell, cell.start(inputs)) for cell in last_steps(list(inputs))]
     return [
         Piece(
-            cell,
+            "move",
+            str(cell),
             folder.movement(cell),
             partial(move_cell, cell, inputs[start], inputs[cell], folder.movement(cell)),
+            needs=tuple(
+                dict.fromkeys(
+                    path for one in (start, cell) for path in _needs(folder, one, inputs[one])
+                )
+            ),
+            uses=Uses(memory=inputs[start].n_bytes + inputs[cell].n_bytes),
+            problem=inputs[start].problem or inputs[cell].problem,
         )
         for cell, start in starts
         if cell.tuned_on is not None and start in inputs
     ]
+
+
+def _needs(folder: StudyFolder, cell: Cell, inputs: Inputs) -> tuple[Path, ...]:
+    """Return the files of a cell that some other piece writes."""
+    return spaces_of(folder, cell) if isinstance(inputs.train, StoredLayer) else ()

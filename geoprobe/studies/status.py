@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.encoders.model_files import short_names
-from geoprobe.encoders.options import updates_per_epoch
+from geoprobe.files.listing import Listing
 from geoprobe.geometry import Cell
-from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.store_layout import estimate_bytes
-from geoprobe.studies.inputs import (
-    Inputs,
-    in_order,
-    planned_inputs,
-    stored_inputs,
-    study_inputs,
-)
-from geoprobe.studies.pieces import layers_of, pieces, runs
+from geoprobe.studies.claims import Claims, Failure, Running, digest
+from geoprobe.studies.inputs import Inputs, planned_inputs, study_inputs
+from geoprobe.studies.pieces import KINDS, pieces
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.running import load_tasks
 from geoprobe.studies.study_folder import StudyFolder
-from geoprobe.tasks import Task
+from geoprobe.studies.text_facts import TextFacts, known_facts, moments
+from geoprobe.studies.text_jobs import Text
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pieces of a kind there are, by their state."""
+
+    kind: str
+    done: int
+    running: int
+    waiting: int
+    failed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.done + self.running + self.waiting + self.failed
 
 
 @dataclass(frozen=True)
@@ -32,14 +42,22 @@ class StudyStatus:
 
     Attributes
     ----------
-    rows : tuple of (kind, done, total)
-        ``total`` of work on cells is only known where the spaces have been
-        extracted.
+    counts : tuple of Counts
+        Of each kind. Work on cells of text that nobody has looked at yet is not known.
+    running : tuple of Running
+        What living processes are at.
+    failed : dict of str to str
+        What could not be done, and why.
+    waiting : tuple of str
+        What nobody has begun.
     missing : tuple of str
         What is still to be done, in words.
     """
 
-    rows: tuple[tuple[str, int, int], ...]
+    counts: tuple[Counts, ...]
+    running: tuple[Running, ...]
+    failed: dict[str, str]
+    waiting: tuple[str, ...]
     missing: tuple[str, ...]
 
     @property
@@ -49,7 +67,11 @@ class StudyStatus:
 
 
 def study_status(
-    plan: Plan, folder: StudyFolder, *, inputs: Mapping[Cell, Inputs] | None = None
+    plan: Plan,
+    folder: StudyFolder,
+    *,
+    inputs: Mapping[Cell, Inputs] | None = None,
+    facts: TextFacts | None = None,
 ) -> StudyStatus:
     """Count what is done.
 
@@ -59,40 +81,64 @@ def study_status(
     folder : StudyFolder
     inputs : mapping of Cell to Inputs, optional
         The cells that there are to measure; by default those that the study knew when it last ran.
+    facts : TextFacts, optional
+        On tasks and models; by default those that the study noted.
     """
-    inputs = study_inputs(plan, folder) if inputs is None else inputs
-    states = _text_states(plan, folder) if plan.tasks else {}
-    for kind, pieces_of_kind in pieces(plan, folder, inputs).items():
-        states[kind] = [(_named(piece.cell, inputs), piece.done) for piece in pieces_of_kind]
+    if facts is None:
+        facts = known_facts(plan, short_names(plan.models), folder.text_facts)
+    inputs = study_inputs(plan, folder, facts=facts) if inputs is None else inputs
+    listing, look = Listing(), Claims(folder.work).look()
+    counts = {kind: Counter[str]() for kind in KINDS}
+    running: list[Running] = []
+    failed: dict[str, str] = {}
+    waiting: list[str] = []
+    missing: list[str] = []
+    for piece in pieces(plan, folder, inputs, facts):
+        if listing.has(piece.path):
+            counts[piece.kind]["done"] += 1
+            continue
+        reason = ""
+        if (at := look.running.get(digest(piece))) is not None:
+            running.append(at)
+            state = "running"
+        elif reason := piece.problem or _failed(look.failures.get(digest(piece))):
+            failed[str(piece)] = reason
+            state = "failed"
+        else:
+            waiting.append(str(piece))
+            state = "waiting"
+        counts[piece.kind][state] += 1
+        missing.append(f"{piece.kind}: {piece.name}" + (f": {reason}" if reason else ""))
     return StudyStatus(
-        tuple((kind, sum(done for _, done in each), len(each)) for kind, each in states.items()),
-        tuple(
-            f"{kind}: {name}" for kind, each in states.items() for name, done in each if not done
-        ),
+        tuple(_counts(kind, of) for kind, of in counts.items() if of),
+        tuple(running),
+        failed,
+        tuple(waiting),
+        tuple(missing),
     )
 
 
-def _named(cell: Cell, inputs: Mapping[Cell, Inputs]) -> str:
-    """Name a cell, with what is wrong with its points."""
-    problem = inputs[cell].problem
-    return f"{cell}: {problem}" if problem else str(cell)
+def _failed(failure: Failure | None) -> str:
+    """Return why a piece failed, if it will not be tried again by itself."""
+    return "" if failure is None or failure.again else failure.reason
 
 
-def _text_states(plan: Plan, folder: StudyFolder) -> dict[str, list[tuple[str, bool]]]:
-    """Name what there is to extract and to fine-tune, and say whether it is done."""
-    names = short_names(plan.models)
-    extracted = [
-        (
-            f"{task} {model}",
-            all(SpaceKey(task, model, split) in folder.store for split in ("train", "test")),
-        )
-        for model in names.values()
-        for task in plan.all_tasks
-    ]
-    tuned = [
-        (str(run), folder.is_tuned(run.tuned_on, run.model, run.seed)) for run in runs(plan, names)
-    ]
-    return {"extract": extracted, "fine-tune": tuned}
+def _counts(kind: str, of: Mapping[str, int]) -> Counts:
+    return Counts(kind, of["done"], of["running"], of["waiting"], of["failed"])
+
+
+def look_at_text(plan: Plan, folder: StudyFolder) -> TextFacts | None:
+    """Return the facts on tasks and models, which are loaded if the study has not noted them.
+
+    Raises
+    ------
+    GeoprobeError
+        If a task or a model cannot be had.
+    """
+    if not plan.tasks:
+        return None
+    noted = known_facts(plan, short_names(plan.models), folder.text_facts)
+    return Text(plan).look() if noted is None else noted
 
 
 _UNKNOWN = "not known before the first"
@@ -142,65 +188,23 @@ def estimate(plan: Plan, root: Path) -> Estimate:
         If a task or a model cannot be had.
     """
     folder = StudyFolder(root)
-    inputs = planned_inputs(plan, folder)
-    counts: dict[str, int] = {}
-    n_bytes = 0
-    if plan.tasks:
-        expected, n_bytes = _expected_cells(plan)
-        inputs = in_order(inputs | stored_inputs(expected, folder.store))
-        counts["extract"] = len(plan.models) * len(plan.all_tasks)
-        counts["fine-tune"] = len(plan.models) * len(plan.tasks) * len(plan.seeds)
-    counts |= {
-        kind: len(pieces_of_kind) for kind, pieces_of_kind in pieces(plan, folder, inputs).items()
-    }
-    done = {kind: number for kind, number, _ in study_status(plan, folder, inputs=inputs).rows}
+    facts = look_at_text(plan, folder)
+    status = study_status(plan, folder, inputs=planned_inputs(plan, folder, facts), facts=facts)
     seconds = folder.seconds()
     rows = tuple(
         (
-            kind,
-            f"{total:,}",
-            f"{done.get(kind, 0):,}",
-            _time(total - done.get(kind, 0), seconds.get(kind, [])),
+            each.kind,
+            f"{each.total:,}",
+            f"{each.done:,}",
+            _time(each.total - each.done, seconds.get(each.kind, [])),
         )
-        for kind, total in counts.items()
-        if total
+        for each in status.counts
     )
-    return Estimate(rows, n_bytes, shutil.disk_usage(_existing(folder.root)).free)
-
-
-def _expected_cells(plan: Plan) -> tuple[list[Cell], int]:
-    """List the cells that a plan makes of text, and count the bytes of their spaces."""
-    from geoprobe.encoders import load_encoder, short_name
-
-    tasks = load_tasks(plan)
-    expected: list[Cell] = []
     n_bytes = 0
-    for model in plan.models:
-        encoder = load_encoder(model, device="cpu")
-        layers = layers_of(plan, encoder.n_layers, model)
-        moments = [Cell(task, short_name(model)) for task in plan.all_tasks]
-        for run in runs(plan, {model: short_name(model)}, model):
-            steps = _steps(plan, tasks[run.tuned_on], run.model)[1:]
-            moments += [
-                Cell(task, run.model, 0, run.tuned_on, run.seed, step)
-                for task in plan.extracted(run.tuned_on)
-                for step in steps
-            ]
-        expected += [replace(moment, layer=layer) for moment in moments for layer in layers]
-        n_bytes += sum(_bytes(tasks[one.task], encoder.n_dims, len(layers)) for one in moments)
-    return expected, n_bytes
-
-
-def _steps(plan: Plan, task: Task, model: str) -> tuple[int, ...]:
-    options = plan.finetune
-    n_sentences = len({unit.sentence for unit in task.train.units})
-    each = updates_per_epoch(n_sentences, options.batch_size)
-    return plan.checkpoints.steps(options.epochs_for(model) * each, each)
-
-
-def _bytes(task: Task, n_dims: int, n_layers: int) -> int:
-    width = n_dims * (2 if task.join == "concat" else 1)
-    return sum(estimate_bytes(split.n_units, width, n_layers) for split in task.splits.values())
+    if facts is not None:
+        of = moments(plan, short_names(plan.models), facts)
+        n_bytes = sum(facts.n_stored(moment, len(layers)) for moment, layers in of.items())
+    return Estimate(rows, n_bytes, shutil.disk_usage(_existing(folder.root)).free)
 
 
 def _time(left: int, seconds: list[float]) -> str:

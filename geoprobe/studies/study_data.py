@@ -28,8 +28,8 @@ from geoprobe.studies.jobs import (
     MOVEMENT_FORMAT,
     VERSION,
 )
-from geoprobe.studies.pieces import runs
 from geoprobe.studies.plan import Plan
+from geoprobe.studies.runs import runs
 from geoprobe.studies.study_folder import StudyFolder
 
 

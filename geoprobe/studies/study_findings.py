@@ -24,7 +24,7 @@ from geoprobe.findings import (
 )
 from geoprobe.geometry import Cell
 from geoprobe.studies.description import describe_study
-from geoprobe.studies.pieces import ends
+from geoprobe.studies.runs import ends
 from geoprobe.studies.status import study_status
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder

@@ -48,7 +48,8 @@ def is_study(root: str | os.PathLike[str]) -> bool:
 class StudyFolder:
     """The files of a study below one folder.
 
-    ``plan.json``; ``given.json``, the files of given spaces; ``spaces``, a
+    ``plan.json``; ``given.json``, the files of given spaces; ``text.json``, sizes of tasks and
+    models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
     ``geometry``, ``movement``, ``resamples-N``, ``classifier`` and ``memorisation``, a file for
     each cell; ``tables``, ``figures`` and ``report.html``.
@@ -67,14 +68,20 @@ class StudyFolder:
         self.tables = self.root / "tables"
         self.report = self.root / "report.html"
         self.given_index = self.root / "given.json"
+        self.text_facts = self.root / "text.json"
+        self.work = self.root / "work"
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
         return self.root / "runs" / SpaceKey(tuned_on, model, "train", tuned_on, seed, 1).folder
 
+    def tuned(self, tuned_on: str, model: str, seed: int) -> Path:
+        """Return the file that a run of fine-tuning writes at its end."""
+        return self.run(tuned_on, model, seed) / RESULT
+
     def is_tuned(self, tuned_on: str, model: str, seed: int) -> bool:
         """Whether a run of fine-tuning has come to its end."""
-        return (self.run(tuned_on, model, seed) / RESULT).is_file()
+        return self.tuned(tuned_on, model, seed).is_file()
 
     def given(self) -> GivenIndex | None:
         """Return what was found in the files of given spaces; None before they were looked at.

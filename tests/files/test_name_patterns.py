@@ -84,7 +84,7 @@ def test_what_is_no_name(pattern: str) -> None:
 
 def test_values_fill_names_in() -> None:
     assert fill_in("{task}/{layer}*.txt", {"task": "pos", "layer": 3}) == "pos/3*.txt"
-    with pytest.raises(InputError, match="nothing is known of {task}"):
+    with pytest.raises(InputError, match=r"nothing is known of {task}"):
         fill_in("{task}", {"model": "a"})
     assert NamePattern("layer_{layer}", ("layer",)).read("layer_3_test") is None
     assert NamePattern("blocks/{layer}", ("layer",)).read("blocks/7") == {"layer": "7"}

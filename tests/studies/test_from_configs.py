@@ -225,7 +225,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(FormatError, match="no such folder"):
         plan_from_configs(Path("configs"), Path("all.toml"))
     Path("configs").mkdir()
-    with pytest.raises(FormatError, match="ends in one of .ini"):
+    with pytest.raises(FormatError, match=r"ends in one of .ini"):
         plan_from_configs(Path("configs"), Path("all.toml"))
     path = write("a")
     path.write_text("[run]\n")

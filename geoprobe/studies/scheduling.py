@@ -1,0 +1,274 @@
+"""The loop that does the pieces of a study, whoever runs them and however many share it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geoprobe.files.listing import Listing
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.studies.claims import Claims, Look, digest
+from geoprobe.studies.executors import Answer, Executor, Piece
+from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.shares import ALL, Share, parse_share
+
+FIRST_LOOK_S = 0.5
+LONGEST_LOOK_S = 10.0
+"""Seconds between two looks at what others have done, while there is nothing to do here."""
+
+_PHASES = {
+    "measure": "measuring",
+    "move": "intervals of movement",
+    "resample": "resampling",
+    "classify": "classifying",
+    "memorise": "learning curves",
+}
+
+
+@dataclass
+class Tally:
+    """What a loop did.
+
+    Attributes
+    ----------
+    done, found : dict of str to int
+        Pieces done here, and pieces that had been done or were done by others, by kind.
+    failed : dict of str to str
+        What could not be done, and why.
+    left : dict of str to str
+        What was not begun, and what it waits for.
+    """
+
+    done: dict[str, int] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+
+
+class Schedule:
+    """The pieces of one process: which are ready, which wait, and which others are at.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    claims : Claims
+        Of this process, which has joined.
+    share : Share
+        Pieces of others are left to them.
+    note : callable
+        Told of every finished piece, with its seconds.
+    progress : callable, optional
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        claims: Claims,
+        *,
+        share: Share = ALL,
+        note: Callable[[Piece, float], None],
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._claims = claims
+        self._share = share
+        self._note = note
+        self._progress = progress
+        self._makers = {path: piece for piece in pieces for path in (*piece.makes, piece.path)}
+        self._ready: dict[str, deque[Piece]] = {kind: deque() for kind in KINDS}
+        # By the first file that is not there yet.
+        self._waiting: dict[Path, list[Piece]] = {}
+        self._elsewhere: list[Piece] = []
+        self._running = 0
+        self._refused: set[str] = set()
+        self._totals: dict[str, int] = {}
+        self._listing = Listing()
+        self._sort(pieces)
+
+    def _sort(self, pieces: Sequence[Piece]) -> None:
+        failures = self._claims.look().failures
+        for piece in pieces:
+            failure = failures.get(digest(piece)) if failures else None
+            if self._listing.has(piece.path):
+                self._count(self.tally.found, piece)
+            elif piece.problem:
+                self.tally.failed[str(piece)] = piece.problem
+            elif failure is not None and not failure.again:
+                self.tally.failed[str(piece)] = failure.reason
+            elif self._share.has(piece):
+                self._place(piece)
+            else:
+                continue
+            self._totals[piece.kind] = self._totals.get(piece.kind, 0) + 1
+
+    @property
+    def n_left(self) -> int:
+        """How many pieces are still to be done by this process."""
+        waiting = sum(map(len, self._waiting.values()))
+        return waiting + sum(map(len, self._ready.values())) + len(self._elsewhere)
+
+    def left_of(self, kind: str) -> bool:
+        """Whether any piece of a kind is still to be done by this process."""
+        waiting = (piece for pieces in self._waiting.values() for piece in pieces)
+        return bool(self._ready[kind]) or any(piece.kind == kind for piece in waiting)
+
+    def run(self, executor: Executor) -> Tally:
+        """Start what is ready as long as there is room, until nothing is left that can be done."""
+        for kind in KINDS:
+            self._report(kind)
+        pause, looked = FIRST_LOOK_S, time.monotonic()
+        while True:
+            self._start(executor)
+            waits = bool(self._waiting or self._elsewhere)
+            if not self._running and not waits:
+                break
+            answers = executor.finished(pause if waits else LONGEST_LOOK_S)
+            for piece, answer in answers:
+                self._end(piece, answer)
+            if answers:
+                pause = FIRST_LOOK_S
+            if not waits or time.monotonic() - looked < FIRST_LOOK_S:
+                continue
+            moved = self._look_again()
+            looked = time.monotonic()
+            if moved:
+                pause = FIRST_LOOK_S
+            elif not self._running and not any(self._ready.values()):
+                if not self._others_go_on():
+                    break
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_LOOK_S)
+        self._name_what_is_left()
+        return self.tally
+
+    def _start(self, executor: Executor) -> None:
+        for kind in KINDS:
+            ready = self._ready[kind]
+            while ready and executor.has_room(ready[0].uses):
+                piece = ready.popleft()
+                reason = executor.refuses(piece.uses)
+                if reason:
+                    self._refused.add(str(piece))
+                    self._fail(piece, reason)
+                elif self._begin(piece):
+                    executor.start(piece)
+                    self._running += 1
+
+    def _begin(self, piece: Piece) -> bool:
+        """Claim a piece; False if others have it, or have done it."""
+        if not self._claims.take(piece):
+            self._elsewhere.append(piece)
+            return False
+        if piece.path.exists():
+            self._count(self.tally.found, piece)
+            self._report(piece.kind, piece)
+        elif (failure := self._claims.failure(piece)) is not None and not failure.again:
+            self._fail(piece, failure.reason)
+        else:
+            return True
+        self._claims.release(piece)
+        return False
+
+    def _end(self, piece: Piece, answer: Answer) -> None:
+        self._running -= 1
+        if not answer.error:
+            self._note(piece, answer.seconds)
+            self._count(self.tally.done, piece)
+            self._report(piece.kind, piece)
+            self._claims.forget_failure(piece)
+        else:
+            failure = self._claims.note_failure(piece, answer.error, lost=answer.lost)
+            if failure.again:
+                self._ready[piece.kind].append(piece)
+            else:
+                tried = f" (tried {failure.tries} times)" if answer.lost else ""
+                self._fail(piece, answer.error + tried)
+        self._claims.release(piece)
+
+    def _look_again(self) -> bool:
+        """Look for what has come, from here or from elsewhere; whether anything was to be moved."""
+        self._listing = Listing()
+        came = [path for path in self._waiting if self._listing.has(path)]
+        for path in came:
+            for piece in self._waiting.pop(path):
+                self._place(piece)
+        look = self._claims.look()
+        others, self._elsewhere = self._elsewhere, []
+        for piece in others:
+            if self._listing.has(piece.path):
+                self._count(self.tally.found, piece)
+                self._report(piece.kind, piece)
+            elif digest(piece) in look.running:
+                self._elsewhere.append(piece)
+            else:
+                self._ready[piece.kind].append(piece)
+        return bool(came) or len(self._elsewhere) < len(others)
+
+    def _place(self, piece: Piece) -> None:
+        """Put a piece where it belongs by what is there."""
+        missing = next((path for path in piece.needs if not self._listing.has(path)), None)
+        if missing is None:
+            self._ready[piece.kind].append(piece)
+        else:
+            self._waiting.setdefault(missing, []).append(piece)
+
+    def _others_go_on(self) -> bool:
+        """Whether somebody alive does, or will do, what this process waits for."""
+        if self._elsewhere:
+            return True
+        look = self._claims.look()
+        known: dict[Path, bool] = {}
+        return any(self._comes(path, look, known) for path in self._waiting)
+
+    def _comes(self, path: Path, look: Look, known: dict[Path, bool]) -> bool:
+        """Whether a file will come from another process, as far as one can see."""
+        if path not in known:
+            known[path] = self._will_make(self._makers.get(path), look, known)
+        return known[path]
+
+    def _will_make(self, maker: Piece | None, look: Look, known: dict[Path, bool]) -> bool:
+        if maker is None or self._listing.has(maker.path):
+            return False
+        if digest(maker) in look.running:
+            return True
+        failure = look.failures.get(digest(maker))
+        if maker.problem or (failure is not None and not failure.again):
+            return False
+        if not any(parse_share(share).has(maker) for share in look.shares):
+            return False
+        return all(
+            self._listing.has(path) or self._comes(path, look, known) for path in maker.needs
+        )
+
+    def _name_what_is_left(self) -> None:
+        for path, pieces in self._waiting.items():
+            maker = self._makers.get(path)
+            if maker is None or self._listing.has(maker.path):
+                reason = f"it needs {path}, which is not there"
+            elif str(maker) in self.tally.failed:
+                reason = f"it needs {maker}, which failed"
+            else:
+                reason = f"it needs {maker}, which nobody is at"
+            for piece in pieces:
+                self.tally.left[str(piece)] = reason
+
+    def _fail(self, piece: Piece, reason: str) -> None:
+        self.tally.failed[str(piece)] = reason
+        self._report(piece.kind, piece)
+
+    def _count(self, counts: dict[str, int], piece: Piece) -> None:
+        counts[piece.kind] = counts.get(piece.kind, 0) + 1
+
+    def _report(self, kind: str, piece: Piece | None = None) -> None:
+        if self._progress is None or kind not in _PHASES or kind not in self._totals:
+            return
+        failed = sum(name.startswith(f"{kind} ") for name in self.tally.failed)
+        done = self.tally.done.get(kind, 0) + self.tally.found.get(kind, 0) + failed
+        total = self._totals[kind]
+        if piece is not None or done < total:
+            self._progress(
+                Progress(_PHASES[kind], done, total, "" if piece is None else piece.name)
+            )
