@@ -53,15 +53,14 @@ class RayCluster:
     Parameters
     ----------
     marker : pathlib.Path
-        A file in the folder of the study, there already, that every node must see.
+        A file in the folder of the study that every node must see, there before the first piece.
     n_workers : int, optional
         Pieces that are under way at most.
 
     Raises
     ------
     InputError
-        If Ray is not installed, or a node has another version of geoprobe or does not see the
-        folder of the study.
+        If Ray is not installed, or the address is of a form that cannot be used.
     ClusterError
         If the cluster does not answer.
     """
@@ -78,15 +77,10 @@ class RayCluster:
         self._looked = 0.0
         self._in_vain = 0
         self._connect()
-        do_piece, self._probe_node = map(self._ray.remote, _portable(geoprobe.__version__))
-        self._do = do_piece
+        do, probe = _portable(geoprobe.__version__)
+        self._do, self._probe = self._ray.remote(do), self._ray.remote(probe)
         # A process that ends with its piece gives the memory of the GPU back.
-        self._do_on_gpu = self._ray.remote(max_calls=1)(_portable(geoprobe.__version__)[0])
-        try:
-            self._look()
-        except BaseException:
-            self.close()
-            raise
+        self._do_on_gpu = self._ray.remote(max_calls=1)(do)
 
     def refuses(self, uses: Uses) -> str:
         """Say why a piece can never run here, however long one waits; empty if it can."""
@@ -108,7 +102,15 @@ class RayCluster:
         )
 
     def has_room(self, uses: Uses) -> bool:
-        """Whether a piece would run now, or as soon as a node is done with another."""
+        """Whether a piece would run now, or as soon as a node is done with another.
+
+        Raises
+        ------
+        InputError
+            If a node has another version of geoprobe or does not see the folder of the study.
+        ClusterError
+            If the cluster is lost.
+        """
         if self._n_workers is not None and len(self._running) >= self._n_workers:
             return False
         self._look()
@@ -151,9 +153,9 @@ class RayCluster:
         if not self._running:
             return []
         references = list(self._running)
-        some, _ = self._ray.wait(references, num_returns=1, timeout=timeout)
+        some, _ = self._ray.wait(references, num_returns=1, timeout=min(timeout, _LOOK_S))
         if not some:
-            self._check_head()
+            self._look()
             return []
         done, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
         answers = []
@@ -233,6 +235,9 @@ class RayCluster:
         """Learn which nodes there are, at times, and whether those that are new can take part."""
         if self._nodes and time.monotonic() - self._looked < _LOOK_S:
             return
+        self._looked = time.monotonic()
+        if not self._head_answers():
+            return
         self._nodes = {
             node["NodeID"]: _Node(
                 node["NodeManagerHostname"] or node["NodeManagerAddress"],
@@ -244,7 +249,6 @@ class RayCluster:
             if node["Alive"]
         }
         self._refuse_unfit(set(self._nodes) - self._fit)
-        self._looked = time.monotonic()
 
     def _refuse_unfit(self, nodes: Iterable[str]) -> None:
         """Look whether nodes can take part before a piece is at stake.
@@ -254,7 +258,7 @@ class RayCluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         asked = {
-            self._probe_node.options(
+            self._probe.options(
                 num_cpus=0,
                 max_retries=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
@@ -270,22 +274,20 @@ class RayCluster:
                     raise InputError(refusal)
                 self._fit.add(asked[reference])
 
-    def _check_head(self) -> None:
-        """Notice that the head is gone, before Ray ends this process for it."""
-        if time.monotonic() - self._looked < _LOOK_S:
-            return
-        self._looked = time.monotonic()
+    def _head_answers(self) -> bool:
+        """Notice that the head is gone, before Ray ends this process for it or waits for ever."""
         try:
             _call(self._head)
-        except OSError:
+        except OSError as error:
             self._in_vain += 1
-        else:
-            self._in_vain = 0
-        if self._in_vain >= _LOOKS_IN_VAIN:
+            if self._in_vain < _LOOKS_IN_VAIN:
+                return False
             raise ClusterError(
                 f"the head of the Ray cluster at {self._head} no longer answers. What is finished "
                 f"is kept: once there is a cluster again, the same command goes on."
-            )
+            ) from error
+        self._in_vain = 0
+        return True
 
 
 def _portable(version: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

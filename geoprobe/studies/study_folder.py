@@ -70,6 +70,7 @@ class StudyFolder:
         self.given_index = self.root / "given.json"
         self.text_facts = self.root / "text.json"
         self.work = self.root / "work"
+        self.plan_file = self.root / _PLAN
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
