@@ -67,6 +67,11 @@ class Failure(NamedTuple):
     again: bool
     """Whether it will be tried again by itself."""
 
+    @property
+    def said(self) -> str:
+        """The reason, with the number of tries if there were several."""
+        return self.reason if self.tries == 1 else f"{self.reason} (tried {self.tries} times)"
+
 
 def digest(piece: Piece) -> str:
     """Return the name of a piece in the names of files."""

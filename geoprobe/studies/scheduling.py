@@ -97,7 +97,7 @@ class Schedule:
             elif piece.problem:
                 self.tally.failed[str(piece)] = piece.problem
             elif failure is not None and not failure.again:
-                self.tally.failed[str(piece)] = failure.reason
+                self.tally.failed[str(piece)] = failure.said
             elif self._share.has(piece):
                 self._place(piece)
             else:
@@ -166,7 +166,7 @@ class Schedule:
             self._count(self.tally.found, piece)
             self._report(piece.kind, piece)
         elif (failure := self._claims.failure(piece)) is not None and not failure.again:
-            self._fail(piece, failure.reason)
+            self._fail(piece, failure.said)
         else:
             return True
         self._claims.release(piece)
@@ -184,8 +184,7 @@ class Schedule:
             if failure.again:
                 self._ready[piece.kind].append(piece)
             else:
-                tried = f" (tried {failure.tries} times)" if answer.lost else ""
-                self._fail(piece, answer.error + tried)
+                self._fail(piece, failure.said)
         self._claims.release(piece)
 
     def _look_again(self) -> bool:

@@ -120,7 +120,7 @@ def study_status(
 
 def _failed(failure: Failure | None) -> str:
     """Return why a piece failed, if it will not be tried again by itself."""
-    return "" if failure is None or failure.again else failure.reason
+    return "" if failure is None or failure.again else failure.said
 
 
 def _counts(kind: str, of: Mapping[str, int]) -> Counts:

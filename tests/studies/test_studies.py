@@ -186,12 +186,14 @@ def test_an_unfinished_study_says_what_is_missing(
     folder.adopt(more, {more.models[0]: "tiny"})
     gathered = compute_findings(folder)
     assert not gathered.complete
-    assert gathered.missing == ("fine-tune: tiny on animals, seed 1",)
+    assert gathered.missing[0] == "fine-tune: tiny on animals, seed 1"
+    assert "measure: animals tiny tuned on animals, seed 1, step 2, layer 0" in gathered.missing
+    assert all("seed 1" in name for name in gathered.missing)
     with pytest.raises(SystemExit):
         app(["findings", str(folder.root), "movement"])
     said = capsys.readouterr()
     assert (
-        "pieces of work left: 1, such as fine-tune: tiny on animals" in said.err
+        f"pieces of work left: {len(gathered.missing)}, such as fine-tune: tiny on" in said.err
         and "All numbers" in said.out
     )
 

@@ -1,0 +1,215 @@
+"""The loop over pieces: order, failures, lost workers, memory, several processes on a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from geoprobe.errors import GeoprobeError
+from geoprobe.studies import StudyFolder, read_plan, run_study, study_status, write_tables
+from geoprobe.studies.claims import Claims
+from geoprobe.studies.executors import Piece, Uses
+from geoprobe.studies.local_executor import Processes
+from geoprobe.studies.shares import Share
+from tests.support import piece_cases as cases
+from tests.support.given_cases import write_spaces
+
+
+def test_what_a_piece_needs_is_made_before(tmp_path: Path) -> None:
+    first = cases.plain(tmp_path, "first", kind="fine-tune")
+    second = dataclasses.replace(cases.plain(tmp_path, "second"), needs=(first.path,))
+    third = dataclasses.replace(cases.plain(tmp_path, "third"), needs=(second.path, first.path))
+    tally = cases.work_off([third, second, first], tmp_path)
+    assert (tmp_path / "log").read_text().split() == ["first", "second", "third"]
+    assert tally.done == {"fine-tune": 1, "measure": 2} and tally.left == {}
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.full
+def test_what_a_long_piece_makes_on_its_way_is_used_meanwhile(tmp_path: Path) -> None:
+    """A moment of a fine-tuning is measured while the fine-tuning goes on."""
+    moment, end = tmp_path / "moment", tmp_path / "end"
+    tuning = Piece(
+        "fine-tune", "run", end, partial(make_moment, moment, end), makes=(moment,),
+        uses=Uses(cores=None, gpu=True),
+    )  # fmt: skip
+    cell = dataclasses.replace(cases.plain(tmp_path, "cell"), needs=(moment,))
+    assert cases.work_off([tuning, cell], tmp_path, Processes(2)).done == {
+        "fine-tune": 1,
+        "measure": 1,
+    }
+    assert end.read_text() == "the cell was there"
+
+
+def make_moment(moment: Path, end: Path, n_threads: int, progress: object) -> None:
+    moment.touch()
+    until = time.monotonic() + 30
+    while not (moment.parent / "cell").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    end.write_text("the cell was there" if (moment.parent / "cell").exists() else "in vain")
+
+
+def test_a_piece_that_always_fails_is_tried_once_and_named(tmp_path: Path) -> None:
+    bad = Piece("measure", "bad", tmp_path / "bad", cases.fail)
+    refused = Piece("measure", "refused", tmp_path / "refused", cases.refuse)
+    after = dataclasses.replace(cases.plain(tmp_path, "after"), needs=(bad.path,))
+    pieces = [bad, refused, after, cases.plain(tmp_path, "good")]
+    for _ in range(2):
+        tally = cases.work_off(pieces, tmp_path)
+        assert tally.failed.keys() == {"measure bad", "measure refused"}
+        assert tally.failed["measure bad"].startswith("ValueError: this always fails")
+        assert tally.failed["measure refused"] == "the points are bad"
+        assert tally.left == {"measure after": "it needs measure bad, which failed"}
+        found = Claims(tmp_path / "work").failure(bad)
+        assert found is not None and found.tries == 1
+    Claims(tmp_path / "work").forget_failures()
+    mended = dataclasses.replace(bad, work=partial(cases.make, bad.path, 0.0))
+    assert cases.work_off([mended, after], tmp_path).done == {"measure": 2}
+
+
+@pytest.mark.full
+def test_a_lost_worker_costs_its_piece_one_try_and_others_nothing(tmp_path: Path) -> None:
+    twice = Piece("measure", "twice", tmp_path / "twice", partial(cases.die, tmp_path / "twice", 2))
+    others = [cases.plain(tmp_path, f"p{number}", 0.2) for number in range(8)]
+    tally = cases.work_off([twice, *others], tmp_path, Processes(2))
+    assert tally.failed == {} and tally.done == {"measure": 9}
+    assert Counter((tmp_path / "log").read_text().split()) == {f"p{n}": 1 for n in range(8)}
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.full
+def test_a_piece_that_kills_its_workers_is_left_alone_after_three_tries(tmp_path: Path) -> None:
+    path = tmp_path / "always"
+    bad = Piece("measure", "always", path, partial(cases.die, path, 99))
+    good = cases.plain(tmp_path, "good")
+    tally = cases.work_off([bad, good], tmp_path, Processes(2))
+    assert "lost" in tally.failed["measure always"] and "3 times" in tally.failed["measure always"]
+    assert tally.done == {"measure": 1}
+    assert cases.work_off([bad, good], tmp_path, Processes(2)).failed == tally.failed
+    assert (tmp_path / "deaths").read_text() == "xxx"
+
+
+def test_a_piece_that_is_too_large_is_not_started_and_says_so(tmp_path: Path) -> None:
+    tally = cases.work_off(
+        [cases.large(tmp_path, 1 << 60), cases.plain(tmp_path, "good")], tmp_path
+    )
+    assert "memory" in tally.failed["measure large"] and tally.done == {"measure": 1}
+    assert not (tmp_path / "large").exists()
+    # Another machine may have room for it.
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_room_is_for_what_fits() -> None:
+    runs = Processes(3, memory=100)
+    assert runs.has_room(Uses(cores=None)) and runs.has_room(Uses(memory=99))
+    assert runs.refuses(Uses(memory=101)) and not runs.refuses(Uses(memory=100))
+
+
+def test_shares_wait_for_nobody_that_is_not_there(tmp_path: Path) -> None:
+    first = cases.plain(tmp_path, "first", kind="extract")
+    second = dataclasses.replace(cases.plain(tmp_path, "second"), needs=(first.path,))
+    share = next(s for s in (Share(1, 2), Share(2, 2)) if not s.has(first))
+    other = next(s for s in (Share(1, 2), Share(2, 2)) if s.has(first))
+    while not share.has(second):
+        name = f"{second.name}x"
+        second = dataclasses.replace(second, name=name, path=tmp_path / name)
+    tally = cases.work_off([first, second], tmp_path, share=share)
+    assert tally.left == {str(second): "it needs extract first, which nobody is at"}
+    assert tally.done == {} and not first.path.exists()
+    assert cases.work_off([first, second], tmp_path, share=other).done == {"extract": 1}
+    assert cases.work_off([first, second], tmp_path, share=share).done == {"measure": 1}
+
+
+SHARD = """
+import sys
+from pathlib import Path
+from tests.support.piece_cases import shard
+shard(Path(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("shards", [(1, 2, 3, 4), (0, 0, 0, 0)])
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_two_of_four_processes_are_killed(
+    tmp_path: Path, shards: tuple[int, ...], times: int
+) -> None:
+    """Nothing is lost and nothing done twice, but what a process was at when it was killed."""
+    rng = random.Random(times + sum(shards))
+    for time_ in range(times):
+        folder = tmp_path / str(time_)
+        folder.mkdir()
+        runs = [subprocess.Popen([sys.executable, "-c", SHARD, folder, str(n)]) for n in shards]
+        while not (folder / "log").exists():
+            time.sleep(0.01)
+        for run in rng.sample(runs, 2):
+            time.sleep(rng.uniform(0.0, 0.2))
+            run.send_signal(signal.SIGKILL)
+        for run in runs:
+            run.wait(timeout=60)
+        # With shards, those of the dead are begun again, as a queue would.
+        for number in set(shards):
+            cases.shard(folder, number)
+        for number in set(shards):
+            cases.shard(folder, number)
+        assert all(piece.path.exists() for piece in cases.chain(folder))
+        done = Counter((folder / "log").read_text().split())
+        assert done.keys() == {piece.name for piece in cases.chain(folder)}
+        # Killed between its note and its file, a process leaves a piece that is begun again.
+        assert sum(done.values()) - len(done) <= 2
+        assert list((folder / "work").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("given")
+    write_spaces(folder)
+    return folder
+
+
+@pytest.mark.full
+def test_shards_of_a_study_make_its_tables(place: Path, tmp_path: Path) -> None:
+    plan = read_plan(place / "plan.toml").replaced(classifier=None)
+    whole = run_study(plan, tmp_path / "whole", n_workers=1)
+    assert whole.failed == {}
+    for number in (1, 2, 3):
+        run_study(plan, tmp_path / "parts", n_workers=1, shard=f"{number}/3")
+    folder = StudyFolder(tmp_path / "parts")
+    assert study_status(plan, folder).complete
+    for one, two in zip(write_tables(whole.folder), write_tables(folder), strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(GeoprobeError, match="the shard is '4/3'"):
+        run_study(plan, tmp_path / "parts", shard="4/3")
+
+
+def test_the_status_says_what_runs_waits_and_failed(place: Path, tmp_path: Path) -> None:
+    plan = read_plan(place / "plan.toml").replaced(analyses=("linearity",), layers=(1,))
+    folder = run_study(plan, tmp_path / "out", n_workers=1).folder
+    from geoprobe.studies.inputs import study_inputs
+    from geoprobe.studies.pieces import pieces
+
+    first, second, third, *_ = pieces(plan, folder, study_inputs(plan, folder))
+    for piece in (first, second, third):
+        piece.path.unlink()
+    claims = Claims(folder.work)
+    with claims.join("1/1"):
+        assert claims.take(first)
+        claims.note_failure(second, "the disk is full", lost=False)
+        status = study_status(plan, folder)
+    (counts,) = status.counts
+    assert (counts.done, counts.running, counts.failed, counts.waiting) == (1, 1, 1, 1)
+    assert [running.name for running in status.running] == [first.name]
+    assert status.failed == {str(second): "the disk is full"}
+    assert status.waiting == (str(third),)
+    again = run_study(plan, folder.root, n_workers=1)
+    assert again.failed == {str(second): "the disk is full"} and again.done == {"measure": 2}
+    assert run_study(plan, folder.root, n_workers=1, retry_failed=True).done == {"measure": 1}
