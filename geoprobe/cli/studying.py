@@ -128,7 +128,9 @@ def study_slurm(
     shards: Annotated[
         int, typer.Option(metavar="N", help="Jobs of the array; each does a share.")
     ] = 16,
-    time: Annotated[str, typer.Option(help="Time limit of a job, as sbatch reads it.")] = "24:00:00",
+    time: Annotated[
+        str, typer.Option(help="Time limit of a job, as sbatch reads it.")
+    ] = "24:00:00",
     cores: Annotated[int, typer.Option(help="Cores of a job.")] = 8,
     memory: Annotated[str, typer.Option(help="Memory of a job, as sbatch reads it.")] = "32G",
     partition: Annotated[str | None, typer.Option(help="Partition of the cluster.")] = None,

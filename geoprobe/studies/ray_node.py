@@ -79,7 +79,9 @@ def compile_once() -> None:
     from geoprobe.kernels.cache import cache_folder
 
     # The names of the folders change with what lies in them.
-    kernels = sorted(path.stem for path in Path(cache_folder.__code__.co_filename).parent.glob("*.py"))
+    kernels = sorted(
+        path.stem for path in Path(cache_folder.__code__.co_filename).parent.glob("*.py")
+    )
     folders = [cache_folder(name) for name in kernels]
     name = hashlib.sha256("\n".join(map(str, folders)).encode()).hexdigest()[:16]
     base = folders[0].parent

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from geoprobe.cli import main
+from geoprobe.cli import app
 from geoprobe.errors import InputError
 from geoprobe.studies.slurm import Request, job_script
 from tests.support.given_cases import write_spaces
@@ -50,19 +51,22 @@ def test_what_sbatch_would_not_understand_is_refused(wrong: dict[str, object]) -
 
 
 @pytest.mark.full
-def test_jobs_of_an_array_finish_a_study(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: Path
-) -> None:
+def test_jobs_of_an_array_finish_a_study(tmp_path: Path, repository: Path) -> None:
     folder = tmp_path / "a folder"
     write_spaces(folder, steps=(0,))
     plan = folder / "plan.toml"
-    assert main(["study", "slurm", str(plan), "--shards", "2", "--cores", "1"]) == 0
-    script = capsys.readouterr().out
+    asked = ["study", "slurm", str(plan), "--shards", "2", "--cores", "1"]
+    script = CliRunner().invoke(app, asked, catch_exceptions=False).stdout
     for number in (1, 2):
         environment = {**os.environ, "SLURM_ARRAY_TASK_ID": str(number), "SLURM_CPUS_PER_TASK": "1"}
         job = subprocess.run(
-            ["bash", "-s"], input=script, text=True, capture_output=True, cwd=repository,
-            env=environment, timeout=120,
+            ["bash", "-s"],
+            input=script,
+            text=True,
+            capture_output=True,
+            cwd=repository,
+            env=environment,
+            timeout=120,
         )
         assert job.returncode == 0, job.stderr
     assert len(list((folder / "plan" / "geometry").rglob("*.npz"))) == 6
