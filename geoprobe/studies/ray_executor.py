@@ -94,7 +94,10 @@ class RayCluster:
             return ""
         cores = max((node.cores for node in self._nodes.values()), default=0)
         if needs["CPU"] > cores:
-            return f"it needs {needs['CPU']} cores, but no node of the Ray cluster has more than {cores}"
+            return (
+                f"it needs {needs['CPU']} cores, but no node of the Ray cluster has more than "
+                f"{cores}"
+            )
         memory = max((node.memory for node in self._nodes.values()), default=0)
         return (
             f"it needs at least {needs['memory'] / 1e9:,.1f} GB of memory, but no node of the Ray "
@@ -114,6 +117,9 @@ class RayCluster:
         if self._n_workers is not None and len(self._running) >= self._n_workers:
             return False
         self._look()
+        if self.refuses(uses):
+            # It is not to wait for room that never comes.
+            return True
         taken: Counter[str] = sum(self._taken.values(), Counter())
         nodes = self._nodes.values()
         there = {
@@ -306,8 +312,8 @@ def _portable(version: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         if geoprobe.__version__ == version:
             return ""
         return (
-            f"the node {platform.node()} of the Ray cluster has geoprobe {geoprobe.__version__}, but "
-            f"this study is run by {version}; all nodes need the same version."
+            f"the node {platform.node()} of the Ray cluster has geoprobe {geoprobe.__version__}, "
+            f"but this study is run by {version}; all nodes need the same version."
         )
 
     def placed(refusal: str) -> str:
