@@ -64,6 +64,10 @@ class OccupiedError(OutputError):
     """An output folder that holds something already."""
 
 
+class ClusterError(GeoprobeError):
+    """A cluster of machines that does not answer, or was lost."""
+
+
 class VerificationError(GeoprobeError):
     """A result that does not hold against the data."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -42,6 +43,13 @@ def study_run(
             metavar="N/OF", help="Do only this share, such as 3/16; others share the folder."
         ),
     ] = None,
+    on: Annotated[
+        Literal["ray"] | None,
+        typer.Option(
+            metavar="ray",
+            help="What does the work: the Ray cluster that RAY_ADDRESS names, or one started here.",
+        ),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again what failed before.")
     ] = False,
@@ -62,7 +70,7 @@ def study_run(
         if planned.tasks:
             print(f"Spaces: {expected.disk}. Free on this disk: {expected.free}.")
         return
-    _run(planned, folder, workers, shard=shard, retry_failed=retry_failed)
+    _run(planned, folder, workers, shard=shard, on=on, retry_failed=retry_failed)
 
 
 @study.command("status")
@@ -109,6 +117,32 @@ def _say_some(lines: list[str]) -> None:
         print(line)
     if len(lines) > _MOST_LINES:
         print(f"and {len(lines) - _MOST_LINES:,} more")
+
+
+@study.command("slurm")
+@clean
+def study_slurm(
+    plan: PlanFile,
+    *,
+    out: Folder = None,
+    shards: Annotated[
+        int, typer.Option(metavar="N", help="Jobs of the array; each does a share.")
+    ] = 16,
+    time: Annotated[
+        str, typer.Option(help="Time limit of a job, as sbatch reads it.")
+    ] = "24:00:00",
+    cores: Annotated[int, typer.Option(help="Cores of a job.")] = 8,
+    memory: Annotated[str, typer.Option(help="Memory of a job, as sbatch reads it.")] = "32G",
+    partition: Annotated[str | None, typer.Option(help="Partition of the cluster.")] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs of a job.")] = 0,
+) -> None:
+    """Print a job script for Slurm whose array of jobs shares a study: sbatch it."""
+    from geoprobe.studies import read_plan
+    from geoprobe.studies.slurm import Request, job_script
+
+    read_plan(plan)
+    request = Request(shards, time, cores, memory, partition, gpus)
+    print(job_script(plan, _folder(plan, out), request), end="")
 
 
 @study.command("from-configs")
@@ -274,6 +308,7 @@ def _run(
     workers: int | None,
     *,
     shard: str | None = None,
+    on: str | None = None,
     retry_failed: bool = False,
 ) -> None:
     from geoprobe.cli.console import show_progress
@@ -286,13 +321,14 @@ def _run(
         need(library)
     if plan.parquet:
         need_parquet()
-    with show_progress() as progress:
+    with show_progress() as progress, _executor(on, folder, workers) as executor:
         outcome = run_study(
             plan,
             folder,
             n_workers=workers,
             shard=shard,
             retry_failed=retry_failed,
+            executor=executor,
             progress=progress,
         )
     _say_outcome(outcome)
@@ -303,6 +339,16 @@ def _run(
         print("The report comes when all shards are done, or by: geoprobe report DIR")
     if unfinished:
         raise typer.Exit(FAILED)
+
+
+def _executor(on: str | None, folder: Path, workers: int | None) -> AbstractContextManager[Any]:
+    """Return what is to run a study, if that is not this machine's processes."""
+    if on is None:
+        return nullcontext()
+    from geoprobe.studies import StudyFolder
+    from geoprobe.studies.ray_executor import RayCluster
+
+    return closing(RayCluster(StudyFolder(folder).plan_file, n_workers=workers))
 
 
 def _say_outcome(outcome: Outcome) -> None:

@@ -72,6 +72,7 @@ class StudyFolder:
         self.plan_file = self.root / _PLAN
         self.text_facts = self.root / "text.json"
         self.work = self.root / "work"
+        self.plan_file = self.root / _PLAN
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
