@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pickle
 import re
@@ -16,7 +17,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import geoprobe
 from geoprobe.errors import ClusterError, InputError
 from geoprobe.studies.executors import Answer, Piece, Uses
 from geoprobe.threads import available_threads
@@ -77,7 +77,7 @@ class RayCluster:
         self._looked = 0.0
         self._in_vain = 0
         self._connect()
-        do, probe = _portable(geoprobe.__version__)
+        do, probe = _portable(importlib.import_module("geoprobe").__version__)
         self._do, self._probe = self._ray.remote(do), self._ray.remote(probe)
         # A process that ends with its piece gives the memory of the GPU back.
         self._do_on_gpu = self._ray.remote(max_calls=1)(do)
@@ -303,16 +303,17 @@ def _portable(version: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """
 
     def unfit() -> str:
+        import importlib
         import platform
 
         try:
-            import geoprobe
+            found = importlib.import_module("geoprobe").__version__
         except ImportError as error:
             return f"the node {platform.node()} of the Ray cluster cannot import geoprobe: {error}."
-        if geoprobe.__version__ == version:
+        if found == version:
             return ""
         return (
-            f"the node {platform.node()} of the Ray cluster has geoprobe {geoprobe.__version__}, "
+            f"the node {platform.node()} of the Ray cluster has geoprobe {found}, "
             f"but this study is run by {version}; all nodes need the same version."
         )
 
