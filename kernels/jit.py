@@ -11,10 +11,8 @@ import numba
 from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.typed_passes import NativeLowering
 
 from geoprobe.kernels.cache import Kept, cache_of
-from geoprobe.kernels.passing import AddressedLowering, models
 
 # Sums may be reordered and multiplications fused, so that dot products use the vector units;
 # NaN, infinities and signed zeros keep their meaning. Decisions never rest on such a sum alone:
@@ -81,22 +79,11 @@ class _WholeCompiler(Compiler):  # type: ignore[misc]
 
     code: type[JITCodeLibrary] = _Whole
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.state.targetctx = self.state.targetctx.subtarget(data_model_manager=models)
-
     def define_pipelines(self) -> Any:
         name = self.state.func_id.func_qualname
         self.state.library = self.code(self.state.targetctx.codegen(), name)
         self.state.library.enable_object_caching()
-        pipelines = super().define_pipelines()
-        for pipeline in pipelines:
-            pipeline.passes = [
-                (AddressedLowering if each is NativeLowering else each, what)
-                for each, what in pipeline.passes
-            ]
-            pipeline.finalize()
-        return pipelines
+        return super().define_pipelines()
 
 
 class _PartCompiler(_WholeCompiler):

@@ -82,8 +82,7 @@ def test_imports_go_downwards(repository: Path) -> None:
 
 
 def test_kernels_know_only_numpy_and_numba(repository: Path) -> None:
-    # llvmlite is what numba is made of.
-    allowed = {"numpy", "numba", "llvmlite", "__future__", *sys.stdlib_module_names}
+    allowed = {"numpy", "numba", "__future__", *sys.stdlib_module_names}
     wrong = [
         f"{path.name}:{line} {name}"
         for room, path in modules(repository)

@@ -56,12 +56,12 @@ print(scaled(10), first(Pair(first=1, second=2)))
 
 @pytest.fixture
 def package(tmp_path: Path, repository: Path) -> Path:
-    """Return three small kernel files beside the real ``jit.py`` and what it imports."""
+    """Return a package of three small kernel files beside the real ``jit.py`` and ``cache.py``."""
     kernels = tmp_path / "geoprobe" / "kernels"
     kernels.mkdir(parents=True)
     (kernels.parent / "__init__.py").touch()
     (kernels / "__init__.py").touch()
-    for name in ("cache", "jit", "passing"):
+    for name in ("cache", "jit"):
         shutil.copy(repository / "kernels" / f"{name}.py", kernels)
     for name, text in (("state", STATE), ("low", LOW), ("high", HIGH), ("other", OTHER)):
         (kernels / f"{name}.py").write_text(text, encoding="utf8")
@@ -261,7 +261,7 @@ print(hashlib.sha256(solved.upper.tobytes() + solved.lower.tobytes()).hexdigest(
 
 
 def test_dependencies() -> None:
-    always = {"cache", "jit", "passing", "state"}
+    always = {"cache", "jit", "state"}
     assert cache.dependencies("activeset") == {"activeset", *always}
     assert cache.dependencies("pairs") == {"pairs", "nearest", "minimiser", "activeset", *always}
     assert cache.dependencies("linkage") == {"linkage", "centroids", *always}
