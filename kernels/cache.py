@@ -146,7 +146,8 @@ class Kept(FunctionCache):  # type: ignore[misc]
 def cache_of(function: Callable[..., Any], kind: str) -> Kept | None:
     """Return the cache of a kernel, in a temporary folder where its own cannot be written to.
 
-    Where there is none either, as on a full disk, return None: the kernel is not kept.
+    Where there is none either, as on a full disk, return None: the kernel is not kept. Nor is one
+    outside this package, as in tests.
 
     Parameters
     ----------
@@ -155,7 +156,9 @@ def cache_of(function: Callable[..., Any], kind: str) -> Kept | None:
     kind : str
         Tells apart what is compiled from one function in several ways.
     """
-    name = function.__module__.rpartition(".")[2]
+    package, _, name = function.__module__.rpartition(".")
+    if package != _PACKAGE:
+        return None
     try:
         folder = cache_folder(name) / kind
         kept = _kept_in(folder, function)
