@@ -30,6 +30,7 @@ ROOMS_OF_EXTRA = {
     "report": {"findings", "report"},
     "wandb": {"studies"},
     "zarr": {"spaces"},
+    "ray": {"studies"},
 }
 # Names to import where they are not the distribution's own with underscores.
 IMPORT_NAMES = {"faiss-cpu": "faiss", "mlflow-skinny": "mlflow", "scikit-learn": "sklearn"}
