@@ -14,7 +14,7 @@ from geoprobe.kernels.jit import inner
 from geoprobe.kernels.nearest import rounding32
 from geoprobe.kernels.state import Directions, Linkage
 
-# Points lie in the unit ball, so that a projection's float32 error stays below 6e-8.
+# Ends of intervals within the unit ball are off by less than 6e-8 when rounded to float32.
 FLOAT32_SLACK = 2.5e-7
 # Directions looked at together.
 CHUNK = 64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,15 @@ def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: f
 
     Parameters and errors are those of :class:`geoprobe.hulls.solver.Solver`.
     """
+    # The solvers copy the points that they are given: those of other hulls stay out.
+    rows = np.concatenate([rows_a, rows_b])
+    numbers_a, numbers_b = np.split(np.arange(len(rows)), [len(rows_a)])
+    answer = _resolve(points[rows], numbers_a, numbers_b, threshold)
+    return replace(answer, rows_a=rows[answer.rows_a], rows_b=rows[answer.rows_b])
+
+
+def _resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float) -> Answer:
+    """Do as :func:`resolve`, with no points but those of the two hulls."""
     answer = ActiveSet().solve(points, rows_a, rows_b, threshold)
     if answer.status is not Status.UNPROVED:
         return answer
