@@ -137,7 +137,7 @@ def find_files(
     InputError
         If the pattern is wrong, or a file's name can be read in two ways.
     FormatError
-        If no file fits: it names the folder below which none does.
+        If no file fits: it names where the search began, and how far it came.
     """
     names_in(pattern)
     try:
@@ -154,7 +154,10 @@ def find_files(
     )
     if not found:
         deepest = max(reached, key=lambda path: len(path.parts), default=base)
-        raise FormatError(f"no file fits the pattern {pattern!r}; {_inside(deepest)}.", deepest)
+        inside = _inside(deepest)
+        if deepest != base:
+            inside = f"the search came as far as {deepest}: {inside}"
+        raise FormatError(f"no file fits the pattern {pattern!r}; {inside}.", base)
     return found
 
 
