@@ -49,7 +49,9 @@ def test_a_name_that_can_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_found_says_where(tmp_path: Path) -> None:
     touch(tmp_path, "bert/pos/layer_0.npz")
-    with pytest.raises(FormatError, match=r"no file fits .*as far as .*bert/pos: in this folder are 'layer_0"):
+    with pytest.raises(
+        FormatError, match=r"no file fits .*as far as .*bert/pos: in this folder are 'layer_0"
+    ):
         find_files("{model}/pos/layer-{layer}.npz", tmp_path)
     with pytest.raises(FormatError, match="no file fits"):
         find_files("none/{model}.npz", tmp_path)
