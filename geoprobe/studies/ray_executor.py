@@ -27,6 +27,7 @@ ANSWER_S = 40.0
 _REFUSED_S = 5.0
 _LOOK_S = 3.0
 _LOOKS_IN_VAIN = 4
+_NOTICE_S = 15.0
 _PROBE_S = 60.0
 _CLOSE_S = 15.0
 # Paths and parameters travel, never points, so that little of a machine's memory is set aside.
@@ -76,6 +77,8 @@ class RayCluster:
         self._fit: set[str] = set()
         self._looked = 0.0
         self._in_vain = 0
+        self._in_doubt = False
+        self._may_leave = True
         self._connect()
         do, probe = _portable(importlib.import_module("geoprobe").__version__)
         self._do, self._probe = self._ray.remote(do), self._ray.remote(probe)
@@ -164,18 +167,18 @@ class RayCluster:
             self._look()
             return []
         done, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
-        answers = []
-        for reference in done:
-            try:
-                answers.append(self._answer(reference))
-            except self._ray.exceptions.LocalRayletDiedError:
-                return answers + self._reconnect()
+        answers = [self._answer(reference) for reference in done]
+        if self._in_doubt:
+            self._in_doubt = False
+            self._refuse_without_node()
         return answers
 
     def close(self) -> None:
         """Leave the cluster, which ends what runs; a cluster that was started here ends as well."""
         self._running.clear()
         self._taken.clear()
+        if not self._may_leave:
+            return
         # A cluster whose head is gone is waited for in vain.
         leaving = threading.Thread(target=self._ray.shutdown, daemon=True)
         leaving.start()
@@ -194,30 +197,31 @@ class RayCluster:
                 log_to_driver=False,
                 logging_level="error",
             )
-        self._head = self._ray.get_runtime_context().gcs_address
+        here = self._ray.get_runtime_context()
+        self._head, self._own = here.gcs_address, here.get_node_id()
 
-    def _reconnect(self) -> list[tuple[Piece, Answer]]:
-        """Connect again after the node of this process was lost, and with it all that ran."""
-        reason = "the node from which the study is run left the Ray cluster"
-        lost = [
-            (piece, Answer(time.perf_counter() - began, reason, lost=True))
-            for piece, began in self._running.values()
-        ]
-        self.close()
-        self._connect()
-        self._nodes.clear()
-        return lost
+    def _refuse_without_node(self) -> None:
+        """End the run if the node through which this process talks to the cluster is gone."""
+        until = time.monotonic() + _NOTICE_S
+        while time.monotonic() < until:
+            if not any(node["NodeID"] == self._own and node["Alive"] for node in self._ray.nodes()):
+                # Ray would end this process, without a word, if it were asked to leave.
+                self._may_leave = False
+                raise ClusterError(
+                    "the node from which the study is run left the Ray cluster. What is finished "
+                    "is kept: once the node is there again, the same command goes on."
+                )
+            time.sleep(0.5)
 
     def _answer(self, reference: Any) -> tuple[Piece, Answer]:
         """Return how a piece ended whose reference is ready."""
         piece, began = self._running[reference]
         try:
             answer = self._ray.get(reference)
-        except self._ray.exceptions.LocalRayletDiedError:
-            raise
         except self._ray.exceptions.RayTaskError as error:
             answer = Answer(time.perf_counter() - began, f"on its node: {error}")
         except self._ray.exceptions.RayError as error:
+            self._in_doubt |= isinstance(error, self._ray.exceptions.LocalRayletDiedError)
             reason = f"its worker on the Ray cluster was lost: {_sentence(error)}"
             answer = Answer(time.perf_counter() - began, reason, lost=True)
         self._running.pop(reference)
