@@ -29,7 +29,9 @@ N_CONFLICTS = 8
 N_MERGED, N_BANS = 9, 10
 # Checks in a row that have found conflicts.
 IN_A_ROW = 11
-N_CONTROLS = 12
+# The number of final merges after which directions are laid out anew.
+LAY_OUT = 12
+N_CONTROLS = 13
 
 # Merges that may run ahead of a check.
 FURTHEST = 4096

@@ -6,7 +6,7 @@ import numpy as np
 
 from geoprobe.kernels.activeset import dot
 from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
-from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, entry_of, separated
+from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, base_of, separated
 from geoprobe.kernels.jit import inner, part
 from geoprobe.kernels.linkage import is_slot, list_members
 from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, search
@@ -30,13 +30,14 @@ def list_open(links, directions, agenda, slot, other, slack):
     """List the clusters of label ``other`` that no known direction separates from ``slot``."""
     label = links.label[slot]
     pair = directions.pair[label, other]
-    p = entry_of(directions, links, pair, label, other, slot)
-    begin = links.first[other]
-    offset = entry_of(directions, links, pair, label, other, begin) - begin
+    p = base_of(directions, pair, label, other) + directions.place[slot]
+    base = base_of(directions, pair, other, label)
     number = 0
     used = min(directions.used[pair], directions.low.shape[1])
-    for q in range(begin, links.first[other + 1]):
-        if is_slot(links, q) and not separated(directions, p, offset + q, used, slack):
+    for q in range(links.first[other], links.first[other + 1]):
+        if is_slot(links, q) and not separated(
+            directions, p, base + directions.place[q], used, slack
+        ):
             if not is_exempt(agenda, min(slot, q), max(slot, q)):
                 agenda.open_slots[number] = q
                 number += 1
@@ -116,14 +117,13 @@ def drop_separated(links, directions, agenda, slot, other, number, slack):
     """Drop from the open clusters what the directions added since they were listed separate."""
     label = links.label[slot]
     pair = directions.pair[label, other]
-    p = entry_of(directions, links, pair, label, other, slot)
-    begin = links.first[other]
-    offset = entry_of(directions, links, pair, label, other, begin) - begin
+    p = base_of(directions, pair, label, other) + directions.place[slot]
+    base = base_of(directions, pair, other, label)
     left = 0
     used = min(directions.used[pair], directions.low.shape[1])
     for m in range(number):
         q = agenda.open_slots[m]
-        if separated(directions, p, offset + q, used, slack):
+        if separated(directions, p, base + directions.place[q], used, slack):
             continue
         if is_exempt(agenda, min(slot, q), max(slot, q)):
             continue

@@ -18,13 +18,15 @@ from geoprobe.kernels.state import Directions, Linkage
 FLOAT32_SLACK = 2.5e-7
 # Directions looked at together.
 CHUNK = 64
+# Directions kept for a pair of labels, if there is memory: so many for each dimension, and at most.
+WANTED, MOST = 4, 4096
 # Stands for infinity: the interval of no row reaches from WIDE to -WIDE, that of a direction not
 # yet added from -WIDE to WIDE.
 WIDE = np.float32(1e30)
 
 
 def allocate(
-    links: Linkage, partner: NDArray[np.bool_], n_dims: int, n_bytes: int = 1 << 27
+    links: Linkage, partner: NDArray[np.bool_], n_dims: int, n_bytes: int = 1 << 28
 ) -> Directions:
     """Return room for directions, with none in it yet.
 
@@ -37,41 +39,79 @@ def allocate(
     n_bytes : int
         Memory for intervals.
     """
-    sizes = np.diff(links.first)
     pair = np.full(partner.shape, -1, np.int64)
-    begin: list[int] = []
-    total = 0
-    for a, b in zip(*np.nonzero(np.triu(partner, 1)), strict=True):
-        pair[a, b] = pair[b, a] = len(begin)
-        begin.append(total)
-        total += int(sizes[a] + sizes[b])
+    first, second = np.nonzero(np.triu(partner, 1))
+    pair[first, second] = pair[second, first] = np.arange(len(first))
     # Solves are dear in many dimensions and directions cheap to look through in few.
-    wanted = max(32, 4 * n_dims // 3)
-    room = n_bytes // (8 * max(total, 1))
-    capacity = int(np.clip(min(wanted, room) // 32 * 32, 32, 1024))
-    most = int(partner.sum(axis=1).max())
-    depth = len(links.log_pair)
-    return Directions(
+    wanted = int(np.clip(WANTED * n_dims // 32 * 32, 32, MOST))
+    empty = Directions(
         pair=pair,
-        begin=np.array(begin, np.int64),
-        low=np.full((total, capacity), -WIDE, np.float32),
-        high=np.full((total, capacity), WIDE, np.float32),
-        used=np.zeros(len(begin), np.int64),
+        begin=np.zeros(len(first), np.int64),
+        count=np.zeros(len(partner), np.int64),
+        place=np.zeros(len(links.label), np.int64),
+        used=np.zeros(len(first), np.int64),
+        low=np.zeros((0, 0), np.float32),
+        high=np.zeros((0, 0), np.float32),
+        added_at=np.zeros((len(first), 0), np.int64),
+        log_low=np.zeros((0, int(partner.sum(axis=1).max()), 0), np.float32),
+        log_high=np.zeros((0, 0, 0), np.float32),
+        limits=np.array([wanted, n_bytes]),
+    )
+    return laid_out(empty, links)
+
+
+def laid_out(directions: Directions, links: Linkage) -> Directions:
+    """Return the directions with room for more of them: only clusters that are left take any.
+
+    The log of merges has to be empty. ``directions`` are not to be used any more.
+    """
+    wanted, n_bytes = directions.limits.tolist()
+    slots = np.flatnonzero(links.cluster_of == np.arange(len(links.cluster_of)))
+    count = np.bincount(links.label[slots], minlength=len(directions.count))
+    ends = np.cumsum(count)
+    place = np.zeros_like(directions.place)
+    place[slots] = np.arange(len(slots)) - (ends - count)[links.label[slots]]
+    pairs = np.argwhere(np.triu(directions.pair >= 0, 1))
+    sizes = count[pairs].sum(axis=1)
+    total = int(sizes.sum())
+    begin = np.cumsum(sizes) - sizes
+    capacity = int(np.clip(n_bytes // (8 * max(total, 1)) // 32 * 32, 32, wanted))
+    low = np.full((total, capacity), -WIDE, np.float32)
+    high = np.full((total, capacity), WIDE, np.float32)
+    kept = min(directions.low.shape[1], capacity)
+    for (a, b), p, q, used in zip(pairs, begin, directions.begin, directions.used, strict=True):
+        mine = [slots[links.label[slots] == label] for label in (a, b)]
+        before = q + np.concatenate(
+            [directions.place[mine[0]], directions.count[a] + directions.place[mine[1]]]
+        )
+        # The oldest first, so that it is the first one to be forgotten.
+        order = np.arange(used - min(used, kept), used)
+        if len(order) == 0:
+            continue
+        order %= directions.low.shape[1]
+        rows = slice(p, p + len(before))
+        low[rows, : len(order)] = directions.low[np.ix_(before, order)]
+        high[rows, : len(order)] = directions.high[np.ix_(before, order)]
+    depth, most = len(links.log_pair), directions.log_low.shape[1]
+    return Directions(
+        pair=directions.pair,
+        begin=begin,
+        count=count,
+        place=place,
+        used=np.minimum(directions.used, kept),
+        low=low,
+        high=high,
         added_at=np.zeros((len(begin), capacity), np.int64),
         log_low=np.zeros((depth, most, capacity), np.float32),
         log_high=np.zeros((depth, most, capacity), np.float32),
+        limits=directions.limits,
     )
 
 
 @inner
-def entry_of(directions, links, pair, a, b, row):
-    """Return the entry of ``row`` for the pair of labels ``a``, ``b``."""
-    low = min(a, b)
-    high = max(a, b)
-    begin = directions.begin[pair]
-    if links.label[row] == low:
-        return begin + row - links.first[low]
-    return begin + links.first[low + 1] - links.first[low] + row - links.first[high]
+def base_of(directions, pair, a, b):
+    """Return where the clusters of label ``a`` begin in its pair with ``b``; see ``place``."""
+    return directions.begin[pair] + (directions.count[b] if b < a else 0)
 
 
 @inner
@@ -82,14 +122,14 @@ def widen(directions, entry, column, low, high):
 
 
 @inner
-def widen_by_prices(directions, links, offset, rows, prices, errors, column):
+def widen_by_prices(directions, links, base, rows, prices, errors, column):
     """Let intervals reach to the points in ``rows``, whose prices with the direction are given.
 
     ``errors`` bound those of low and of high prices.
     """
     below, above = errors
     for m in range(rows.shape[0]):
-        entry = offset + links.cluster_of[rows[m]]
+        entry = base + directions.place[links.cluster_of[rows[m]]]
         widen(directions, entry, column, prices[m] - below, prices[m] + above)
 
 
@@ -97,23 +137,22 @@ def widen_by_prices(directions, links, offset, rows, prices, errors, column):
 def clear_column(directions, links, points, pair, slot, other, w, column):
     """Find the intervals along ``w`` of all clusters of a label but ``slot``, in float32.
 
-    That of ``slot`` is left empty. ``other`` is the other label of the pair. Return what leads from
-    a row to its entry.
+    That of ``slot`` is left empty. ``other`` is the other label of the pair. Return where the
+    entries of the label begin.
     """
     label = links.label[slot]
     slack = rounding32(w.shape[0])
     begin = links.first[label]
-    offset = entry_of(directions, links, pair, label, other, begin) - begin
-    for row in range(begin, links.first[label + 1]):
-        if links.cluster_of[row] == row:
-            directions.low[offset + row, column] = WIDE
-            directions.high[offset + row, column] = -WIDE
+    base = base_of(directions, pair, label, other)
+    for entry in range(base, base + directions.count[label]):
+        directions.low[entry, column] = WIDE
+        directions.high[entry, column] = -WIDE
     for row in range(begin, links.first[label + 1]):
         if links.cluster_of[row] != slot:
             value = dot(points.float32[row], w)
-            entry = offset + links.cluster_of[row]
+            entry = base + directions.place[links.cluster_of[row]]
             widen(directions, entry, column, value - slack, value + slack)
-    return offset
+    return base
 
 
 @inner
@@ -137,14 +176,14 @@ def add_direction(directions, links, points, pair, sides, work, prices, length):
     for m in range(price.shape[0]):
         price[m] /= length
     a, b = links.label[rows_a[0]], links.label[rows_b[0]]
-    offset_a = clear_column(directions, links, points, pair, rows_a[0], b, w, column)
-    offset_b = clear_column(directions, links, points, pair, rows_b[0], a, w, column)
+    base_a = clear_column(directions, links, points, pair, rows_a[0], b, w, column)
+    base_b = clear_column(directions, links, points, pair, rows_b[0], a, w, column)
     known = prices.error[0]
     errors_a = known, slack
     # Of several clusters those that lie back may have prices in float32 only.
     errors_b = slack, known if links.n_members[rows_b[0]] == rows_b.shape[0] else slack
-    widen_by_prices(directions, links, offset_a, rows_a, price[:n_a], errors_a, column)
-    widen_by_prices(directions, links, offset_b, rows_b, price[n_a:], errors_b, column)
+    widen_by_prices(directions, links, base_a, rows_a, price[:n_a], errors_a, column)
+    widen_by_prices(directions, links, base_b, rows_b, price[n_a:], errors_b, column)
 
 
 @inner
@@ -176,8 +215,9 @@ def follow_merge(directions, links, i, j):
         pair = directions.pair[label, other]
         if pair < 0:
             continue
-        p = entry_of(directions, links, pair, label, other, i)
-        q = entry_of(directions, links, pair, label, other, j)
+        base = base_of(directions, pair, label, other)
+        p = base + directions.place[i]
+        q = base + directions.place[j]
         for c in range(directions.low.shape[1]):
             directions.log_low[level, spot, c] = directions.low[p, c]
             directions.log_high[level, spot, c] = directions.high[p, c]
@@ -196,16 +236,18 @@ def follow_undo(directions, links, i, j):
         pair = directions.pair[label, other]
         if pair < 0:
             continue
-        offset = entry_of(directions, links, pair, label, other, i) - i
+        base = base_of(directions, pair, label, other)
+        p = base + directions.place[i]
+        q = base + directions.place[j]
         for c in range(min(directions.used[pair], directions.low.shape[1])):
             if directions.added_at[pair, c] > level:
                 # What holds for the union holds for its parts.
                 directions.added_at[pair, c] = level
-                directions.low[offset + j, c] = directions.low[offset + i, c]
-                directions.high[offset + j, c] = directions.high[offset + i, c]
+                directions.low[q, c] = directions.low[p, c]
+                directions.high[q, c] = directions.high[p, c]
             else:
-                directions.low[offset + i, c] = directions.log_low[level, spot, c]
-                directions.high[offset + i, c] = directions.log_high[level, spot, c]
+                directions.low[p, c] = directions.log_low[level, spot, c]
+                directions.high[p, c] = directions.log_high[level, spot, c]
         spot += 1
 
 

@@ -18,6 +18,7 @@ from geoprobe.kernels.agenda import (
     EXTEND,
     FURTHEST,
     IN_A_ROW,
+    LAY_OUT,
     MERGES,
     N_BANS,
     N_CONFLICTS,
@@ -42,8 +43,9 @@ from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED
 from geoprobe.kernels.pool import working_set
 
 # What `advance` comes back for: nothing is left to merge; as many states as asked for are checked;
-# the room for bans is full; a pair is left open that only the fallback can decide.
-FINISHED, REPORT, EMPTY_BANS, FALLBACK = 0, 1, 2, 3
+# the room for bans is full; a pair is left open that only the fallback can decide; clusters have
+# become so few that there is room for more directions.
+FINISHED, REPORT, EMPTY_BANS, FALLBACK, SPARSE = 0, 1, 2, 3, 4
 # Checks in a row that find conflicts before merges run only half as far ahead.
 PATIENCE = 3
 
@@ -244,3 +246,5 @@ def advance(state, checks):
         else:
             make_final(links, directions, agenda)
             control[PHASE] = EXTEND
+            if control[MERGES] >= control[LAY_OUT]:
+                return SPARSE, -1, -1

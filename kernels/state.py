@@ -215,16 +215,21 @@ class Directions(NamedTuple):
     """Separating directions of each pair of labels, and the interval of each cluster along them.
 
     A pair of labels ``a < b`` owns consecutive rows, those of ``a`` first; a column is a
-    direction. ``capacity`` is the number of directions kept for a pair of labels.
+    direction. ``capacity`` is the number of directions kept for a pair of labels; it grows as
+    clusters become fewer.
     """
 
     pair: NDArray[np.int64]
     """(n_labels, n_labels): the number of the pair of labels; -1 for labels known disjoint."""
     begin: NDArray[np.int64]
     """(n_pairs,): the first row of each pair."""
+    count: NDArray[np.int64]
+    """(n_labels,): the clusters of each label when this was laid out."""
+    place: NDArray[np.int64]
+    """(n_rows,): the place of each slot among those clusters of its label."""
     used: NDArray[np.int64]
-    """(n_pairs,): directions added so far, forgotten ones included; the next one takes the
-    column ``used % capacity``."""
+    """(n_pairs,): directions added since this was laid out, forgotten ones included, and those
+    kept then; the next one takes the column ``used % capacity``."""
     low: NDArray[np.float32]
     """(n_entries, capacity): the lower end of a cluster's interval, in the row of its slot."""
     high: NDArray[np.float32]
@@ -236,6 +241,8 @@ class Directions(NamedTuple):
     each label that its label overlaps."""
     log_high: NDArray[np.float32]
     """(max_depth, max_partners, capacity): the upper ends."""
+    limits: NDArray[np.int64]
+    """(2,): the capacity wanted, and the bytes that ``low`` and ``high`` may take."""
 
 
 class Certificates(NamedTuple):
@@ -258,7 +265,7 @@ class Agenda(NamedTuple):
     """What is to be checked next, and what checking has found out so far."""
 
     control: NDArray[np.int64]
-    """(12,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
+    """(13,): see ``PHASE`` and what follows it in :mod:`geoprobe.kernels.agenda`."""
     to_check: NDArray[np.int64]
     """(n_rows,): slots of the state that have to be checked."""
     open_slots: NDArray[np.int64]

@@ -125,6 +125,7 @@ def merge_clusters(
     merged = Merged(cluster_of=links.cluster_of)
     total = int(np.diff(first)[involved].sum() - involved.sum())
     control = state.agenda.control
+    control[agenda.LAY_OUT] = _next_layout(state)
     while True:
         state = state._replace(links=linkage.with_room(state.links, len(state.bans.size)))
         reason, a, b = interruptible(merging.advance, state, CHECKS)
@@ -140,8 +141,21 @@ def merge_clusters(
             break
         if reason == merging.FALLBACK:
             merged.highs_calls += _resolve(state, a, b)
+        if reason == merging.SPARSE:
+            state = state._replace(directions=directions.laid_out(state.directions, state.links))
+            control[agenda.LAY_OUT] = _next_layout(state)
     merged.solves = int(control[agenda.SOLVES])
     return merged
+
+
+def _next_layout(state: Merging) -> int:
+    """Return after how many merges in all half of the clusters will be left."""
+    wanted = int(state.directions.limits[0])
+    if state.directions.low.shape[1] == wanted:
+        return int(np.iinfo(np.int64).max)
+    involved = state.directions.pair.max(axis=1) >= 0
+    left = int(state.directions.count[involved].sum())
+    return int(state.agenda.control[agenda.MERGES]) + max(left // 2, 1)
 
 
 def _precision(points: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import pytest
 
 from geoprobe.kernels import activeset, agenda, directions, linkage, merging, pool
 from geoprobe.kernels.checking import separate_group, solve_pair
-from geoprobe.kernels.directions import FLOAT32_SLACK, entry_of, separated
+from geoprobe.kernels.directions import FLOAT32_SLACK, base_of, separated
 from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.nearest import DISJOINT, nearest, rounding, rounding32
 from geoprobe.kernels.state import Merging, Points, Prices, Question
@@ -69,8 +69,8 @@ def list_claims(state, slots, claims):
             a, b = links.label[slots[n]], links.label[slots[m]]
             pair = known.pair[a, b]
             if pair >= 0:
-                p = entry_of(known, links, pair, a, b, slots[n])
-                q = entry_of(known, links, pair, b, a, slots[m])
+                p = base_of(known, pair, a, b) + known.place[slots[n]]
+                q = base_of(known, pair, b, a) + known.place[slots[m]]
                 used = min(known.used[pair], known.low.shape[1])
                 slack = state.threshold + FLOAT32_SLACK
                 claims[n, m] = separated(known, p, q, used, slack)
@@ -167,6 +167,18 @@ class Columns:
             self.normals[pair, column] = scratch.w / length
         self.used = known.used.copy()
 
+    def lay_out(self) -> Merging:
+        """Lay the directions out anew, the oldest first, and return the state with them."""
+        before, kept = self.normals, self.state.directions
+        known = directions.laid_out(kept, self.state.links)
+        self.state, self.normals = self.state._replace(directions=known), {}
+        self.used = known.used.copy()
+        for pair, number in enumerate(self.used.tolist()):
+            for column in range(number):
+                old = (int(kept.used[pair]) - number + column) % kept.low.shape[1]
+                self.normals[pair, column] = before[pair, old]
+        return self.state
+
     def check(self) -> int:
         """Assert that intervals hold their clusters and claims are true; return how many do."""
         links, known = self.state.links, self.state.directions
@@ -183,14 +195,12 @@ class Columns:
             np.maximum.at(most, number, value)
             a, b = np.argwhere(np.triu(known.pair == pair))[0]
             one, other = np.flatnonzero(label == a), np.flatnonzero(label == b)
-            # The entries of the smaller label come first.
-            begin = known.begin[pair] + np.array([0, links.first[a + 1] - links.first[a]])
-            for own, start in (
-                (one, begin[0] - links.first[a]),
-                (other, begin[1] - links.first[b]),
+            for own, base in (
+                (one, base_of.py_func(known, pair, a, b)),
+                (other, base_of.py_func(known, pair, b, a)),
             ):
-                low = known.low[start + slots[own], column]
-                high = known.high[start + slots[own], column]
+                low = known.low[base + known.place[slots[own]], column]
+                high = known.high[base + known.place[slots[own]], column]
                 assert np.all(low <= least[own] + rounded(low)), (pair, column)
                 assert np.all(high >= most[own] - rounded(high)), (pair, column)
             apart = np.maximum(least[one][:, None] - most[other], least[other] - most[one][:, None])
@@ -238,6 +248,8 @@ def test_proofs_hold_whatever_is_merged_and_taken_back(
     rng = np.random.default_rng([3, seed])
     points, first = make(seed, n_dims)
     state = state_of(points, first)
+    # Room for 32 directions of all 130 entries, or for 64 of a few less.
+    state.directions.limits[:] = 256, 8 * 63 * 130
     for _ in range(6):
         blockers = rng.choice(np.arange(first[1], first[2]), 2, replace=False).tolist()
         add_conflict(state, rng.choice(first[1], 2, replace=False).tolist(), blockers)
@@ -257,6 +269,8 @@ def test_proofs_hold_whatever_is_merged_and_taken_back(
                     undone += 1
         elif chosen < 0.62:
             make_final(state)
+            if rng.random() < 0.5:
+                state = columns.lay_out()
         elif chosen < 0.9:
             a, b = rng.choice(3, 2, replace=False)
             pair = rng.choice(slots[label == a]), rng.choice(slots[label == b])
@@ -282,6 +296,24 @@ def check_exempt(state: Merging, distance: dict[tuple[bytes, bytes], float]) -> 
             if key not in distance:
                 distance[key] = qp_distance(points[home == p], points[home == q])
             assert distance[key] > TAU
+
+
+def test_fewer_clusters_leave_room_for_more_directions() -> None:
+    points, first = mixed(0, 5)
+    state = state_of(points, first)
+    state.directions.limits[:] = 256, 8 * 63 * 80
+    columns = Columns(state)
+    for step in range(40):
+        a, b = step % 15, 15 + step % 17
+        solve(state, a, b)
+        columns.note()
+    for _ in range(3):
+        merge_one(state)
+    make_final(state)
+    state = columns.lay_out()
+    assert state.directions.low.shape == (2 * (40 - 3), 64)
+    assert state.directions.used[state.directions.pair[0, 1]] == len(columns.normals) > 1
+    assert columns.check() > 0
 
 
 def test_exempt_until_one_of_the_two_grows() -> None:
@@ -433,8 +465,8 @@ def test_clusters_of_a_group_that_lie_back_have_prices_in_float32(n_clusters: in
     state.pool.sets.scratch.w[:] = np.eye(n_dims)[0]
     rows_b = np.arange(1, 1 + n_clusters)
     add_along(state, np.array([0]), rows_b, 1e-14)
-    known, links = state.directions, state.links
-    entries = [entry_of.py_func(known, links, 0, 1, 0, row) for row in (1, 2, 3)]
+    known = state.directions
+    entries = base_of.py_func(known, 0, 1, 0) + known.place[[1, 2, 3]]
     wide = 0.5 * bound32(n_dims)
     above = known.high[entries, 0] - points[1:, 0]
     assert list(above > wide) == [n_clusters > 1, True, True]
