@@ -18,8 +18,6 @@ from geoprobe.kernels.state import Directions, Linkage
 FLOAT32_SLACK = 2.5e-7
 # Directions looked at together.
 CHUNK = 64
-# Directions kept for a pair of labels, if there is memory: so many for each dimension, and at most.
-WANTED, MOST = 4, 4096
 # Stands for infinity: the interval of no row reaches from WIDE to -WIDE, that of a direction not
 # yet added from -WIDE to WIDE.
 WIDE = np.float32(1e30)
@@ -43,7 +41,7 @@ def allocate(
     first, second = np.nonzero(np.triu(partner, 1))
     pair[first, second] = pair[second, first] = np.arange(len(first))
     # Solves are dear in many dimensions and directions cheap to look through in few.
-    wanted = int(np.clip(WANTED * n_dims // 32 * 32, 32, MOST))
+    wanted = int(np.clip(4 * n_dims // 3 // 32 * 32, 32, 1024))
     empty = Directions(
         pair=pair,
         begin=np.zeros(len(first), np.int64),
