@@ -126,6 +126,58 @@ class Prices(NamedTuple):
     is that of float32."""
 
 
+class Pair(NamedTuple):
+    """Two disjoint hulls, and the points that carry their nearest points.
+
+    A *member* is a point of either hull, known by its *place*: those of the first side come first.
+    """
+
+    table: NDArray[np.float64]
+    """(n_members, n_members): products of the members, those of the second side negated, and 1
+    more for two of one side."""
+    side: NDArray[np.int64]
+    """(n_members,): 0 for the first hull, 1 for the second."""
+    start: NDArray[np.int64]
+    """(3,): where the members of each side begin, and end."""
+    row: NDArray[np.int64]
+    """(n_members,): the row of each member among all points."""
+    support: NDArray[np.int64]
+    """(n_support,): places of the points that carry weight."""
+    support_start: NDArray[np.int64]
+    """(3,): where those of each side begin, and end."""
+    weight: NDArray[np.float64]
+    """(n_members,): the convex weights, of sum 1 on each side."""
+    price: NDArray[np.float64]
+    """(n_members,): the product of each signed member with the vector between the nearest points,
+    and 1 more."""
+    lower: float
+    """Lower bound of the distance."""
+    upper: float
+    """Upper bound of the distance."""
+
+
+class SubsetSearch(NamedTuple):
+    """Room for the search for the nearest points of a subset; ``row`` is the place of a member."""
+
+    working: Working
+    """The points that carry the nearest points."""
+    price: NDArray[np.float64]
+    """(n_members,): the prices of all members, as in :class:`Pair`."""
+    first: NDArray[np.int64]
+    """(n_members,): places of the points that the search begins with."""
+
+
+class SubsetAnswers(NamedTuple):
+    """Room for the answers about the subsets of a pair."""
+
+    status: NDArray[np.uint8]
+    """(n_subsets,): DISJOINT or UNPROVED of :mod:`geoprobe.kernels.nearest`."""
+    lower: NDArray[np.float64]
+    """(n_subsets,): lower bound of the distance."""
+    upper: NDArray[np.float64]
+    """(n_subsets,): upper bound of the distance."""
+
+
 class Answers(NamedTuple):
     """Room for the answers about a run of pairs.
 
