@@ -129,27 +129,31 @@ class Prices(NamedTuple):
 class Pair(NamedTuple):
     """Two disjoint hulls, and the points that carry their nearest points.
 
-    A *member* is a point of either hull, known by its *place*: those of the first side come first.
+    A point of either hull is known by its *place*. *Members* are those with products: all of them,
+    or those that come closest to carrying the nearest points. Members of the first side come
+    first, then those of the second, then the rest of the first and of the second.
     """
 
     table: NDArray[np.float64]
     """(n_members, n_members): products of the members, those of the second side negated, and 1
     more for two of one side."""
+    row: NDArray[np.int64]
+    """(n_points,): the row of each point among all points."""
     side: NDArray[np.int64]
     """(n_members,): 0 for the first hull, 1 for the second."""
     start: NDArray[np.int64]
     """(3,): where the members of each side begin, and end."""
-    row: NDArray[np.int64]
-    """(n_members,): the row of each member among all points."""
+    rest: NDArray[np.int64]
+    """(3,): where the rest of each side begins, and ends."""
     support: NDArray[np.int64]
-    """(n_support,): places of the points that carry weight."""
+    """(n_support,): places of the points that carry weight, all of them members."""
     support_start: NDArray[np.int64]
     """(3,): where those of each side begin, and end."""
     weight: NDArray[np.float64]
     """(n_members,): the convex weights, of sum 1 on each side."""
     price: NDArray[np.float64]
-    """(n_members,): the product of each signed member with the vector between the nearest points,
-    and 1 more."""
+    """(n_members,): the product of each signed member with the vector between the nearest
+    points."""
     lower: float
     """Lower bound of the distance."""
     upper: float
@@ -162,7 +166,8 @@ class SubsetSearch(NamedTuple):
     working: Working
     """The points that carry the nearest points."""
     price: NDArray[np.float64]
-    """(n_members,): the prices of all members, as in :class:`Pair`."""
+    """(n_members,): the products of signed members with the vector between the nearest points, and
+    1 more."""
     first: NDArray[np.int64]
     """(n_members,): places of the points that the search begins with."""
 

@@ -177,7 +177,7 @@ def list_first(pair, present, first):
                 if present[i] and pair.price[i] < lowest:
                     lowest = pair.price[i]
                     first[number] = i
-            number += 1
+            number += lowest < np.inf
     return number, lost
 
 
@@ -256,7 +256,8 @@ def bounds_of_products(pair, present, search, level_a, level_b):
 def bounds_of_points(pair, points, present, search, level_a, level_b):
     """Return the bounds of the distance that the points prove.
 
-    Exact prices are formed where those among products may be the lowest.
+    Exact prices are formed where those among products may be the lowest, and of the points that
+    have no products.
     """
     work, w = search.working, search.working.scratch.w
     n_dims = w.shape[0]
@@ -277,6 +278,9 @@ def bounds_of_points(pair, points, present, search, level_a, level_b):
         low = level - 1.0 + unsure
         for i in range(pair.start[side], pair.start[side + 1]):
             if present[i] and search.price[i] <= level + 2.0 * unsure:
+                low = min(low, sign * dot(points[pair.row[i]], w))
+        for i in range(pair.rest[side], pair.rest[side + 1]):
+            if present[i]:
                 low = min(low, sign * dot(points[pair.row[i]], w))
         gap += low
     slack = rounding(n_dims)
@@ -299,7 +303,7 @@ def solve_subset(pair, points, present, search, threshold):
         return UNPROVED, 0.0, 0.0
     allowed = 2.0 * rounding(points.shape[1])
     lower, upper = bounds_of_products(pair, present, search, level_a, level_b)
-    if upper - lower > GAP * upper + allowed:
+    if upper - lower > GAP * upper + allowed or pair.rest[0] < pair.rest[2]:
         lower, upper = bounds_of_points(pair, points, present, search, level_a, level_b)
     if upper - lower > GAP * upper + allowed or lower <= threshold:
         return UNPROVED, lower, upper
@@ -310,15 +314,9 @@ def solve_subset(pair, points, present, search, threshold):
 def solve_subsets(pair, points, present, search, threshold, out):
     """Solve subsets of the two hulls of a pair that are disjoint as a whole.
 
-    ``present`` (n_subsets, n_members) says which members each subset has: at least one of each
+    ``present`` (n_subsets, n_points) says which points each subset has, at least one member of each
     side. The answers are written into ``out`` (:class:`SubsetAnswers`).
     """
-    for i in range(pair.price.shape[0]):
-        pair.price[i] = 0.0
-    for m in range(pair.support.shape[0]):
-        place = pair.support[m]
-        for i in range(pair.price.shape[0]):
-            pair.price[i] += pair.weight[place] * pair.table[place, i]
     for k in range(present.shape[0]):
         status, lower, upper = solve_subset(pair, points, present[k], search, threshold)
         out.status[k] = status
