@@ -168,6 +168,8 @@ class SubsetSearch(NamedTuple):
     price: NDArray[np.float64]
     """(n_members,): the products of signed members with the vector between the nearest points, and
     1 more."""
+    far: NDArray[np.float64]
+    """(n_members,): what is added to it: 0, or far too much where the subset lacks the member."""
     first: NDArray[np.int64]
     """(n_members,): places of the points that the search begins with."""
 

@@ -21,8 +21,10 @@ UNIT = 2.0**-53
 REFUSED = 1e-10
 # Crossings below this many units in the last place of a product are noise.
 NOISE = 8.0
-# Points that are appended in one go at most.
-MOST_NEW = 8
+# Prices that are looked at together.
+CHUNK = 16
+# What is added to the price of a member that the subset lacks: prices are small.
+FAR = 1e9
 # Rounds after which a search gives up.
 MOST_ROUNDS = 1000
 # Weight that a point begins with which carried none.
@@ -100,16 +102,17 @@ def append(pair, work, wanted):
 
 
 @inner
-def price_members(pair, work, price):
-    """Write the prices of all members, in the subset or not: products with ``w``, signed, plus 1.
+def price_members(pair, search):
+    """Write the prices of all members: products with ``w``, signed, plus 1; those absent are far.
 
     Return the levels of the two sides, the means of the prices of their working points.
     """
+    work, price, far = search.working, search.price, search.far
     table, weight = pair.table, work.weight
     k = work.n_working[0]
     n = price.shape[0]
     for i in range(n):
-        price[i] = 0.0
+        price[i] = far[i]
     for s in range(0, k - 3, 4):
         a, b = table[work.row[s]], table[work.row[s + 1]]
         c, d = table[work.row[s + 2]], table[work.row[s + 3]]
@@ -130,28 +133,41 @@ def price_members(pair, work, price):
 
 
 @inner
-def list_worst(work, present, price, side, level, found):
-    """Merge into ``new_row`` the members of a side that cross ``level`` the most, the worst first.
+def any_below(price, limit):
+    """Return whether a price is below a limit."""
+    below = np.int32(0)
+    for i in range(price.shape[0]):
+        below |= np.int32(price[i] < limit)
+    return below != 0
 
-    ``side`` is its number, and the places where it begins and ends. ``products[0]`` holds by how
-    much they cross. ``found`` of them are listed already; return how many are listed then.
+
+@inner
+def list_worst(work, price, side, limit, found):
+    """Merge into ``new_row`` the members of a side with the lowest prices, the worst first.
+
+    ``side`` is its number, and the places where it begins and ends. ``products[0]`` holds how far
+    they are below the limit. ``found`` of them are listed already; return how many there are then.
     """
     number, begin, end = side
     worst, crossing = work.scratch.new_row, work.scratch.products[0]
-    for i in range(begin, end):
-        crosses = level - price[i]
-        if crosses <= 0.0 or not present[i] or is_working(work, i, number):
+    for stretch in range(begin, end, CHUNK):
+        last = min(stretch + CHUNK, end)
+        if not any_below(price[stretch:last], limit):
             continue
-        if found == MOST_NEW and crosses <= crossing[found - 1]:
-            continue
-        m = min(found, MOST_NEW - 1)
-        while m > 0 and crosses > crossing[m - 1]:
-            worst[m] = worst[m - 1]
-            crossing[m] = crossing[m - 1]
-            m -= 1
-        worst[m] = i
-        crossing[m] = crosses
-        found = min(found + 1, MOST_NEW)
+        for i in range(stretch, last):
+            crosses = limit - price[i]
+            if crosses <= (crossing[found - 1] if found == BATCH else 0.0):
+                continue
+            if is_working(work, i, number):
+                continue
+            m = min(found, BATCH - 1)
+            while m > 0 and crosses > crossing[m - 1]:
+                worst[m] = worst[m - 1]
+                crossing[m] = crossing[m - 1]
+                m -= 1
+            worst[m] = i
+            crossing[m] = crosses
+            found = min(found + 1, BATCH)
     return found
 
 
@@ -207,47 +223,45 @@ def begin(pair, search, number):
 
 
 @inner
-def descend(pair, present, search):
+def descend(pair, search):
     """Go to the nearest points of the subset; return whether products led there, and the levels."""
-    work, price, worst = search.working, search.price, search.working.scratch.new_row
+    work, price = search.working, search.price
+    side_a = np.int64(0), pair.start[0], pair.start[1]
+    side_b = np.int64(1), pair.start[1], pair.start[2]
     level_a = level_b = 0.0
     for _ in range(MOST_ROUNDS):
         minor_cycle(work)
-        level_a, level_b = price_members(pair, work, price)
+        level_a, level_b = price_members(pair, search)
         square = level_a + level_b - 2.0
         floor = max(0.1 * GAP * square, NOISE * UNIT)
-        sides = (np.int64(0), pair.start[0], pair.start[1]), (np.int64(1), pair.start[1], pair.start[2])
-        found = list_worst(work, present, price, sides[0], level_a - floor, np.int64(0))
-        found = list_worst(work, present, price, sides[1], level_b - floor, found)
+        found = list_worst(work, price, side_a, level_a - floor, np.int64(0))
+        found = list_worst(work, price, side_b, level_b - floor, found)
         if found == 0:
             return True, level_a, level_b
-        for m in range(found):
-            work.scratch.new_side[m] = pair.side[worst[m]]
         if append(pair, work, found) == 0:
             break
     return False, level_a, level_b
 
 
 @inner
-def lowest_price(present, price, begin, end):
-    """Return the lowest price of the members of a side."""
+def lowest_price(price):
+    """Return the lowest of some prices."""
     low = np.inf
-    for i in range(begin, end):
-        if present[i]:
-            low = min(low, price[i])
+    for value in price:
+        low = min(low, value)
     return low
 
 
 @inner
-def bounds_of_products(pair, present, search, level_a, level_b):
+def bounds_of_products(pair, search, level_a, level_b):
     """Return the bounds of the distance that products prove, their rounding taken into account."""
     work = search.working
     n_dims, k = work.scratch.w.shape[0], work.n_working[0]
     error = price_error(n_dims, k)
     sum_error = UNIT * (4.0 * k + 8.0)
     length = np.sqrt(max(level_a + level_b - 2.0, 0.0) + 2.0 * error + sum_error)
-    low_a = lowest_price(present, search.price, pair.start[0], pair.start[1])
-    low_b = lowest_price(present, search.price, pair.start[1], pair.start[2])
+    low_a = lowest_price(search.price[pair.start[0] : pair.start[1]])
+    low_b = lowest_price(search.price[pair.start[1] : pair.start[2]])
     lower = (low_a + low_b - 2.0 - 2.0 * error - sum_error) / length
     return lower, length + sum_error
 
@@ -277,7 +291,7 @@ def bounds_of_points(pair, points, present, search, level_a, level_b):
         # What is not looked at lies behind this by more than its price can be wrong.
         low = level - 1.0 + unsure
         for i in range(pair.start[side], pair.start[side + 1]):
-            if present[i] and search.price[i] <= level + 2.0 * unsure:
+            if search.price[i] <= level + 2.0 * unsure:
                 low = min(low, sign * dot(points[pair.row[i]], w))
         for i in range(pair.rest[side], pair.rest[side + 1]):
             if present[i]:
@@ -298,11 +312,13 @@ def solve_subset(pair, points, present, search, threshold):
         return DISJOINT, pair.lower, pair.upper
     if not begin(pair, search, number):
         return UNPROVED, 0.0, 0.0
-    found, level_a, level_b = descend(pair, present, search)
+    for i in range(search.far.shape[0]):
+        search.far[i] = 0.0 if present[i] else FAR
+    found, level_a, level_b = descend(pair, search)
     if not found:
         return UNPROVED, 0.0, 0.0
     allowed = 2.0 * rounding(points.shape[1])
-    lower, upper = bounds_of_products(pair, present, search, level_a, level_b)
+    lower, upper = bounds_of_products(pair, search, level_a, level_b)
     if upper - lower > GAP * upper + allowed or pair.rest[0] < pair.rest[2]:
         lower, upper = bounds_of_points(pair, points, present, search, level_a, level_b)
     if upper - lower > GAP * upper + allowed or lower <= threshold:

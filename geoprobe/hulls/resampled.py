@@ -269,7 +269,9 @@ class _Family:
             lower=float(self._whole.lower[k]),
             upper=float(self._whole.upper[k]),
         )
-        search = SubsetSearch(room, np.empty(ends[2]), np.empty(ends[2], np.int64))
+        search = SubsetSearch(
+            room, np.empty(ends[2]), np.empty(ends[2]), np.empty(ends[2], np.int64)
+        )
         n_resamples = len(resamples)
         out = SubsetAnswers(
             np.empty(n_resamples, np.uint8), np.empty(n_resamples), np.empty(n_resamples)
