@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoprobe.kernels.activeset import BATCH, dot, solve_lower, solve_lower4
+from geoprobe.kernels.activeset import BATCH, delete, dot, solve_lower, solve_lower4
 from geoprobe.kernels.jit import inner, kernel
-from geoprobe.kernels.minimiser import minor_cycle, normalise
+from geoprobe.kernels.minimiser import affine_minimiser, minor_cycle, normalise
 from geoprobe.kernels.nearest import DISJOINT, GAP, UNPROVED, is_working, rounding
 
 UNIT = 2.0**-53
@@ -27,6 +27,8 @@ CHUNK = 16
 FAR = 1e9
 # Rounds after which a search gives up.
 MOST_ROUNDS = 1000
+# The first of them, in which all points of negative weight are dropped at once.
+BOLD_ROUNDS = 16
 # Weight that a point begins with which carried none.
 LEAST_WEIGHT = 1e-3
 
@@ -223,14 +225,38 @@ def begin(pair, search, number):
 
 
 @inner
+def drop_negative(work):
+    """Move to the nearest points of the affine hulls of what is left when no weight is negative.
+
+    All points of negative weight go at once: sooner done than one by one, but the distance may
+    grow. The weights of a side have the sum 1, so that one at least is left.
+    """
+    weight, trial = work.weight, work.scratch.trial
+    while True:
+        affine_minimiser(work)
+        before = work.n_working[0]
+        for i in range(before - 1, -1, -1):
+            if trial[i] <= 0.0:
+                delete(work, i)
+        if work.n_working[0] == before:
+            break
+    for i in range(before):
+        weight[i] = trial[i]
+    normalise(work)
+
+
+@inner
 def descend(pair, search):
     """Go to the nearest points of the subset; return whether products led there, and the levels."""
     work, price = search.working, search.price
     side_a = np.int64(0), pair.start[0], pair.start[1]
     side_b = np.int64(1), pair.start[1], pair.start[2]
     level_a = level_b = 0.0
-    for _ in range(MOST_ROUNDS):
-        minor_cycle(work)
+    for number in range(MOST_ROUNDS):
+        if number < BOLD_ROUNDS:
+            drop_negative(work)
+        else:
+            minor_cycle(work)
         level_a, level_b = price_members(pair, search)
         square = level_a + level_b - 2.0
         floor = max(0.1 * GAP * square, NOISE * UNIT)
