@@ -62,6 +62,8 @@ def permuted_cluster_counts(
     points = as_points(X)
     tau = checked_tau(tau)
     threads = checked_threads(n_threads)
+    if len(labelings) == 0:
+        raise InputError("there are no labelings: expected at least one array of labels.")
     coded = [
         as_labels(y, len(points), name=f"labeling {k}", min_labels=2)
         for k, y in enumerate(labelings)
