@@ -233,7 +233,7 @@ class _Family:
             for k in task.tolist():
                 resamples = np.flatnonzero(is_open[:, k])
                 found = self._solve_pair(k, resamples, room)
-                solved = found.status == subsets.DISJOINT
+                solved = found.status == Status.DISJOINT
                 closed = resamples[solved]
                 lower[closed, k], upper[closed, k] = found.lower[solved], found.upper[solved]
                 is_open[closed, k] = False
@@ -241,7 +241,8 @@ class _Family:
             return len(task)
 
         done = 0
-        with single_threaded_blas(), closing(in_order(work, tasks, n_threads, long=True)) as answers:
+        answers = in_order(work, tasks, n_threads, long=True)
+        with single_threaded_blas(), closing(answers):
             for number in answers:
                 done += number
                 if progress is not None:
@@ -310,7 +311,7 @@ class _Family:
         return sides[0], sides[1]
 
     def _table(self, k: int, members_a: IntArray, members_b: IntArray) -> FloatArray:
-        """Return the products of the members of a pair, see :class:`geoprobe.kernels.state.Pair`."""
+        """Return the products of all members, as :class:`geoprobe.kernels.state.Pair` has them."""
         n_a, n = len(members_a), len(members_a) + len(members_b)
         table = np.empty((n, n))
         table[:n_a, :n_a] = self._own_products(int(self._whole.first[k]), members_a)
@@ -326,7 +327,7 @@ class _Family:
         if whole and label in self._products:
             return self._products[label]
         points = self._points[members]
-        products = points @ points.T + 1.0
+        products: FloatArray = points @ points.T + 1.0
         if whole and len(members) <= MOST_MEMBERS // 2:
             self._products[label] = products
         return products

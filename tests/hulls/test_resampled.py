@@ -83,7 +83,7 @@ def test_subsamples_and_equal_points() -> None:
 
 
 def test_what_carries_the_distance_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resample with all of the support has the very bounds of all points, and asks for nothing."""
+    """A resample with all of the support has the very bounds of all points, without a solve."""
     X, y = labelled(60, 5, 3, 3.0, 1)
     whole = pairwise_hull_distances(X, y)
     supports = whole.supports
@@ -206,7 +206,7 @@ def test_progress() -> None:
         ([], "there are no resamples"),
         ([[0, 1], [0, 4]], "resample 1 names the rows 0 to 4, but there are 4 points"),
         ([[-1, 1]], "resample 0 names the rows -1 to 1"),
-        ([[0.0, 1.0]], "resample 0 should be rows of the points, or 4 truth values, but it has dty"),
+        ([[0.0, 1.0]], "resample 0 should be rows of the points, or 4 truth values"),
         ([[[0, 1]]], "shape \\(1, 2\\)"),
         ([[True, False]], "dtype bool and shape \\(2,\\)"),
     ],
