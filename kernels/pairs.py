@@ -6,7 +6,7 @@ import numpy as np
 
 from geoprobe.kernels.jit import kernel
 from geoprobe.kernels.nearest import nearest
-from geoprobe.kernels.state import Answers, Question
+from geoprobe.kernels.state import Answers
 
 
 def allocate(n_pairs: int, n_dims: int) -> Answers:
@@ -24,14 +24,13 @@ def allocate(n_pairs: int, n_dims: int) -> Answers:
 
 
 @kernel
-def solve_pairs(points, rows, start, first, second, threshold, work, out):
-    """Solve the pairs ``(first[k], second[k])`` of groups ``rows[start[g]:start[g + 1]]``.
+def solve_pairs(points, rows, start, first, second, question, work, out):
+    """Answer a question about pairs ``(first[k], second[k])`` of ``rows[start[g]:start[g + 1]]``.
 
     The supports are written into ``out`` (:class:`Answers`) end to end, and the number of pairs
     done is returned: fewer than asked for when the room for supports ran out.
     """
     n_dims = points.float64.shape[1]
-    question = Question(threshold, np.bool_(False), 200 * (n_dims + 16))
     spot = 0
     for k in range(first.shape[0]):
         if spot + n_dims + 3 > out.row.shape[0]:

@@ -126,6 +126,65 @@ class Prices(NamedTuple):
     is that of float32."""
 
 
+class Pair(NamedTuple):
+    """Two disjoint hulls, and the points that carry their nearest points.
+
+    A point of either hull is known by its *place*. *Members* are those with products: all of them,
+    or those that come closest to carrying the nearest points. Members of the first side come
+    first, then those of the second, then the rest of the first and of the second.
+    """
+
+    table: NDArray[np.float64]
+    """(n_members, n_members): products of the members, those of the second side negated, and 1
+    more for two of one side."""
+    row: NDArray[np.int64]
+    """(n_points,): the row of each point among all points."""
+    side: NDArray[np.int64]
+    """(n_members,): 0 for the first hull, 1 for the second."""
+    start: NDArray[np.int64]
+    """(3,): where the members of each side begin, and end."""
+    rest: NDArray[np.int64]
+    """(3,): where the rest of each side begins, and ends."""
+    support: NDArray[np.int64]
+    """(n_support,): places of the points that carry weight, all of them members."""
+    support_start: NDArray[np.int64]
+    """(3,): where those of each side begin, and end."""
+    weight: NDArray[np.float64]
+    """(n_members,): the convex weights, of sum 1 on each side."""
+    price: NDArray[np.float64]
+    """(n_members,): the product of each signed member with the vector between the nearest
+    points."""
+    lower: float
+    """Lower bound of the distance."""
+    upper: float
+    """Upper bound of the distance."""
+
+
+class SubsetSearch(NamedTuple):
+    """Room for the search for the nearest points of a subset; ``row`` is the place of a member."""
+
+    working: Working
+    """The points that carry the nearest points."""
+    price: NDArray[np.float64]
+    """(n_members,): the products of signed members with the vector between the nearest points, and
+    1 more."""
+    far: NDArray[np.float64]
+    """(n_members,): what is added to it: 0, or far too much where the subset lacks the member."""
+    first: NDArray[np.int64]
+    """(n_members,): places of the points that the search begins with."""
+
+
+class SubsetAnswers(NamedTuple):
+    """Room for the answers about the subsets of a pair."""
+
+    status: NDArray[np.uint8]
+    """(n_subsets,): DISJOINT or UNPROVED of :mod:`geoprobe.kernels.nearest`."""
+    lower: NDArray[np.float64]
+    """(n_subsets,): lower bound of the distance."""
+    upper: NDArray[np.float64]
+    """(n_subsets,): upper bound of the distance."""
+
+
 class Answers(NamedTuple):
     """Room for the answers about a run of pairs.
 

@@ -24,8 +24,8 @@ from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_in
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.hulls.pairwise import pairwise_hull_distances
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.hulls.resampled import resampled_hull_distances
+from geoprobe.progress import ProgressCallback
 from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
 
@@ -101,11 +101,9 @@ def resample_distances(
     ----------
     space : Space
     n_bootstrap : int, default=100
-        Every resample measures all pairs of labels.
     seed : int, default=0
-    tau, n_threads
-        As in :func:`geoprobe.pairwise_hull_distances`.
-    progress : callable, optional
+    tau, n_threads, progress
+        As in :func:`geoprobe.hulls.resampled_hull_distances`.
 
     Returns
     -------
@@ -120,19 +118,13 @@ def resample_distances(
     names, codes = as_labels(space.labels, space.n_points, min_labels=2)
     labels = tuple(map(str, names.tolist()))
 
-    def distances(rows: IntArray) -> FloatArray:
-        return pairwise_hull_distances(
-            space.points[rows], space.labels[rows], tau=tau, n_threads=n_threads
-        ).distance
-
-    whole = distances(np.arange(space.n_points))
-    draws = np.empty((n_bootstrap, len(whole)))
-    for k, rows in enumerate(_resamples(codes, len(names), n_bootstrap, seed)):
-        draws[k] = distances(rows)
-        if progress is not None:
-            progress(Progress("resampling", k + 1, n_bootstrap))
+    rows = list(_resamples(codes, len(names), n_bootstrap, seed))
+    found = resampled_hull_distances(
+        space.points, space.labels, rows, tau=tau, n_threads=n_threads, progress=progress
+    )
     identity = repr((labels, seed)).encode() + codes.astype("<i8").tobytes()
-    return ResampledDistances(labels, whole, draws, hashlib.sha256(identity).hexdigest())
+    units = hashlib.sha256(identity).hexdigest()
+    return ResampledDistances(labels, found.whole.distance, found.distance, units)
 
 
 def similarity_interval(

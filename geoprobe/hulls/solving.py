@@ -17,7 +17,7 @@ from geoprobe.hulls.fallback import resolve
 from geoprobe.hulls.normalisation import Normalised
 from geoprobe.hulls.solver import Solver, decided
 from geoprobe.kernels import activeset, nearest, pairs
-from geoprobe.kernels.state import Answers, Points, Working
+from geoprobe.kernels.state import Answers, Points, Question, Working
 from geoprobe.memory import check_room
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.threads import in_order, single_threaded_blas
@@ -27,6 +27,8 @@ IntArray = NDArray[np.int64]
 
 # Pairs in one task: enough to keep Python out of the way, few enough to share out evenly.
 CHUNK_WORK = 2_000_000
+# Steps for each dimension before a first solve gives up.
+STEPS_PER_DIM = 200
 
 
 def pairs_to_measure(labels: IntArray, what: str) -> tuple[IntArray, IntArray]:
@@ -102,6 +104,7 @@ def solve_pairs(
     progress: ProgressCallback | None = None,
     phase: str = "distances",
     solver: Solver | None = None,
+    decide: bool = False,
 ) -> PairwiseDistances:
     """Find distance and certificate of each pair of groups.
 
@@ -123,6 +126,9 @@ def solve_pairs(
         What the progress is called.
     solver : Solver, optional
         Asked for every pair by itself, instead of the kernels and their fallback.
+    decide : bool, default=False
+        Whether a pair is done with once it is proved disjoint or overlapping: its bounds hold, but
+        may be far apart.
 
     Returns
     -------
@@ -140,7 +146,7 @@ def solve_pairs(
         if solver is not None:
             return _ask(solver, points, groups, first[task], second[task], threshold)
         room = spare.pop() if spare else activeset.allocate(points.shape[1])
-        answers = _solve(both, groups, first[task], second[task], threshold, room)
+        answers = _solve(both, groups, first[task], second[task], threshold, room, decide)
         spare.append(room)
         return answers
 
@@ -198,6 +204,7 @@ def _solve(
     second: IntArray,
     threshold: float,
     work: Working,
+    decide: bool,
 ) -> PairAnswers:
     """Solve a run of pairs in the room for a working set, and resolve those that are left open."""
     points = both.float64
@@ -206,6 +213,7 @@ def _solve(
     status = np.empty(n_pairs, np.uint8)
     stage = np.full(n_pairs, Stage.KERNEL, np.uint8)
     lower, upper = np.empty(n_pairs), np.empty(n_pairs)
+    question = Question(threshold, decide, STEPS_PER_DIM * (points.shape[1] + 16))
     begin = 0
     while begin < n_pairs:
         out = pairs.allocate(min(n_pairs - begin, 4096), points.shape[1])
@@ -213,7 +221,7 @@ def _solve(
         done = int(
             pairs.solve_pairs(
                 both, groups.rows, groups.start, first[asked], second[asked],
-                threshold, work, out,
+                question, work, out,
             )
         )  # fmt: skip
         parts.append(_supports(out, done))
@@ -231,7 +239,8 @@ def _solve(
             lower[k], upper[k] = answer.lower, answer.upper
             sides[k] = answer.sides
         supports = Supports.of(sides)
-    wide = np.flatnonzero((status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper))
+    is_wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper)
+    wide = np.flatnonzero(is_wide & (not decide))
     with single_threaded_blas() if len(wide) else nullcontext():
         for k in wide.tolist():
             a, b = points[groups[first[k]]], points[groups[second[k]]]

@@ -157,11 +157,10 @@ def cluster_space(
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
     in_full = _in_full(scaled, rows)
     by_label = proved_in_full(by_label, labels, in_full)
-    partner = _partners(by_label, a, b, n_labels)
     clock.lap("labels")
 
     if solver is None:
-        merged = _merge(rows, partner, contradictions.barred, tau, progress, n_threads)
+        merged = merge_labels(rows, by_label, contradictions.barred, tau, progress, n_threads)
     else:
         merged = merge_literally(rows, contradictions.barred, tau, solver, progress)
     slots, cluster_of = np.unique(merged.cluster_of, return_inverse=True)
@@ -245,24 +244,35 @@ def _in_full(scaled: Normalised, rows: SortedRows) -> Normalised:
     return replace(scaled, points=rows.points, full=scaled.full[rows.original])
 
 
-def _partners(by_label: PairwiseDistances, a: IntArray, b: IntArray, n_labels: int) -> BoolArray:
-    """Return which labels are not proved apart, shape (n_labels, n_labels)."""
-    partner = np.zeros((n_labels, n_labels), bool)
-    close = by_label.status != Status.DISJOINT
-    partner[a[close], b[close]] = True
-    partner[b[close], a[close]] = True
-    return partner
-
-
-def _merge(
+def merge_labels(
     rows: SortedRows,
-    partner: BoolArray,
+    by_label: PairwiseDistances,
     barred: BoolArray,
     tau: float,
-    progress: ProgressCallback | None,
-    n_threads: int,
+    progress: ProgressCallback | None = None,
+    n_threads: int = 1,
 ) -> Merged:
-    """Merge clusters; a label that overlaps no other is one cluster without further ado."""
+    """Merge clusters; a label that overlaps no other is one cluster without further ado.
+
+    Parameters
+    ----------
+    rows : SortedRows
+    by_label : PairwiseDistances
+        Which labels are proved apart.
+    barred : ndarray of bool, shape (n_rows,)
+    tau, progress, n_threads
+        As for :func:`cluster_space`.
+
+    Raises
+    ------
+    UnprovedError
+        If a pair of clusters can neither be told apart nor be shown to overlap.
+    """
+    n_labels = len(rows.first) - 1
+    close = by_label.status != Status.DISJOINT
+    partner = np.zeros((n_labels, n_labels), bool)
+    partner[by_label.first[close], by_label.second[close]] = True
+    partner |= partner.T
     whole = np.repeat(rows.first[:-1], np.diff(rows.first))
     if not partner.any():
         return Merged(cluster_of=whole)

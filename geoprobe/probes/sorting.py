@@ -42,7 +42,12 @@ class SortedRows:
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
 
-def sort_rows(points: FloatArray, codes: NDArray[np.integer[Any]], n_labels: int) -> SortedRows:
+def sort_rows(
+    points: FloatArray,
+    codes: NDArray[np.integer[Any]],
+    n_labels: int,
+    same: IntArray | None = None,
+) -> SortedRows:
     """Sort points by label and join those that are equal and have the same label.
 
     Parameters
@@ -50,8 +55,11 @@ def sort_rows(points: FloatArray, codes: NDArray[np.integer[Any]], n_labels: int
     points : ndarray of float64, shape (n_points, n_dims)
     codes : ndarray of int, shape (n_points,)
     n_labels : int
+    same : ndarray of int64, shape (n_points,), optional
+        What :func:`equal_rows` says of the points, where it is known.
     """
-    same = equal_rows(points)
+    if same is None:
+        same = equal_rows(points)
     keys = codes.astype(np.int64) * (same.max() + 1) + same
     _, earliest, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.lexsort((earliest, codes[earliest]))

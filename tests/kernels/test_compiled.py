@@ -264,6 +264,8 @@ def test_dependencies() -> None:
     always = {"cache", "jit", "state"}
     assert cache.dependencies("activeset") == {"activeset", *always}
     assert cache.dependencies("pairs") == {"pairs", "nearest", "minimiser", "activeset", *always}
+    hulls = {"nearest", "minimiser", "activeset"}
+    assert cache.dependencies("subsets") == {"subsets", *hulls, *always}
     assert cache.dependencies("linkage") == {"linkage", "centroids", *always}
     assert {"checking", "directions", "agenda", "pool"} < cache.dependencies("merging")
 

@@ -15,6 +15,7 @@ CHOSEN = {
     "tests/kernels/test_adam.py": "paper",
     "tests/hulls/test_two_hulls.py": "test_named_pairs and not hold and not 40 and not many",
     "tests/hulls/test_pairwise.py": "(test_every_pair and 2-shape0) or overlapping or string",
+    "tests/hulls/test_resampled.py": "test_plain_loop and small",
     "tests/probes/test_clustering.py": (
         "(test_named_spaces and not hold and not 200) or (gaussian and 7)"
     ),

@@ -33,6 +33,14 @@ IN_BOTH_PRECISIONS = [
     "nearest.price_candidates.2",
     "nearest.price_rows.2",
 ]
+RESAMPLE = """
+import numpy as np
+from geoprobe.hulls import resampled_hull_distances
+
+corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+X, y = np.r_[corners, corners + 3.0], np.repeat([0, 1], 4)
+resampled_hull_distances(X, y, [[0, 1, 2, 5, 6, 7]], n_threads=1)
+"""
 RANK = "from geoprobe.probes import ahead; ahead.compile_ranking()"
 
 
@@ -93,6 +101,22 @@ def test_the_ranking_is_compiled_once(repository: Path, tmp_path: Path) -> None:
     parts = kept(tmp_path, "parts")
     assert "projection.project.1" in parts
     assert [part for part in parts if not part.endswith(".1")] == []
+
+
+@pytest.mark.slow
+def test_resampling_is_compiled_once(repository: Path, tmp_path: Path) -> None:
+    chosen = {"GEOPROBE_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
+    subprocess.run(
+        [sys.executable, "-c", RESAMPLE], cwd=repository, env={**os.environ, **chosen}, check=True
+    )
+    assert kept(tmp_path, "kernels") == [
+        "nearest.most_candidates.1",
+        "pairs.solve_pairs.1",
+        "subsets.solve_subsets.1",
+    ]
+    parts = kept(tmp_path, "parts")
+    assert "subsets.solve_subset.1" in parts
+    assert [part for part in parts if not part.endswith(".1")] == IN_BOTH_PRECISIONS
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,6 +10,8 @@ import highspy
 import numpy as np
 import scipy.optimize
 
+from geoprobe.hulls import pairwise_hull_distances
+from geoprobe.probes import DirectProbe
 from tests.support.rational import exact_squared_distance, exact_squared_scale
 
 TAU = 1e-7
@@ -122,6 +124,22 @@ def plain_ranking(
     distances[distances <= tau * scale] = 0.0
     numbers = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(distances, numbers, axis=1), numbers
+
+
+def plain_resampled(
+    X: np.ndarray, y: np.ndarray, resamples: Sequence[np.ndarray]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Measure the labels of each resample by itself: both bounds of all pairs, a resample each.
+
+    Only for resamples that have a point of every label.
+    """
+    measured = [pairwise_hull_distances(X[rows], y[rows]) for rows in map(np.unique, resamples)]
+    return [(each.lower, each.upper) for each in measured]
+
+
+def plain_cluster_counts(X: np.ndarray, labelings: Sequence[np.ndarray]) -> list[int]:
+    """Fit each labeling by itself and count its clusters."""
+    return [DirectProbe().fit(X, y).n_clusters_ for y in labelings]
 
 
 @dataclass(frozen=True)
