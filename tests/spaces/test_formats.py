@@ -74,6 +74,35 @@ def test_points_are_the_only_copy_in_memory(
     assert peak < array.nbytes * 1.5
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_tables_in_text_are_read_by_rows(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = rng.normal(size=(4000, 20))
+    tab = "," if suffix == ".csv" else "\t"
+    lines = [tab.join([f'"{at % 2}"', *map(repr, row)]) for at, row in enumerate(points.tolist())]
+    header = tab.join(["label", *(f"x{at}" for at in range(20))])
+    path = tmp_path / f"s{suffix}"
+    path.write_text("\n".join([header, *lines]))
+    found = open_points(path)
+    assert (found.shape, found.dtype) == ((4000, 20), "float64")
+    assert found.labels is not None
+    assert found.labels.tolist() == ["0", "1"] * 2000
+    # In any order: the file is read from the front, and begun again where that is behind.
+    for begin, end in ((0, 2), (2, 7), (1, 4), (3990, 9999), (5, 5), (7, 3), (-2, 4000)):
+        np.testing.assert_array_equal(found.rows(begin, end), points[begin:end])
+    monkeypatch.setattr(named_arrays, "_BLOCK_ELEMENTS", 100 * 20)
+    tracemalloc.start()
+    array = found.array()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(array, points)
+    assert peak < array.nbytes * 1.5
+    path.write_text("\n".join([header, *lines[:70]]))
+    with pytest.raises(FormatError, match="had 4000 rows when it was opened, and has fewer now"):
+        found.rows(60, 80)
+
+
 def test_mapped_points_stay_on_disk(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X.astype(np.float32))
     found = open_points(tmp_path / "x.npy", labels=Y)
