@@ -50,11 +50,19 @@ def read_test(inputs: Inputs) -> Space | None:
 
 
 def read_both(cell: Cell, inputs: Inputs) -> tuple[Space, Space]:
-    """Read the points to train and to test where nothing can be done without either."""
+    """Read the points to train and to test where nothing can be done without either.
+
+    Labels come as text, as a geometry has them: one file may hold numbers where the other holds
+    their text, and a number is never equal to a text.
+    """
     train, test = read_train(inputs), read_test(inputs)
     if test is None:
         raise InputError(f"{cell} has no points to test.")
-    return train, test
+    return _with_text(train), _with_text(test)
+
+
+def _with_text(space: Space) -> Space:
+    return replace(space, labels=space.labels.astype(np.str_))
 
 
 def load_kernels() -> None:
