@@ -19,6 +19,8 @@ from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory,
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
 from geoprobe.spaces.formats.named_arrays import (
+    BARE,
+    MAYBE_BFLOAT16,
     StoredArray,
     TableColumns,
     blocks,
@@ -410,9 +412,7 @@ def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:
     except TypeError:
         kind = "V"
     if kind not in "fiubcO":
-        hint = ""
-        if stored.dtype in ("|V2", "<V2"):
-            hint = " NumPy's files do not say when numbers are bfloat16; safetensors do."
+        hint = MAYBE_BFLOAT16 if stored.dtype in BARE else ""
         raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.{hint}", path)
 
 

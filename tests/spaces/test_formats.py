@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ Y = list("abcabacbab")
 
 def written(kind: str, folder: Path, points: Any = X, labels: Any = Y) -> Path:
     name, write = WRITERS[kind]
-    if kind == "zarr":
+    if "zarr" in kind:
         pytest.importorskip("zarr", reason="it needs Python 3.11")
     write(folder / name, points, labels)
     return folder / name
@@ -120,10 +122,33 @@ def test_points_without_labels(tmp_path: Path) -> None:
         read_space(tmp_path / "x.npz")
 
 
-def test_bfloat16_in_a_file_of_numpy_is_not_known(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X.view("V2"))
-    with pytest.raises(FormatError, match="do not say when numbers are bfloat16; safetensors do"):
-        open_points(tmp_path / "x.npy")
+def test_bfloat16_where_it_cannot_be_known(tmp_path: Path) -> None:
+    """As ml_dtypes saves it: two bytes that may be anything."""
+    h5py, zarr = pytest.importorskip("h5py"), pytest.importorskip("zarr")
+    bare = X.view("V2")
+    np.save(tmp_path / "x.npy", bare)
+    np.savez(tmp_path / "x.npz", X=bare)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X"] = bare
+    for name in ("x.npy", "x.npz", "x.h5"):
+        with pytest.raises(FormatError, match="may be bfloat16.* as float32, .* safetensors"):
+            open_points(tmp_path / name)
+    zarr.create_array(str(tmp_path / "x.zarr"), data=X)
+    noted = tmp_path / "x.zarr" / "zarr.json"
+    noted.write_text(noted.read_text().replace('"float16"', '"bfloat16"'))
+    with pytest.raises(FormatError, match="is of bfloat16, which .* zarr does not read; save it"):
+        open_points(tmp_path / "x.zarr")
+
+
+def test_a_zip_file_of_a_zarr_folder(tmp_path: Path) -> None:
+    """Packed with the folder around it, and one that holds no store."""
+    path = written("zarr", tmp_path)
+    shutil.make_archive(str(path), "zip", tmp_path, path.name)
+    np.testing.assert_array_equal(read_space(f"{path}.zip").points, X)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.writestr("y.txt", "a")
+    with pytest.raises(FormatError, match=r"not a zarr store: the zip file holds none of zarr\.js"):
+        read_space(tmp_path / "x.zip")
 
 
 def test_rows_of_columns_written_one_by_one(tmp_path: Path) -> None:

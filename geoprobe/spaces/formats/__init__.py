@@ -33,6 +33,7 @@ READERS: dict[str, Callable[[Path], NamedArrays]] = {
     ".pt": open_torch,
     ".pth": open_torch,
     ".zarr": ZarrArrays,
+    ".zip": ZarrArrays,
     **dict.fromkeys(DELIMITED, TextTable),
 }
 """What opens a file of named arrays, by the ending of its name."""
