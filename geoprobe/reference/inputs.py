@@ -17,9 +17,9 @@ from geoprobe.files.text_files import open_text
 from geoprobe.reference.config import Config
 from geoprobe.spaces.drawing import drawn_rows, rounded
 from geoprobe.spaces.formats.numpy_files import read_npy
+from geoprobe.spaces.points_file import read_labels
 from geoprobe.spaces.text_formats import (
     check_labels,
-    read_column,
     read_embeddings,
     read_entities,
     read_label_set,
@@ -99,7 +99,7 @@ def _load(entities: Path, embeddings: Path, label_set: list[str], config: Config
 
 def _labels(path: Path) -> list[str]:
     if path.suffix.lower() == ".csv":
-        labels: list[str] = read_column(path, label="label").tolist()
+        labels: list[str] = read_labels(path, "label").tolist()
         return labels
     return read_entities(path)
 

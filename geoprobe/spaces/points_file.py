@@ -19,6 +19,8 @@ from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory,
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
 from geoprobe.spaces.formats.named_arrays import (
+    BARE,
+    MAYBE_BFLOAT16,
     StoredArray,
     TableColumns,
     blocks,
@@ -26,21 +28,17 @@ from geoprobe.spaces.formats.named_arrays import (
     listed,
 )
 from geoprobe.spaces.formats.numpy_files import read_npy
-from geoprobe.spaces.text_formats import (
-    read_column,
-    read_embeddings,
-    read_label_lines,
-    read_table,
-)
+from geoprobe.spaces.formats.text_tables import DELIMITED, TextTable
+from geoprobe.spaces.text_formats import read_embeddings, read_label_lines
 
-SUFFIXES = (*READERS, ".npy", ".csv", ".tsv", ".txt")
+SUFFIXES = (*READERS, ".npy", ".txt")
 """Endings of the files that are read; a folder of the library datasets is called as it likes."""
 
-LABEL_SUFFIXES = (".npy", ".txt", ".csv", ".tsv")
+LABEL_SUFFIXES = (".npy", ".txt", *DELIMITED)
 """Endings of files of labels alone."""
 
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".bin", ".joblib", ".ckpt")
-_TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
+_TABLES = (*DELIMITED, ".parquet", ".arrow", ".feather")
 _NARROW = ("float16", "bfloat16", "float32")
 
 Labels = str | os.PathLike[str] | Sequence[Any] | NDArray[Any]
@@ -131,7 +129,7 @@ def open_points(
 ) -> PointsFile:
     """Open points in any format that geoprobe knows, and read nothing but the labels yet.
 
-    Text is an exception: csv, tsv and txt are read whole.
+    The vectors in a ``.txt`` are an exception: they are read whole.
 
     Parameters
     ----------
@@ -171,11 +169,11 @@ def open_points(
     for name, value in (("position", position), ("mask", mask)):
         if value is not None:
             raise InputError(f"{name} has no meaning for {path}: it holds no activations.")
-    return _open_text(path, points, labels, column)
+    return _open_plain(path, points, labels, column)
 
 
 def open_arrays(source: Any) -> NamedArrays | None:
-    """Open a file of named arrays, a dictionary or a data set; None for text and npy.
+    """Open a file of named arrays, a dictionary or a data set; None for npy and txt.
 
     Raises
     ------
@@ -197,22 +195,15 @@ def open_arrays(source: Any) -> NamedArrays | None:
     return None if reader is None else reader(path)
 
 
-def _open_text(
+def _open_plain(
     path: Path, points: str | Sequence[str] | None, labels: Labels | None, column: str
 ) -> PointsFile:
-    """Open a table in text, or a file of points alone."""
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        if labels is not None and not isinstance(labels, (str, os.PathLike)):
-            raise InputError(f"labels should be a column of {path}, not labels themselves.")
-        columns = [points] if isinstance(points, str) else points
-        X, y = read_table(
-            path, label=column if labels is None else os.fspath(labels), points=columns
-        )
-        return PointsFile(path, "", y, StoredArray.of(X))
+    """Open a file of points alone."""
     if points is not None:
         raise InputError(f"points={points!r} has no meaning for {path}: the file is the points.")
-    stored = StoredArray.of(read_npy(path) if suffix == ".npy" else read_embeddings(path))
+    stored = StoredArray.of(
+        read_npy(path) if path.suffix.lower() == ".npy" else read_embeddings(path)
+    )
     if isinstance(labels, (str, os.PathLike)):
         labels = read_labels(labels, column)
     return _joined(path, stored, "", labels, None, None)
@@ -224,7 +215,7 @@ def is_table(path: Path) -> bool:
 
 
 def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
-    """Return what opens a file of named arrays; None for text and npy."""
+    """Return what opens a file of named arrays; None for npy and txt."""
     suffix = path.suffix.lower()
     if suffix in _PICKLE_SUFFIXES:
         raise FormatError(
@@ -309,8 +300,10 @@ def read_labels(path: str | os.PathLike[str], column: str) -> NDArray[Any]:
         return read_npy(path)
     if suffix == ".txt":
         return read_label_lines(path)
-    if suffix in (".csv", ".tsv"):
-        return read_column(path, label=column)
+    if suffix in DELIMITED:
+        table = TextTable(path)
+        check_name(table, column, "labels")
+        return table.array(column).all()
     raise FormatError(
         f"the name ends in {path.suffix!r}, but a file of labels ends in one of "
         f"{', '.join(LABEL_SUFFIXES)}.",
@@ -402,7 +395,10 @@ def _may_be_points(opened: NamedArrays, name: str) -> bool:
 def _side_by_side(opened: TableColumns, names: list[str]) -> StoredArray:
     """Return columns of numbers as the coordinates of points."""
     if not names:
-        raise fault("there is no column for the points.", opened.path)
+        raise fault(
+            f"there is no column for the points; the columns are: {listed(opened.names)}.",
+            opened.path,
+        )
     for name in names:
         check_name(opened, name, "points")
     return opened.columns(names)
@@ -416,9 +412,7 @@ def _check_numbers(stored: StoredArray, what: str, path: Path | None) -> None:
     except TypeError:
         kind = "V"
     if kind not in "fiubcO":
-        hint = ""
-        if stored.dtype in ("|V2", "<V2"):
-            hint = " NumPy's files do not say when numbers are bfloat16; safetensors do."
+        hint = MAYBE_BFLOAT16 if stored.dtype in BARE else ""
         raise fault(f"{what} has dtype {stored.dtype}, but numbers are expected.{hint}", path)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,7 @@ from geoprobe.errors import FormatError
 from geoprobe.files.csv_files import from_cell
 from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.formats.arrow_files import read_records
-
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+from geoprobe.spaces.formats.text_tables import DELIMITED, table_rows
 
 
 def read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
@@ -37,44 +34,23 @@ def read_rows(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, 
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         names, rows = _parquet(path)
-    elif suffix in _DELIMITERS:
-        names, rows = _text(path, _DELIMITERS[suffix])
+    elif suffix in DELIMITED:
+        names, rows = _text(path)
     else:
         raise FormatError(
             f"the name ends in {path.suffix!r}, but a table ends in .csv, .tsv or .parquet.", path
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise FormatError(f"the column {twice[0]!r} is there more than once.", path)
     if not rows:
         raise FormatError("the table has no rows.", path)
     return names, rows
 
 
-def _text(path: Path, delimiter: str) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            names = next(reader, [])
-            rows = list(_numbered(reader, names, path))
-    except UnicodeDecodeError as error:
-        raise FormatError("the table is not text in UTF-8.", path) from error
-    except csv.Error as error:
-        raise FormatError(f"this is no valid row: {error}.", path, reader.line_num) from error
-    return names, rows
-
-
-def _numbered(reader: Any, names: list[str], path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(names):
-            raise FormatError(
-                f"the row has {len(row)} cells, but there are {len(names)} columns.",
-                path,
-                reader.line_num,
-            )
-        yield f"line {reader.line_num}", dict(zip(names, map(from_cell, row), strict=True))
+def _text(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
+    rows = table_rows(path)
+    _, names = next(rows)
+    return names, [
+        (f"line {line}", dict(zip(names, map(from_cell, row), strict=True))) for line, row in rows
+    ]
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PARENT = "geoprobe-results"
 BUILT_IN = "digits"
-_TEXT_TABLES = (".csv", ".tsv")
 _LABEL_KINDS = {"U": "strings", "i": "integers", "u": "integers", "b": "booleans"}
 _OPTIONS = ("points", "labels", "column", "label_set", "mask")
 
@@ -157,8 +156,7 @@ class Source:
         """Return the file of labels; a name may also be that of an array or of a column."""
         from geoprobe.spaces.points_file import LABEL_SUFFIXES
 
-        is_text = self.path is not None and self.path.suffix.lower() in _TEXT_TABLES
-        if self.labels is None or is_text or not Path(self.labels).is_file():
+        if self.labels is None or not Path(self.labels).is_file():
             return None
         file = Path(self.labels)
         return file if file.suffix.lower() in LABEL_SUFFIXES else None

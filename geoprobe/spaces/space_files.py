@@ -150,7 +150,8 @@ def is_label_file(labels: str | os.PathLike[str]) -> bool:
 
 def _title(path: Path) -> str:
     """Return the name without its ending; a folder of the library datasets has none."""
-    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+    name = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return name.removesuffix(".zarr")
 
 
 def _space(found: PointsFile, name: str, test: Space | None) -> Space:

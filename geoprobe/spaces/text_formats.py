@@ -1,123 +1,16 @@
-"""Labelled points in text: tables in csv and tsv, and the text files of DirectProbe."""
+"""Labelled points in the text files of DirectProbe, and the cells of any text."""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
-from geoprobe.files.text_files import checked_file, open_text
-
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_Rows = Iterator[tuple[int, list[str]]]
-
-
-def read_table(
-    path: str | os.PathLike[str], *, label: str, points: Sequence[str] | None = None
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Read points and labels from a table.
-
-    Parameters
-    ----------
-    path : path-like
-    label : str
-        The column of the labels.
-    points : sequence of str or None
-        The columns of the coordinates; all columns but that of the labels by default.
-
-    Returns
-    -------
-    points : ndarray of float64, shape (n_points, n_dims)
-    labels : ndarray of str, shape (n_points,)
-
-    Raises
-    ------
-    FormatError
-        Naming line and column of the first cell that cannot be used.
-    """
-    numbers: list[NDArray[np.float64]] = []
-    labels: list[str] = []
-    with _open_table(path) as (table, names, rows):
-        at_label = _position(table, names, label)
-        if points is None:
-            points = [name for name in names if name != label]
-        if not points:
-            raise FormatError(f"there is no column besides {label!r}.", table, 1)
-        at_points = [_position(table, names, name) for name in points]
-        for line, row in rows:
-            labels.append(_parse_label(row[at_label], table, line))
-            cells = [row[at] for at in at_points]
-            numbers.append(_parse_numbers(cells, table, line, names=points))
-    if not labels:
-        raise FormatError("there is no row below the column names.", table)
-    return np.stack(numbers), np.array(labels)
-
-
-def read_column(path: str | os.PathLike[str], *, label: str) -> NDArray[Any]:
-    """Read the labels alone from a table.
-
-    Returns
-    -------
-    ndarray of str, shape (n_rows,)
-    """
-    with _open_table(path) as (table, names, rows):
-        at = _position(table, names, label)
-        labels = [_parse_label(row[at], table, line) for line, row in rows]
-    if not labels:
-        raise FormatError("there is no row below the column names.", table)
-    return np.array(labels)
-
-
-@contextmanager
-def _open_table(path: str | os.PathLike[str]) -> Iterator[tuple[Path, list[str], _Rows]]:
-    """Open a table and give its path, column names, and numbered rows of the right length."""
-    path = checked_file(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = _DELIMITERS[path.suffix.lower()]
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            names = next(reader, [])
-            twice = {name for name in names if names.count(name) > 1}
-            if twice:
-                raise FormatError(f"the column {min(twice)!r} is there more than once.", path, 1)
-            try:
-                yield path, names, _rows(reader, path, len(names))
-            except csv.Error as error:
-                raise FormatError(
-                    f"this is no valid row: {error}.", path, reader.line_num
-                ) from error
-    except UnicodeDecodeError as error:
-        raise FormatError("the file is not text in UTF-8.", path) from error
-    except csv.Error as error:
-        raise FormatError(f"this is no valid row: {error}.", path, 1) from error
-
-
-def _rows(reader: Any, path: Path, n_columns: int) -> _Rows:
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != n_columns:
-            raise FormatError(
-                f"the row has {len(row)} cells, but there are {n_columns} columns.",
-                path,
-                reader.line_num,
-            )
-        yield reader.line_num, row
-
-
-def _position(path: Path, names: list[str], name: str) -> int:
-    if name not in names:
-        shown = ", ".join(repr(each) for each in names[:20])
-        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-        raise FormatError(f"there is no column {name!r}; the columns are {shown}{more}.", path, 1)
-    return names.index(name)
+from geoprobe.files.text_files import open_text
 
 
 def read_embeddings(path: str | os.PathLike[str]) -> NDArray[np.float64]:
@@ -142,7 +35,7 @@ def read_embeddings(path: str | os.PathLike[str]) -> NDArray[np.float64]:
                 raise FormatError(
                     f"the vector has {len(cells)} numbers, but {n_dims} are expected.", path, line
                 )
-            vectors.append(_parse_numbers(cells, path, line))
+            vectors.append(parse_numbers(cells, path, line))
     return np.stack(vectors)
 
 
@@ -169,7 +62,7 @@ def read_entities(path: str | os.PathLike[str]) -> list[str]:
                     path,
                     line,
                 )
-            labels.append(_parse_label(parts[1], path, line))
+            labels.append(parse_label(parts[1], path, line))
     return labels
 
 
@@ -209,7 +102,7 @@ def read_label_lines(path: str | os.PathLike[str]) -> NDArray[Any]:
                 raise FormatError(
                     "the line has a tab, but a label alone is expected, as in line 1.", path, line
                 )
-            labels.append(_parse_label(text, path, line))
+            labels.append(parse_label(text, path, line))
     return np.array(labels)
 
 
@@ -227,7 +120,7 @@ def check_labels(
             )
 
 
-def _parse_numbers(
+def parse_numbers(
     cells: Sequence[str],
     path: str | os.PathLike[str],
     line: int,
@@ -267,7 +160,7 @@ def _parse_numbers(
     raise FormatError(f"{column} is {cells[at]!r}, but a finite number is expected.", path, line)
 
 
-def _parse_label(text: str, path: str | os.PathLike[str], line: int) -> str:
+def parse_label(text: str, path: str | os.PathLike[str], line: int) -> str:
     """Return a label without the white space around it.
 
     Raises

@@ -80,7 +80,7 @@ def find_given(plan: SpacesPlan, text_tasks: Collection[str] = ()) -> dict[Cell,
         splits = found.setdefault(cell, {})
         for name, source in _sources(plan, one, split):
             if name in splits:
-                raise InputError(_twice(cell, name, splits[name][0], one.where))
+                raise InputError(_twice(cell, name, splits[name][0], one))
             splits[name] = one.where, source
     for cell, splits in found.items():
         if "train" not in splits:
@@ -96,9 +96,9 @@ def find_given(plan: SpacesPlan, text_tasks: Collection[str] = ()) -> dict[Cell,
     }
 
 
-def _twice(cell: Cell, split: str, first: str, second: str) -> str:
-    message = f"two files are of the split {split!r} of {cell}: {first} and {second}"
-    if cell.tuned_on is None and first != second:
+def _twice(cell: Cell, split: str, first: str, second: _Named) -> str:
+    message = f"two files are of the split {split!r} of {cell}: {first} and {second.where}"
+    if cell.tuned_on is None and second.values.get("tuned_on"):
         message += "; a step of 0 is the model before any training, whatever it is tuned on"
     return f"{message}."
 
@@ -245,7 +245,11 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
         path = named_path(fill_in(clusters, one.values), plan.folder)
         yield split or "train", replace(source, clusters=str(path))
     if not split and not beside:
-        names = array_names(one.path)
+        try:
+            names = array_names(one.path)
+        except FormatError:
+            # Whoever opens it for its points says what is wrong, and of which cell.
+            return
         known = [labels] if labels else [name for name in _USUAL_LABELS if name in names]
         test = replace(
             source,

@@ -157,8 +157,15 @@ def _refuse_mixed_types(files: Mapping[Cell, Given], looks: Mapping[Source, Look
 def _problem(given: Given, looks: Mapping[Source, Look], unseen: str) -> str:
     """Return why a cell cannot be measured; empty if it can."""
     train = looks[given.train]
-    if train.problem or given.test is None:
+    if train.problem:
         return train.problem
+    if len(train.labels) < 2:
+        return (
+            f"{given.train.path}: every label is {train.labels[0]!r}, but at least 2 different "
+            f"labels are needed."
+        )
+    if given.test is None:
+        return ""
     test = looks[given.test]
     if test.problem:
         return test.problem

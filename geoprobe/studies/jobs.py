@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,11 +50,19 @@ def read_test(inputs: Inputs) -> Space | None:
 
 
 def read_both(cell: Cell, inputs: Inputs) -> tuple[Space, Space]:
-    """Read the points to train and to test where nothing can be done without either."""
+    """Read the points to train and to test where nothing can be done without either.
+
+    Labels come as text, as a geometry has them: one file may hold numbers where the other holds
+    their text, and a number is never equal to a text.
+    """
     train, test = read_train(inputs), read_test(inputs)
     if test is None:
         raise InputError(f"{cell} has no points to test.")
-    return train, test
+    return _with_text(train), _with_text(test)
+
+
+def _with_text(space: Space) -> Space:
+    return replace(space, labels=space.labels.astype(np.str_))
 
 
 def load_kernels() -> None:
@@ -68,9 +75,8 @@ def load_kernels() -> None:
 
 def measure_cell(
     cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: int, progress: object = None
-) -> float:
-    """Measure the geometry of a cell and write it to a file; return the seconds it took."""
-    began = time.perf_counter()
+) -> None:
+    """Measure the geometry of a cell and write it to a file."""
     train, test = read_train(inputs), read_test(inputs)
     if inputs.clusters is None:
         geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
@@ -83,24 +89,16 @@ def measure_cell(
         except InputError as error:
             raise FormatError(str(error), inputs.clusters) from error
     write_geometry(geometry, path)
-    return time.perf_counter() - began
 
 
 def move_cell(
     cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
-) -> float:
+) -> None:
     """Resample how far labels have moved from the start to a cell and write the intervals."""
-    began = time.perf_counter()
     before, after = read_train(start), read_train(inputs)
     intervals = movement_intervals(before, after)
-    content = {
-        "format": MOVEMENT_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
-        "intervals": {label: _plain(interval) for label, interval in intervals.items()},
-    }
-    write_json(path, content)
-    return time.perf_counter() - began
+    plain = {label: _plain(interval) for label, interval in intervals.items()}
+    _write(path, MOVEMENT_FORMAT, cell, intervals=plain)
 
 
 def _plain(interval: Interval) -> dict[str, Any]:
@@ -119,13 +117,11 @@ def resample_cell(
     n_bootstrap: int,
     n_threads: int,
     progress: object = None,
-) -> float:
+) -> None:
     """Measure the distances of a cell's labels in resamples of its units and write them."""
-    began = time.perf_counter()
     train = read_train(inputs)
     resampled = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
     save_resamples(replace(resampled, cell=cell), path)
-    return time.perf_counter() - began
 
 
 def classify_cell(
@@ -136,29 +132,22 @@ def classify_cell(
     device: str,
     n_threads: int,
     progress: object = None,
-) -> float:
-    """Search and train the classifiers of a cell and write their accuracies; return seconds."""
+) -> None:
+    """Search and train the classifiers of a cell and write their accuracies."""
     from geoprobe.probes.classifier import ClassifierProbe
 
-    began = time.perf_counter()
     train, test = read_both(cell, inputs)
     probe = ClassifierProbe(**_parameters(plan), device=device, n_threads=n_threads)
     probe.fit(train.points, train.labels)
     accuracies = probe.accuracies(test.points, test.labels)
-    best: dict[str, Any] = dict(probe.best_params_)
-    content: dict[str, Any] = {
-        "format": CLASSIFIER_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
-        "plan": plan.model_dump(mode="json"),
-        "each": [float(value) for value in accuracies.each],
-        "best": {
-            "hidden_sizes": list(best["hidden_sizes"]),
-            "weight_decay": best["weight_decay"],
-        },
-    }
-    write_json(path, content)
-    return time.perf_counter() - began
+    _write(
+        path,
+        CLASSIFIER_FORMAT,
+        cell,
+        plan=plan.model_dump(mode="json"),
+        each=[float(value) for value in accuracies.each],
+        best={name: probe.best_params_[name] for name in ("hidden_sizes", "weight_decay")},
+    )
 
 
 def memorise_cell(
@@ -169,12 +158,11 @@ def memorise_cell(
     device: str,
     n_threads: int,
     progress: object = None,
-) -> float:
+) -> None:
     """Follow classifiers of part of a cell's training units and write their curves."""
     from geoprobe.findings import subtrain_curves
     from geoprobe.probes.classifier import learning_curves
 
-    began = time.perf_counter()
     train, test = read_both(cell, inputs)
     size = max(plan.hidden_sizes)
     follow = partial(
@@ -186,14 +174,14 @@ def memorise_cell(
         n_threads=n_threads,
     )
     curves = subtrain_curves(train, test, train=follow)
-    content = {
-        "format": MEMORISATION_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
-        "curves": {part: curve.tolist() for part, curve in curves.items()},
-    }
-    write_json(path, content)
-    return time.perf_counter() - began
+    plain = {part: curve.tolist() for part, curve in curves.items()}
+    _write(path, MEMORISATION_FORMAT, cell, curves=plain)
+
+
+def _write(path: Path, kind: str, cell: Cell, **found: object) -> None:
+    """Write what was found out about a cell at one stroke."""
+    said = {"format": kind, "format_version": VERSION, "cell": cell.as_dict()}
+    write_json(path, {**said, **found})
 
 
 def _parameters(plan: ClassifierPlan) -> dict[str, Any]:

@@ -185,18 +185,24 @@ class RayCluster:
         leaving.join(_CLOSE_S)
 
     def _connect(self) -> None:
+        how: dict[str, Any] = {"address": self._address}
         if self._address:
             _try_to_connect(self._address)
-            self._ray.init(self._address, log_to_driver=False, logging_level="error")
         else:
-            self._ray.init(
-                "local",
-                num_cpus=self._n_workers or available_threads(),
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE,
-                log_to_driver=False,
-                logging_level="error",
-            )
+            how = {
+                "address": "local",
+                "num_cpus": self._n_workers or available_threads(),
+                "include_dashboard": False,
+                "object_store_memory": _OBJECT_STORE,
+            }
+        try:
+            self._ray.init(**how, log_to_driver=False, logging_level="error")
+        # A node that is not up within half a minute is a bare Exception.
+        except Exception as error:
+            raise ClusterError(
+                f"Ray did not start on this machine, which may be too busy: {_sentence(error)} "
+                f"The same command tries again."
+            ) from error
         here = self._ray.get_runtime_context()
         self._head, self._own = here.gcs_address, here.get_node_id()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ Y = list("abcabacbab")
 
 def written(kind: str, folder: Path, points: Any = X, labels: Any = Y) -> Path:
     name, write = WRITERS[kind]
-    if kind == "zarr":
+    if "zarr" in kind:
         pytest.importorskip("zarr", reason="it needs Python 3.11")
     write(folder / name, points, labels)
     return folder / name
@@ -74,6 +76,35 @@ def test_points_are_the_only_copy_in_memory(
     assert peak < array.nbytes * 1.5
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_tables_in_text_are_read_by_rows(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = rng.normal(size=(4000, 20))
+    tab = "," if suffix == ".csv" else "\t"
+    lines = [tab.join([f'"{at % 2}"', *map(repr, row)]) for at, row in enumerate(points.tolist())]
+    header = tab.join(["label", *(f"x{at}" for at in range(20))])
+    path = tmp_path / f"s{suffix}"
+    path.write_text("\n".join([header, *lines]))
+    found = open_points(path)
+    assert (found.shape, found.dtype) == ((4000, 20), "float64")
+    assert found.labels is not None
+    assert found.labels.tolist() == ["0", "1"] * 2000
+    # In any order: the file is read from the front, and begun again where that is behind.
+    for begin, end in ((0, 2), (2, 7), (1, 4), (3990, 9999), (5, 5), (7, 3), (-2, 4000)):
+        np.testing.assert_array_equal(found.rows(begin, end), points[begin:end])
+    monkeypatch.setattr(named_arrays, "_BLOCK_ELEMENTS", 100 * 20)
+    tracemalloc.start()
+    array = found.array()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(array, points)
+    assert peak < array.nbytes * 1.5
+    path.write_text("\n".join([header, *lines[:70]]))
+    with pytest.raises(FormatError, match="had 4000 rows when it was opened, and has fewer now"):
+        found.rows(60, 80)
+
+
 def test_mapped_points_stay_on_disk(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X.astype(np.float32))
     found = open_points(tmp_path / "x.npy", labels=Y)
@@ -91,10 +122,33 @@ def test_points_without_labels(tmp_path: Path) -> None:
         read_space(tmp_path / "x.npz")
 
 
-def test_bfloat16_in_a_file_of_numpy_is_not_known(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X.view("V2"))
-    with pytest.raises(FormatError, match="do not say when numbers are bfloat16; safetensors do"):
-        open_points(tmp_path / "x.npy")
+def test_bfloat16_where_it_cannot_be_known(tmp_path: Path) -> None:
+    """As ml_dtypes saves it: two bytes that may be anything."""
+    h5py, zarr = pytest.importorskip("h5py"), pytest.importorskip("zarr")
+    bare = X.view("V2")
+    np.save(tmp_path / "x.npy", bare)
+    np.savez(tmp_path / "x.npz", X=bare)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X"] = bare
+    for name in ("x.npy", "x.npz", "x.h5"):
+        with pytest.raises(FormatError, match="may be bfloat16.* as float32, .* safetensors"):
+            open_points(tmp_path / name)
+    zarr.create_array(str(tmp_path / "x.zarr"), data=X)
+    noted = tmp_path / "x.zarr" / "zarr.json"
+    noted.write_text(noted.read_text().replace('"float16"', '"bfloat16"'))
+    with pytest.raises(FormatError, match="is of bfloat16, which .* zarr does not read; save it"):
+        open_points(tmp_path / "x.zarr")
+
+
+def test_a_zip_file_of_a_zarr_folder(tmp_path: Path) -> None:
+    """Packed with the folder around it, and one that holds no store."""
+    path = written("zarr", tmp_path)
+    shutil.make_archive(str(path), "zip", tmp_path, path.name)
+    np.testing.assert_array_equal(read_space(f"{path}.zip").points, X)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.writestr("y.txt", "a")
+    with pytest.raises(FormatError, match=r"not a zarr store: the zip file holds none of zarr\.js"):
+        read_space(tmp_path / "x.zip")
 
 
 def test_rows_of_columns_written_one_by_one(tmp_path: Path) -> None:

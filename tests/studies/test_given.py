@@ -339,20 +339,27 @@ def test_arrays_to_test_that_the_plan_does_not_speak_of_are_left_alone(tmp_path:
 
 
 OTHERS = np.where(LABELS == "noun", "X", LABELS)
-BAD_CELLS: list[tuple[str, Callable[[Path], Any], str]] = [
-    ("dimensions", lambda p: write_space(p, clusters(0, n_dims=5)), "have 5 dimensions, but those"),
-    ("label", lambda p: write_space(p, clusters(0), OTHERS), "'X' among the labels to test"),
-    ("damage", lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged or cut off"),
-    ("no labels", lambda p: np.savez(p, X=clusters(0)), "labels"),
-    ("lengths", lambda p: write_space(p, clusters(0), LABELS[:5]), "5"),
+ONE = np.full(36, "noun")
+BAD_CELLS: list[tuple[str, str, Callable[[Path], Any], str]] = [
+    ("dimensions", "test", lambda p: write_space(p, clusters(0, n_dims=5)), "have 5 dimensions, but those"),
+    ("label", "test", lambda p: write_space(p, clusters(0), OTHERS), "'X' among the labels to test"),
+    ("damage", "test", lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged or cut off"),
+    ("no labels", "test", lambda p: np.savez(p, X=clusters(0)), "labels"),
+    ("lengths", "test", lambda p: write_space(p, clusters(0), LABELS[:5]), "has 5 labels, but"),
+    ("one label", "train", lambda p: write_space(p, clusters(0), ONE), "every label is 'noun', but"),
+    ("shape", "train", lambda p: write_space(p, np.zeros(36)), r"of shape (36,): the shape (n_po"),
+    ("no points", "train", lambda p: write_space(p, np.zeros((0, 4)), []), "shape (0, 4): labels"),
+    ("nan", "train", lambda p: write_space(p, np.full((36, 4), np.float32("nan"))), "nan in row 0, column 0"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "damage", "message"), BAD_CELLS, ids=[k for k, _, _ in BAD_CELLS])
+@pytest.mark.parametrize(
+    ("kind", "split", "damage", "message"), BAD_CELLS, ids=[kind for kind, *_ in BAD_CELLS]
+)
 def test_a_bad_file_costs_its_cell_and_no_other(
-    copy: Path, kind: str, damage: Callable[[Path], Any], message: str
+    copy: Path, kind: str, split: str, damage: Callable[[Path], Any], message: str
 ) -> None:
-    path = copy / "small" / "step-0" / "layer_1.test.npz"
+    path = copy / "small" / "step-0" / f"layer_1.{split}.npz"
     damage(path)
     plan = read_plan(copy / "plan.toml").replaced(analyses=("linearity",))
     outcome = run_study(plan, copy / "out", n_workers=1)
@@ -366,6 +373,44 @@ def test_a_bad_file_costs_its_cell_and_no_other(
     # Once the file is in order, the study is completed.
     write_space(path, clusters(0))
     assert run_study(plan, copy / "out", n_workers=1).done == {"measure": 1}
+
+
+def test_a_damaged_file_of_a_plan_without_splits_costs_its_cell(tmp_path: Path) -> None:
+    for layer in (0, 1):
+        write_space(tmp_path / f"layer_{layer}.npz", clusters(layer))
+    damaged = tmp_path / "layer_1.npz"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    plan = plan_of(tmp_path, "layer_{layer}.npz", fixed={"task": "pos", "model": "m"})
+    outcome = run_study(plan, tmp_path / "out", n_workers=1)
+    assert outcome.done == {"measure": 1}
+    assert str(damaged) in outcome.failed["measure pos m layer 1"]
+
+
+@pytest.mark.full
+def test_labels_may_be_numbers_in_one_file_and_their_text_in_the_other(tmp_path: Path) -> None:
+    """A number is never equal to a text, so that every prediction would be wrong."""
+    codes = np.repeat([0, 1, 2], 12)
+    write_space(tmp_path / "train.npz", clusters(0), codes)
+    rows = [",".join(map(str, row)) for row in (["label", *"abcd"], *_rows(clusters(1), codes))]
+    (tmp_path / "test.csv").write_text("\n".join(rows), encoding="utf8")
+    files = "file,split\ntrain.npz,train\ntest.csv,test\n"
+    (tmp_path / "cells.csv").write_text(files, encoding="utf8")
+    np.savez(tmp_path / "test.npz", X=clusters(1).astype(np.float32), y=codes)
+    grid = {"hidden_sizes": [8], "weight_decays": [1e-3], "folds": 2, "initialisations": 1}
+    fixed = {"task": "t", "model": "m", "layer": 0}
+    accuracies = []
+    for files in ("cells.csv", "{split}.npz"):
+        plan = plan_of(tmp_path, files, fixed=fixed, float32=True)
+        plan = plan.replaced(analyses=("performance",), classifier={**grid, "max_epochs": 40})
+        outcome = run_study(plan, tmp_path / f"out of {files}", n_workers=1)
+        assert outcome.failed == {}
+        (section,) = compute_findings(outcome.folder).sections
+        accuracies.append(section.views[0].finding.rows)
+    assert accuracies[0] == accuracies[1]
+
+
+def _rows(points: Any, labels: Any) -> list[list[Any]]:
+    return [[label, *row] for label, row in zip(labels.tolist(), points.tolist(), strict=True)]
 
 
 def test_labels_only_in_test_may_count_as_wrong(copy: Path) -> None:

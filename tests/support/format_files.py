@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ Points = NDArray[Any]
 
 
 def part(points: Points) -> int:
-    """Return a fifth of the rows: how many lie together in a format that keeps them so."""
-    return len(points) // 5
+    """Return how many rows lie together in a format that keeps them so: a fifth, or 1,000."""
+    return min(len(points) // 5, 1000)
 
 
 def write_npz(path: Path, points: Points, labels: list[Any]) -> None:
@@ -85,6 +86,12 @@ def write_zarr(path: Path, points: Points, labels: list[Any]) -> None:
         group.create_array("y", data=np.array(labels))
 
 
+def write_zipped_zarr(path: Path, points: Points, labels: list[Any]) -> None:
+    write_zarr(path.with_suffix(""), points, labels)
+    shutil.make_archive(str(path.with_suffix("")), "zip", path.with_suffix(""))
+    shutil.rmtree(path.with_suffix(""))
+
+
 def write_torch(path: Path, points: Points, labels: list[Any]) -> None:
     import torch
 
@@ -107,6 +114,7 @@ WRITERS = {
     "arrow stream": ("s.arrow", write_arrow_stream),
     "datasets": ("s", write_datasets),
     "zarr": ("s.zarr", write_zarr),
+    "zipped zarr": ("s.zarr.zip", write_zipped_zarr),
     "torch": ("s.pt", write_torch),
     "old torch": ("s.pth", write_old_torch),
 }

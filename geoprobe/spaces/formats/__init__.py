@@ -18,6 +18,7 @@ from geoprobe.spaces.formats.hdf5_files import Hdf5Arrays
 from geoprobe.spaces.formats.named_arrays import NamedArrays
 from geoprobe.spaces.formats.numpy_files import NpzArrays
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
+from geoprobe.spaces.formats.text_tables import DELIMITED, TextTable
 from geoprobe.spaces.formats.torch_files import open_torch
 from geoprobe.spaces.formats.zarr_stores import ZarrArrays, is_zarr_store
 
@@ -32,6 +33,8 @@ READERS: dict[str, Callable[[Path], NamedArrays]] = {
     ".pt": open_torch,
     ".pth": open_torch,
     ".zarr": ZarrArrays,
+    ".zip": ZarrArrays,
+    **dict.fromkeys(DELIMITED, TextTable),
 }
 """What opens a file of named arrays, by the ending of its name."""
 

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files, read batch by batch through pyarrow."""
+"""Tables of Arrow's, read batch by batch through pyarrow: parquet and Arrow files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from geoprobe.spaces.formats.arrow_columns import (
     joint_type,
     ragged,
 )
-from geoprobe.spaces.formats.named_arrays import StoredArray, need
+from geoprobe.spaces.formats.named_arrays import StoredArray, fault, need
 from geoprobe.spaces.formats.signatures import ARROW, PARQUET, STREAM, check_signature
 
-_BATCH = 4096
-_Batches = Iterator[tuple[int, Any]]
+BATCH = 4096
+Batches = Iterator[tuple[int, Any]]
 
 
 class ArrowTable:
-    """The columns of a parquet or Arrow file, read batch by batch.
+    """The columns of a table that Arrow gives, read batch by batch.
 
     A subclass says how many rows there are, and gives the batches of some of the columns from the
     one on that holds a given row.
@@ -35,26 +35,30 @@ class ArrowTable:
     points: tuple[str, ...] = ("X",)
     labels: tuple[str, ...] = ()
 
-    def __init__(self, path: Path) -> None:
-        self.path: Path | None = path
-        self._file_path = path
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
         self._pa = need("pyarrow", "parquet", path)
         # Damage raises errors of Arrow's, all of them ValueError, OSError or NotImplementedError.
-        self.damage = (self._pa.ArrowException, ValueError, OSError, KeyError)
+        self.damage: tuple[type[Exception], ...] = (
+            self._pa.ArrowException,
+            ValueError,
+            OSError,
+            KeyError,
+        )
         try:
             self._schema, self._n_rows = self._open()
         except self.damage as error:
-            raise FormatError(f"the file is damaged or cut off: {error}.", path) from error
+            raise fault(f"the file is damaged or cut off: {error}.", path) from error
         self.names: list[str] = list(self._schema.names)
         twice = {name for name in self.names if self.names.count(name) > 1}
         if twice:
-            raise FormatError(f"the column {min(twice)!r} is there more than once.", path)
+            raise fault(f"the column {min(twice)!r} is there more than once.", path)
 
     def _open(self) -> tuple[Any, int]:
         """Return the schema and the number of rows."""
         raise NotImplementedError
 
-    def _batches(self, names: list[str], row: int) -> _Batches:
+    def _batches(self, names: list[str], row: int) -> Batches:
         """Yield batches of some columns with the row that each begins at."""
         raise NotImplementedError
 
@@ -85,12 +89,12 @@ class ArrowTable:
         walk = _Walk(self, names, side_by_side=True)
         return StoredArray((self._n_rows, len(names)), dtype, walk.rows)
 
-    def walk(self, names: list[str], row: int) -> _Batches:
+    def walk(self, names: list[str], row: int) -> Batches:
         """Yield batches of some columns; what is damaged is told by their names."""
         try:
             yield from self._batches(names, row)
         except self.damage as error:
-            raise FormatError(
+            raise fault(
                 f"the column {', '.join(map(repr, names[:3]))} is damaged or cut off: {error}.",
                 self.path,
             ) from error
@@ -101,7 +105,7 @@ class _Walk:
 
     def __init__(self, table: ArrowTable, names: list[str], side_by_side: bool = False) -> None:
         self._table, self._names, self._side_by_side = table, names, side_by_side
-        self._on: _Batches | None = None
+        self._on: Batches | None = None
         self._begin = 0
         self._values: NDArray[Any] = np.empty(0)
 
@@ -124,7 +128,7 @@ class _Walk:
             parts.append(part)
             at += len(part)
         if at < end:
-            raise FormatError(
+            raise fault(
                 f"the column {self._names[0]!r} ends before row {at}, but the file declares more: "
                 f"it is damaged or cut off.",
                 self._table.path,
@@ -148,6 +152,7 @@ class ParquetTable(ArrowTable):
     """The columns of a parquet file."""
 
     def __init__(self, path: Path) -> None:
+        self._file_path = path
         check_signature(checked_file(path), "parquet", PARQUET)
         self._parquet = need("pyarrow.parquet", "parquet", path)
         super().__init__(path)
@@ -161,7 +166,7 @@ class ParquetTable(ArrowTable):
         with self._parquet.ParquetFile(self._file_path) as file:
             return file.read()
 
-    def _batches(self, names: list[str], row: int) -> _Batches:
+    def _batches(self, names: list[str], row: int) -> Batches:
         with self._parquet.ParquetFile(self._file_path, memory_map=True) as file:
             begin, first = 0, 0
             for first in range(file.num_row_groups):
@@ -170,7 +175,7 @@ class ParquetTable(ArrowTable):
                     break
                 begin += n_rows
             groups = range(first, file.num_row_groups)
-            for batch in file.iter_batches(_BATCH, row_groups=groups, columns=names):
+            for batch in file.iter_batches(BATCH, row_groups=groups, columns=names):
                 yield begin, batch
                 begin += batch.num_rows
 
@@ -179,6 +184,7 @@ class IpcTable(ArrowTable):
     """The columns of an Arrow file (feather among them) or of an Arrow stream."""
 
     def __init__(self, path: Path) -> None:
+        self._file_path = path
         check_signature(checked_file(path), "Arrow", ARROW, STREAM)
         self._ipc = need("pyarrow.ipc", "parquet", path)
         super().__init__(path)
@@ -189,7 +195,7 @@ class IpcTable(ArrowTable):
             n_rows += batch.num_rows
         return self._schema, n_rows
 
-    def _batches(self, names: list[str], row: int) -> _Batches:
+    def _batches(self, names: list[str], row: int) -> Batches:
         begin = 0
         for batch in self._records([self._schema.names.index(name) for name in names]):
             if begin + batch.num_rows > row:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.spaces.formats.arrow_columns import column_form, column_values, joint_type
+from geoprobe.spaces.formats.arrow_files import BATCH, ArrowTable, Batches
 from geoprobe.spaces.formats.named_arrays import StoredArray, fault, listed, need
 
 _HEADS = ("state.json", "dataset_dict.json")
@@ -48,7 +48,7 @@ def open_datasets_folder(path: Path) -> DatasetsTable:
     return DatasetsTable(found, path)
 
 
-class DatasetsTable:
+class DatasetsTable(ArrowTable):
     """The columns of one split of a data set; labels of a ClassLabel are read as their names.
 
     Parameters
@@ -58,16 +58,19 @@ class DatasetsTable:
         Of its folder; None if it is in memory.
     """
 
-    kind = "column"
-    points: tuple[str, ...] = ("X",)
-    labels: tuple[str, ...] = ()
-
     def __init__(self, found: Any, path: Path | None = None) -> None:
-        self.path = path
-        self._features = found.features
-        self._schema = found.features.arrow_schema
-        self._rows_of = found.with_format("arrow")
-        self.names: list[str] = list(found.column_names)
+        self._found = found.with_format("arrow")
+        super().__init__(path)
+        # The library has errors of many kinds besides those of Arrow.
+        self.damage = (Exception,)
+
+    def _open(self) -> tuple[Any, int]:
+        return self._found.features.arrow_schema, len(self._found)
+
+    def _batches(self, names: list[str], row: int) -> Batches:
+        chosen = self._found.select_columns(names)
+        for begin in range(row, self._n_rows, BATCH):
+            yield begin, chosen[begin : min(begin + BATCH, self._n_rows)]
 
     def array(self, name: str) -> StoredArray:
         """Return one column, of which nothing but the first row is read.
@@ -77,47 +80,16 @@ class DatasetsTable:
         FormatError
             If it holds neither numbers, nor lists of numbers, nor text, or is damaged.
         """
-        n_rows = len(self._rows_of)
-        dtype, is_list = column_form(self._schema.field(name).type, name, self.path)
-        names = getattr(self._features[name], "names", None)
-        if names is not None:
-            return StoredArray((n_rows,), "str", partial(self._named, name, list(names)))
-        shape: tuple[int, ...] = (n_rows,)
-        if is_list:
-            shape = (n_rows, self._rows(name, 0, 1).shape[1] if n_rows else 0)
-        return StoredArray(shape, dtype, partial(self._rows, name))
+        stored = super().array(name)
+        names = getattr(self._found.features[name], "names", None)
+        if names is None:
+            return stored
+        return StoredArray(stored.shape, "str", partial(self._named, name, names, stored))
 
-    def columns(self, names: list[str]) -> StoredArray:
-        """Return columns of numbers side by side, unread, shape (n_rows, n_columns).
-
-        Raises
-        ------
-        FormatError
-            If one of them does not hold one number a row.
-        """
-        dtype = joint_type({name: self._schema.field(name).type for name in names}, self.path)
-        read = partial(self._beside, names)
-        return StoredArray((len(self._rows_of), len(names)), dtype, read)
-
-    def _beside(self, names: list[str], begin: int, end: int) -> NDArray[Any]:
-        chosen = self._part(names, begin, end)
-        parts = [column_values(chosen.column(name), name, begin, self.path) for name in names]
-        return np.stack(parts, axis=1)
-
-    def _rows(self, name: str, begin: int, end: int) -> NDArray[Any]:
-        return column_values(self._part([name], begin, end).column(name), name, begin, self.path)
-
-    def _part(self, names: list[str], begin: int, end: int) -> Any:
-        """Return rows of some columns as a table of Arrow's."""
-        try:
-            chosen = self._rows_of.select_columns(names)
-            return chosen[begin : min(end, len(chosen))]
-        # As above.
-        except Exception as error:
-            raise fault(f"the data set is damaged or cut off: {error}.", self.path) from error
-
-    def _named(self, name: str, names: list[str], begin: int, end: int) -> NDArray[Any]:
-        codes = self._rows(name, begin, end)
+    def _named(
+        self, name: str, names: list[str], stored: StoredArray, begin: int, end: int
+    ) -> NDArray[Any]:
+        codes = stored.read(begin, end)
         bad = (codes < 0) | (codes >= len(names))
         if bad.any():
             row = int(np.argmax(bad))

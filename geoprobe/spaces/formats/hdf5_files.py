@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.named_arrays import StoredArray, need
+from geoprobe.spaces.formats.named_arrays import BARE, MAYBE_BFLOAT16, StoredArray, need
 from geoprobe.spaces.formats.signatures import HDF5, check_signature
 
 # What a damaged file, a dataset without its filter, or a type that NumPy lacks may raise.
@@ -69,7 +69,7 @@ class Hdf5Arrays:
             what = "rows of different lengths" if ragged else f"the type {dtype}"
             raise FormatError(
                 f"the dataset {name!r} of shape {shape} holds {what}, but an array of numbers, or "
-                f"of text for labels, is expected.",
+                f"of text for labels, is expected.{MAYBE_BFLOAT16 if str(dtype) in BARE else ''}",
                 self.path,
             )
         kind = "str" if is_text else "bfloat16" if is_bfloat16 else str(dtype)

@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
 
+MAYBE_BFLOAT16 = (
+    " Numbers of two bytes without a type may be bfloat16, which this format cannot say; save them "
+    "as float32, which holds all their values, or in a safetensors file."
+)
+BARE = ("|V2", "<V2")
+"""What NumPy calls numbers of two bytes without a type."""
+
 _SHOWN = 20
 _BLOCK_ELEMENTS = 1 << 22
 

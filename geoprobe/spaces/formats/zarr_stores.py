@@ -1,9 +1,10 @@
-"""Stores of zarr, read by rows through zarr; this is the one file that knows the library."""
+"""Stores of zarr, folders or zip files, read by rows; the one file that knows the library."""
 
 from __future__ import annotations
 
 import re
 import warnings
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputWarning
+from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.formats.named_arrays import StoredArray, need
+from geoprobe.spaces.formats.signatures import ZIP, check_signature
 
 _PICKLED = "an array is packed as pickles, which geoprobe never unpickles."
+_BFLOAT16 = (
+    "an array is of bfloat16, which the library zarr does not read; save it as float32, which "
+    "holds all its values, or in a safetensors file."
+)
 _HEADS = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -32,32 +39,27 @@ class ZarrArrays:
 
     def __init__(self, path: Path) -> None:
         self.path: Path | None = path
-        if not path.exists():
-            raise FormatError("there is no such file.", path)
-        if path.is_file():
-            raise FormatError(
-                "this is a file, but a folder is expected, as zarr writes it; unpack it if it is "
-                "packed.",
-                path,
-            )
-        if not is_zarr_store(path):
+        if path.is_dir() and not is_zarr_store(path):
             raise FormatError(
                 f"this is not a zarr store: the folder holds none of {', '.join(_HEADS)}.", path
             )
+        if not path.is_dir():
+            check_signature(checked_file(path), "zip", ZIP)
         zarr = need("zarr", "zarr", path)
         self._arrays: dict[str, Any] = {}
         self._counted: set[str] = set()
         try:
-            found = zarr.open(str(path), mode="r")
+            found = zarr.open(str(path), mode="r") if path.is_dir() else _unpacked(zarr, path)
             if isinstance(found, zarr.Array):
                 self._arrays[path.stem] = found
             else:
                 self._collect(found, "")
+        except FormatError:
+            raise
         # The library parses metadata with errors of its own, of many kinds.
         except Exception as error:
-            raise FormatError(
-                _PICKLED if "pickle" in str(error) else f"the zarr store is damaged: {error}.", path
-            ) from error
+            said = _reason(str(error))
+            raise FormatError(said or f"the zarr store is damaged: {error}.", path) from error
         self.names = sorted(self._arrays)
 
     def _collect(self, group: Any, before: str) -> None:
@@ -113,3 +115,22 @@ class ZarrArrays:
                 InputWarning,
                 stacklevel=2,
             )
+
+
+def _unpacked(zarr: Any, path: Path) -> Any:
+    """Open a store in a zip file, whether its folder was packed or what is in the folder."""
+    with zipfile.ZipFile(path) as file:
+        heads = [name for name in file.namelist() if name.rpartition("/")[2] in _HEADS]
+    if not heads:
+        raise FormatError(
+            f"this is not a zarr store: the zip file holds none of {', '.join(_HEADS)}.", path
+        )
+    top = min(heads, key=len).rpartition("/")[0]
+    return zarr.open(zarr.storage.ZipStore(path, mode="r"), path=top, mode="r")
+
+
+def _reason(said: str) -> str:
+    """Return why the library cannot open a store that is not damaged; empty if it is."""
+    if "pickle" in said:
+        return _PICKLED
+    return _BFLOAT16 if "bfloat16" in said else ""
