@@ -3,7 +3,8 @@
 Usage: ``python -m scripts.many_cells --cells 2000``. Cells are drawn from the shared real spaces;
 ``GEOPROBE_SHARED`` names the folder above them, and without them that part is skipped and the
 reason printed. The study runs on workers, and the time inside ``measure`` is noted in each of them;
-what remains of the workers' time is overhead, which includes their start. Then a plan of many given
+what remains of the workers' time is overhead, which includes their start. Processor time says the same
+where others use the machine as well, but for what waits for the disk. Then a plan of many given
 files is listed, its status shown, and its run begun again with everything done. What is written
 lies in a temporary folder, which is removed, or below ``--folder``.
 """
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,15 +83,27 @@ def plan_of(folder: Path) -> Plan:
 MOST_LINKS = 1000
 
 
+class Spent(NamedTuple):
+    """Seconds by the clock, and of processors."""
+
+    wall: float
+    cpu: float
+
+
 def noted_measure(measure: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Measure, and add the time to the file of this process."""
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     try:
         return measure(*args, **options)
     finally:
-        seconds = time.perf_counter() - began
+        spent = Spent(time.perf_counter() - wall, time.process_time() - cpu)
         with (Path(os.environ[NOTED]) / f"{os.getpid()}.txt").open("a") as file:
-            file.write(f"{seconds!r}\n")
+            file.write(f"{spent.wall!r} {spent.cpu!r}\n")
+
+
+def processor_seconds() -> float:
+    """Return what this process and its children that have ended took of processors."""
+    return sum(os.times()[:4])
 
 
 def noted_attempt(work: Work, n_threads: int, progress: ProgressCallback | None = None) -> Answer:
@@ -103,36 +116,40 @@ def noted_attempt(work: Work, n_threads: int, progress: ProgressCallback | None 
 _ATTEMPT = local_executor.attempt
 
 
-def run_noted(plan: Plan, root: Path, workers: int, notes: Path) -> tuple[float, list[float]]:
-    """Run a study; return its seconds and those of each call of ``measure``."""
+def run_noted(plan: Plan, root: Path, workers: int, notes: Path) -> tuple[Spent, list[Spent]]:
+    """Run a study; return what it took, and each call of ``measure`` in it."""
     notes.mkdir()
     os.environ[NOTED] = str(notes)
     jobs.load_kernels()
     local_executor.attempt = noted_attempt
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), processor_seconds()
     try:
         outcome = run_study(plan, root, n_workers=workers)
     finally:
         local_executor.attempt = _ATTEMPT
-    seconds = time.perf_counter() - began
+    spent = Spent(time.perf_counter() - wall, processor_seconds() - cpu)
     assert outcome.failed == {}, outcome.failed
-    inside = [float(line) for path in notes.iterdir() for line in path.read_text().split()]
-    return seconds, inside
+    lines = [line for path in notes.iterdir() for line in path.read_text().splitlines()]
+    return spent, [Spent(*map(float, line.split())) for line in lines]
 
 
 def overhead(folder: Path, n_cells: int, workers: int, profile: bool) -> None:
     """Print the overhead of a study on workers, and of pieces in it."""
     plan, root = plan_of(folder), folder / "study"
-    seconds, inside = run_noted(plan, root, workers, folder / "notes")
-    assert len(inside) == n_cells, (len(inside), n_cells)
+    spent, each = run_noted(plan, root, workers, folder / "notes")
+    assert len(each) == n_cells, (len(each), n_cells)
+    inside = Spent(*map(sum, zip(*each, strict=True)))
     pieces_s = sum(StudyFolder(root).seconds()["measure"])
-    total = seconds * workers
-    rest = total - sum(inside)
-    print(f"{n_cells:,} cells on {workers} workers: {seconds:,.1f} s")
-    print(f"  inside measure            {sum(inside) / n_cells * 1e3:9.1f} ms a cell")
+    total = spent.wall * workers
+    rest = total - inside.wall
+    print(f"{n_cells:,} cells on {workers} workers: {spent.wall:,.1f} s")
+    print(f"  inside measure            {inside.wall / n_cells * 1e3:9.1f} ms a cell")
     print(f"  overhead, all             {rest / n_cells * 1e3:9.1f} ms a cell, {rest / total:.2%}")
-    print(f"    reading and writing     {(pieces_s - sum(inside)) / n_cells * 1e3:9.1f}")
+    print(f"    reading and writing     {(pieces_s - inside.wall) / n_cells * 1e3:9.1f}")
     print(f"    all else                {(total - pieces_s) / n_cells * 1e3:9.1f}")
+    print("  of processor time")
+    print(f"    inside measure          {inside.cpu / n_cells * 1e3:9.1f} ms a cell")
+    print(f"    overhead, all           {(spent.cpu - inside.cpu) / n_cells * 1e3:9.1f}")
     for name, work in (
         ("look at the files", lambda: planned_inputs(plan, StudyFolder(root))),
         ("run again, all done", lambda: run_study(plan, root, n_workers=workers)),
