@@ -24,6 +24,8 @@ _LONGEST_HEADER = 10_000
 # Deflate reaches 1032, zeros alone; spaces of real numbers stay below 10.
 _LARGEST_RATIO = 500
 _ALWAYS_ALLOWED = 1 << 28
+# Asking the system what is free takes longer than reading so little.
+_ALWAYS_FREE = 1 << 20
 _VERSIONS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 
 
@@ -66,7 +68,7 @@ def check_npy(path: Path) -> None:
 
 def check_npz(
     archive: zipfile.ZipFile, path: Path, names: Iterable[str], *, at_once: bool = True
-) -> None:
+) -> list[NpyHeader]:
     """Refuse arrays of an npz file that unpack to more than they should or than memory holds.
 
     Parameters
@@ -78,6 +80,11 @@ def check_npz(
         Members of the archive.
     at_once : bool
         Whether they are to be in memory together, or are unpacked bit by bit.
+
+    Returns
+    -------
+    list of NpyHeader
+        In the order of the names.
 
     Raises
     ------
@@ -100,6 +107,7 @@ def check_npz(
         )
     if at_once:
         check_memory(total, what, path)
+    headers = []
     for member in members:
         with archive.open(member) as file:
             header = read_npy_header(file)
@@ -110,6 +118,8 @@ def check_npz(
                 f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
                 path,
             )
+        headers.append(header)
+    return headers
 
 
 def check_memory(n_bytes: int, what: str, path: Path) -> None:
@@ -120,7 +130,7 @@ def check_memory(n_bytes: int, what: str, path: Path) -> None:
     FormatError
         Saying what is needed and what is free.
     """
-    free = free_memory()
+    free = free_memory() if n_bytes > _ALWAYS_FREE else None
     if free is not None and n_bytes > free:
         raise FormatError(
             f"{readable(n_bytes)} of memory are needed for {what}, but {readable(free)} are free.",

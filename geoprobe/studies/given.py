@@ -130,7 +130,7 @@ def _known_filled(pattern: str, values: Mapping[str, str], unknown: Collection[s
 
 def _pattern_files(plan: SpacesPlan) -> Iterator[_Named]:
     fixed = {name: str(value) for name, value in plan.fixed.items()}
-    for path, values in find_files(plan.files, plan.folder, WHOLE, is_file=is_source):
+    for path, values in find_files(plan.files, plan.folder, WHOLE, is_other=is_source):
         yield _Named(str(path), path, {**values, **fixed}, plan.points, plan.labels)
 
 

@@ -96,7 +96,7 @@ def run_study(
     text = Text(plan) if plan.tasks else None
     folder.check(plan)
     before = folder.given()
-    given = _look_at_given(plan, folder, before, progress)
+    given = _look_at_given(plan, folder, before, workers, progress)
     facts = _look_at_text(text, folder)
     folder.adopt(plan, names)
     if facts is not None:
@@ -133,13 +133,15 @@ def _look_at_given(
     plan: Plan,
     folder: StudyFolder,
     before: GivenIndex | None,
+    n_workers: int,
     progress: ProgressCallback | None,
 ) -> GivenIndex | None:
     """Look at the files of given spaces, and refuse what would cost hours before it is noticed."""
     if plan.spaces is None:
         return None
     files = planned_files(plan)
-    index = look_at(files, unseen=plan.spaces.unseen, before=before, progress=progress)
+    unseen = plan.spaces.unseen
+    index = look_at(files, unseen=unseen, before=before, n_workers=n_workers, progress=progress)
     refuse_changed(index, before, folder.geometry)
     return index
 

@@ -20,7 +20,6 @@ from geoprobe.files.array_headers import (
     check_memory,
     check_npy,
     check_npz,
-    read_npy_header,
 )
 from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.formats.named_arrays import StoredArray
@@ -96,9 +95,8 @@ class _Member:
         self._next = 0
         try:
             with zipfile.ZipFile(path) as archive:
-                check_npz(archive, path, [f"{name}.npy"], at_once=False)
-                with archive.open(f"{name}.npy") as file:
-                    self.header: NpyHeader = read_npy_header(file)
+                self.header: NpyHeader
+                (self.header,) = check_npz(archive, path, [f"{name}.npy"], at_once=False)
         except FormatError:
             raise
         # As above, and the decompressors add their own.
@@ -135,7 +133,7 @@ class _Member:
             self._close()
             self._archive = zipfile.ZipFile(self._path)
             self._file = self._archive.open(f"{self._name}.npy")
-            read_npy_header(self._file)
+            self._file.read(self.header.length)
             self._next = 0
         between = (row - self._next) * self._row_bytes
         while between > 0:
