@@ -12,6 +12,7 @@ import numpy as np
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.memory import nothing_to_free
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.inputs import clusters_file, read_clusters
 from geoprobe.spaces.source import Source
@@ -74,6 +75,7 @@ class GivenIndex:
     problems: Mapping[Cell, str]
 
 
+@nothing_to_free()
 def look_at(
     files: Mapping[Cell, Given],
     *,
@@ -288,6 +290,7 @@ def write_index(index: GivenIndex, path: Path) -> None:
     write_json(path, {"format": FORMAT, "format_version": VERSION, **content}, indent=None)
 
 
+@nothing_to_free()
 def read_index(path: Path) -> GivenIndex:
     """Read an index.
 
