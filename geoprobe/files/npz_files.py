@@ -9,13 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, OutputError
-from geoprobe.files.array_headers import check_npz
+from geoprobe.files.array_headers import NpyHeader, check_npz
 from geoprobe.files.atomic import write_file
 from geoprobe.files.json_files import SEAL, seal
 from geoprobe.files.zip_members import member
@@ -119,11 +119,16 @@ def _seal(about: Mapping[str, Any], arrays: Arrays) -> str:
 
 def _read_arrays(source: Path) -> Arrays:
     with zipfile.ZipFile(source) as archive:
-        check_npz(archive, source, archive.namelist())
-    # Of a damaged file that it opened itself, NumPy would leave the handle open.
-    with source.open("rb") as handle:
-        file = np.load(handle, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with file:
-            return {name: file[name] for name in file.files}
+        members = archive.namelist()
+        headers = check_npz(archive, source, members)
+        return {
+            member.removesuffix(".npy"): _array(archive.read(member), header)
+            for member, header in zip(members, headers, strict=True)
+        }
+
+
+def _array(data: bytes, header: NpyHeader) -> NDArray[Any]:
+    if header.dtype.hasobject:
+        raise ValueError("Python objects, which are never unpickled")
+    order: Literal["F", "C"] = "F" if header.columns_first else "C"
+    return np.ndarray(header.shape, header.dtype, data, header.length, order=order).copy()
