@@ -28,7 +28,7 @@ _ALWAYS_ALLOWED = 1 << 28
 # Asking the system what is free takes longer than reading so little.
 _ALWAYS_FREE = 1 << 20
 _VERSIONS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
-# A header as NumPy writes it; as Python text, which any other is read as, it takes ten times as long.
+# A header as NumPy writes it. Any other is read as Python text, which takes ten times as long.
 _SIZE = r"(?:0|[1-9][0-9]{0,17})"
 _USUAL = re.compile(
     r"\{'descr': '([<>|][biufcU][0-9]{1,9})', 'fortran_order': (True|False), "

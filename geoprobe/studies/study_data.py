@@ -29,7 +29,7 @@ from geoprobe.studies.jobs import (
     VERSION,
 )
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.runs import runs
+from geoprobe.studies.runs import Run, runs
 from geoprobe.studies.study_folder import StudyFolder
 
 
@@ -183,18 +183,15 @@ def _heads(
     plan: Plan, folder: StudyFolder, names: dict[str, str], listed: list[Cell]
 ) -> dict[Cell, float]:
     """Return the test accuracy of the heads, for every layer of their last update."""
+    own: dict[Run, list[Cell]] = {}
+    for cell in listed:
+        if cell.tuned_on == cell.task and cell.seed is not None:
+            own.setdefault(Run(cell.task, cell.model, cell.seed), []).append(cell)
     accuracies: dict[Cell, float] = {}
     for run in runs(plan, names):
         place = folder.run(run.tuned_on, run.model, run.seed)
         if not folder.is_tuned(run.tuned_on, run.model, run.seed):
             continue
         of = {each.step: each.test_accuracy for each in TuningResult.read(place).checkpoints}
-        for cell in listed:
-            if (cell.task, cell.model, cell.tuned_on, cell.seed) == (
-                run.tuned_on,
-                run.model,
-                run.tuned_on,
-                run.seed,
-            ):
-                accuracies[cell] = of[cell.step]
+        accuracies |= {cell: of[cell.step] for cell in own.get(run, [])}
     return accuracies
