@@ -10,7 +10,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -73,35 +73,62 @@ def check_npy(path: Path) -> None:
         )
 
 
-def check_npz(
-    archive: zipfile.ZipFile, path: Path, names: Iterable[str], *, at_once: bool = True
-) -> list[NpyHeader]:
-    """Refuse arrays of an npz file that unpack to more than they should or than memory holds.
+def check_npz(archive: zipfile.ZipFile, path: Path, name: str) -> NpyHeader:
+    """Refuse an array of an npz file that unpacks to more than it should, or to another size.
 
     Parameters
     ----------
     archive : ZipFile
     path : Path
         Of the archive.
-    names : iterable of str
-        Members of the archive.
-    at_once : bool
-        Whether they are to be in memory together, or are unpacked bit by bit.
+    name : str
+        Member of the archive.
 
     Returns
     -------
-    list of NpyHeader
-        In the order of the names.
+    NpyHeader
 
     Raises
     ------
     FormatError
         Saying what is declared and what is there.
     ValueError, OSError, KeyError, and what zipfile raises
-        If a member is missing or no npy file.
+        If the member is missing or no npy file.
     """
-    members = [archive.getinfo(name) for name in names]
-    what = f"the array {_name(members[0])}" if len(members) == 1 else f"{len(members)} arrays"
+    member = archive.getinfo(name)
+    _check_packed(path, [member], f"the array {_name(member)}")
+    with archive.open(member) as file:
+        header = read_npy_header(file)
+    _check_size(path, member, header)
+    return header
+
+
+def unpack_npz(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[NpyHeader, bytes]]:
+    """Unpack all arrays of an npz file with the checks of :func:`check_npz`.
+
+    Returns
+    -------
+    dict of str to (NpyHeader, bytes)
+        By the name of the array; the bytes begin with the header.
+
+    Raises
+    ------
+    FormatError, and more
+        As :func:`check_npz` does; FormatError also if memory does not hold them.
+    """
+    members, what = archive.infolist(), f"{len(archive.infolist())} arrays"
+    check_memory(_check_packed(path, members, what), what, path)
+    unpacked = {}
+    for member in members:
+        data = archive.read(member)
+        header = read_npy_header(io.BytesIO(data))
+        _check_size(path, member, header)
+        unpacked[member.filename.removesuffix(".npy")] = header, data
+    return unpacked
+
+
+def _check_packed(path: Path, members: Sequence[zipfile.ZipInfo], what: str) -> int:
+    """Refuse members that pack better than numbers do; return what they unpack to."""
     total = sum(member.file_size for member in members)
     # What the archive says of itself may be forged; it never holds more than its length.
     packed = min(sum(member.compress_size for member in members), path.stat().st_size)
@@ -112,21 +139,17 @@ def check_npz(
             f"nothing is unpacked.",
             path,
         )
-    if at_once:
-        check_memory(total, what, path)
-    headers = []
-    for member in members:
-        with archive.open(member) as file:
-            header = read_npy_header(file)
-        there = member.file_size - header.length
-        if header.n_bytes != there and not header.dtype.hasobject:
-            raise FormatError(
-                f"the array {_name(member)} declares the shape {header.shape}, "
-                f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
-                path,
-            )
-        headers.append(header)
-    return headers
+    return total
+
+
+def _check_size(path: Path, member: zipfile.ZipInfo, header: NpyHeader) -> None:
+    there = member.file_size - header.length
+    if header.n_bytes != there and not header.dtype.hasobject:
+        raise FormatError(
+            f"the array {_name(member)} declares the shape {header.shape}, "
+            f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
+            path,
+        )
 
 
 def check_memory(n_bytes: int, what: str, path: Path) -> None:

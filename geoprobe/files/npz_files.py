@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, OutputError
-from geoprobe.files.array_headers import NpyHeader, check_npz
+from geoprobe.files.array_headers import NpyHeader, unpack_npz
 from geoprobe.files.atomic import write_file
 from geoprobe.files.json_files import SEAL, seal
 from geoprobe.files.zip_members import member
@@ -119,15 +119,11 @@ def _seal(about: Mapping[str, Any], arrays: Arrays) -> str:
 
 def _read_arrays(source: Path) -> Arrays:
     with zipfile.ZipFile(source) as archive:
-        members = archive.namelist()
-        headers = check_npz(archive, source, members)
-        return {
-            member.removesuffix(".npy"): _array(archive.read(member), header)
-            for member, header in zip(members, headers, strict=True)
-        }
+        unpacked = unpack_npz(archive, source)
+    return {name: _array(header, data) for name, (header, data) in unpacked.items()}
 
 
-def _array(data: bytes, header: NpyHeader) -> NDArray[Any]:
+def _array(header: NpyHeader, data: bytes) -> NDArray[Any]:
     if header.dtype.hasobject:
         raise ValueError("Python objects, which are never unpickled")
     order: Literal["F", "C"] = "F" if header.columns_first else "C"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class StudyData:
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
 
-    @property
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the user's own groupings, sorted."""
         return tuple(sorted({name for g in self.geometries for name, _ in g.cell.group}))

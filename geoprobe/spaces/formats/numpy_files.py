@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.array_headers import (
-    NpyHeader,
     check_memory,
     check_npy,
     check_npz,
@@ -95,8 +94,7 @@ class _Member:
         self._next = 0
         try:
             with zipfile.ZipFile(path) as archive:
-                self.header: NpyHeader
-                (self.header,) = check_npz(archive, path, [f"{name}.npy"], at_once=False)
+                self.header = check_npz(archive, path, f"{name}.npy")
         except FormatError:
             raise
         # As above, and the decompressors add their own.
