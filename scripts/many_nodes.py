@@ -29,9 +29,9 @@ class Costs:
     cells: int = 100_000
     math: float = 0.060
     """Of a cell in ``measure``."""
-    overhead: float = 0.020
+    overhead: float = 0.014
     """Of a cell in its worker: reading, packing, writing."""
-    dispatch: float = 0.0011
+    dispatch: float = 0.0010
     """Of a cell in the process that claims it, and hands it to a worker."""
     listing: float = 90e-6
     """Of a cell in every process that takes part: listing of files and of pieces."""
@@ -39,14 +39,14 @@ class Costs:
     """Of a node: Python, kernels from the node's own cache, workers."""
     report: float = 0.010
     """Of a cell, in the one process that writes tables and report."""
-    piece_ops: float = 30.0
+    piece_ops: float = 45.0
     """Operations on files for a cell by its worker and by its process."""
-    process_ops: float = 5.0
+    process_ops: float = 8.0
     """Of them, those that its process waits for, one piece after the other."""
     list_ops: float = 2.3
     """Operations on files for a cell by every process that takes part."""
     others_ops: float = 0.0
-    """Operations for a cell that another process did; without ``--shard`` about 7."""
+    """Operations for a cell that another process did; without ``--shard`` about 4."""
     cores: int = 16
     latency: float = 0.5e-3
     """Of one operation on the shared file system."""

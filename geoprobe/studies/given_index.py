@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def look_at(
     *,
     unseen: str,
     before: GivenIndex | None = None,
+    believed: Callable[[Cell], bool] | None = None,
     n_workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> GivenIndex:
@@ -93,6 +94,8 @@ def look_at(
         What becomes of labels that only the test split has.
     before : GivenIndex, optional
         What was found the last time.
+    believed : callable, optional
+        Of a cell, whether what was found the last time is believed without a look at the stamps.
     n_workers : int, default=1
         Processes that look, where there is enough to look at.
     progress : callable, optional
@@ -104,10 +107,18 @@ def look_at(
     """
     known = {} if before is None else before.looks
     sources = list(dict.fromkeys(source for cell in files.values() for source in cell if source))
+    unasked = {
+        source
+        for cell, given in files.items()
+        if believed is not None and believed(cell)
+        for source in given
+    }
     same = {
         source: old
         for source in sources
-        if (old := known.get(source)) and not old.problem and old.stamp == _stamp(source)
+        if (old := known.get(source))
+        and not old.problem
+        and (source in unasked or old.stamp == _stamp(source))
     }
     unseen_files = [source for source in sources if source not in same]
     seen: dict[Source, Look] = {}
