@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 5.0
 _WINDOW = 30.0
+_LATEST = 1 / 3
+# Of the time that has passed; no more is remembered of a run of days.
+_FINEST = 0.002
 _TOO_EARLY = 1.0
 _AT_ONCE = 0.05
 
 
 class Pace:
-    """Estimates the time that a phase still needs, from its speed in the last half minute.
+    """Estimates the time that a phase still needs, from its speed in the last third of its time.
+
+    Of the first minute and a half it is the last half minute. A shorter time would make the
+    estimate jump where large and small pieces of work take turns.
 
     Parameters
     ----------
@@ -48,9 +54,10 @@ class Pace:
         if len(self._seen) == 1 and now - self._start < _AT_ONCE:
             # What was done before the phase began says nothing about its speed.
             self._seen[0] = (now, done)
-        elif now > self._seen[-1][0]:
+        elif now - self._seen[-1][0] > _FINEST * (now - self._start):
             self._seen.append((now, done))
-        while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW:
+        window = max(_WINDOW, (now - self._start) * _LATEST)
+        while len(self._seen) > 2 and self._seen[1][0] < now - window:
             self._seen.popleft()
         then, before = self._seen[0]
         if now - self._start < _TOO_EARLY or done <= before:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -24,7 +25,15 @@ _LONGEST_HEADER = 10_000
 # Deflate reaches 1032, zeros alone; spaces of real numbers stay below 10.
 _LARGEST_RATIO = 500
 _ALWAYS_ALLOWED = 1 << 28
+# Asking the system what is free takes longer than reading so little.
+_ALWAYS_FREE = 1 << 20
 _VERSIONS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
+# A header as NumPy writes it. Any other is read as Python text, which takes ten times as long.
+_SIZE = r"(?:0|[1-9][0-9]{0,17})"
+_USUAL = re.compile(
+    r"\{'descr': '([<>|][biufcU][0-9]{1,9})', 'fortran_order': (True|False), "
+    rf"'shape': \(((?:{_SIZE},)?|{_SIZE}(?:, {_SIZE})+)\), \}} *\n".encode("ascii")
+)
 
 
 class NpyHeader(NamedTuple):
@@ -64,30 +73,62 @@ def check_npy(path: Path) -> None:
         )
 
 
-def check_npz(
-    archive: zipfile.ZipFile, path: Path, names: Iterable[str], *, at_once: bool = True
-) -> None:
-    """Refuse arrays of an npz file that unpack to more than they should or than memory holds.
+def check_npz(archive: zipfile.ZipFile, path: Path, name: str) -> NpyHeader:
+    """Refuse an array of an npz file that unpacks to more than it should, or to another size.
 
     Parameters
     ----------
     archive : ZipFile
     path : Path
         Of the archive.
-    names : iterable of str
-        Members of the archive.
-    at_once : bool
-        Whether they are to be in memory together, or are unpacked bit by bit.
+    name : str
+        Member of the archive.
+
+    Returns
+    -------
+    NpyHeader
 
     Raises
     ------
     FormatError
         Saying what is declared and what is there.
     ValueError, OSError, KeyError, and what zipfile raises
-        If a member is missing or no npy file.
+        If the member is missing or no npy file.
     """
-    members = [archive.getinfo(name) for name in names]
-    what = f"the array {_name(members[0])}" if len(members) == 1 else f"{len(members)} arrays"
+    member = archive.getinfo(name)
+    _check_packed(path, [member], f"the array {_name(member)}")
+    with archive.open(member) as file:
+        header = read_npy_header(file)
+    _check_size(path, member, header)
+    return header
+
+
+def unpack_npz(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[NpyHeader, bytes]]:
+    """Unpack all arrays of an npz file with the checks of :func:`check_npz`.
+
+    Returns
+    -------
+    dict of str to (NpyHeader, bytes)
+        By the name of the array; the bytes begin with the header.
+
+    Raises
+    ------
+    FormatError, and more
+        As :func:`check_npz` does; FormatError also if memory does not hold them.
+    """
+    members, what = archive.infolist(), f"{len(archive.infolist())} arrays"
+    check_memory(_check_packed(path, members, what), what, path)
+    unpacked = {}
+    for member in members:
+        data = archive.read(member)
+        header = read_npy_header(io.BytesIO(data))
+        _check_size(path, member, header)
+        unpacked[member.filename.removesuffix(".npy")] = header, data
+    return unpacked
+
+
+def _check_packed(path: Path, members: Sequence[zipfile.ZipInfo], what: str) -> int:
+    """Refuse members that pack better than numbers do; return what they unpack to."""
     total = sum(member.file_size for member in members)
     # What the archive says of itself may be forged; it never holds more than its length.
     packed = min(sum(member.compress_size for member in members), path.stat().st_size)
@@ -98,18 +139,17 @@ def check_npz(
             f"nothing is unpacked.",
             path,
         )
-    if at_once:
-        check_memory(total, what, path)
-    for member in members:
-        with archive.open(member) as file:
-            header = read_npy_header(file)
-        there = member.file_size - header.length
-        if header.n_bytes != there and not header.dtype.hasobject:
-            raise FormatError(
-                f"the array {_name(member)} declares the shape {header.shape}, "
-                f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
-                path,
-            )
+    return total
+
+
+def _check_size(path: Path, member: zipfile.ZipInfo, header: NpyHeader) -> None:
+    there = member.file_size - header.length
+    if header.n_bytes != there and not header.dtype.hasobject:
+        raise FormatError(
+            f"the array {_name(member)} declares the shape {header.shape}, "
+            f"{readable(header.n_bytes)}, but {readable(there)} are packed.",
+            path,
+        )
 
 
 def check_memory(n_bytes: int, what: str, path: Path) -> None:
@@ -120,7 +160,7 @@ def check_memory(n_bytes: int, what: str, path: Path) -> None:
     FormatError
         Saying what is needed and what is free.
     """
-    free = free_memory()
+    free = free_memory() if n_bytes > _ALWAYS_FREE else None
     if free is not None and n_bytes > free:
         raise FormatError(
             f"{readable(n_bytes)} of memory are needed for {what}, but {readable(free)} are free.",
@@ -148,6 +188,10 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
             f"are expected"
         )
     text = file.read(length)
+    before = len(start) + len(width) + length
+    if (usual := _USUAL.fullmatch(text)) is not None:
+        shape = tuple(int(size) for size in usual[3].split(b",") if size)
+        return NpyHeader(before, shape, usual[2] == b"True", np.dtype(usual[1].decode("ascii")))
     # Version 3 differs in the encoding of field names, which arrays of points do not have.
     whole = io.BytesIO(width + text)
     if version == (1, 0):
@@ -156,7 +200,7 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
         shape, columns_first, dtype = np.lib.format.read_array_header_2_0(whole)
     if min(shape, default=0) < 0:
         raise ValueError(f"the header declares the shape {shape}")
-    return NpyHeader(len(start) + len(width) + length, shape, columns_first, dtype)
+    return NpyHeader(before, shape, columns_first, dtype)
 
 
 def _name(member: zipfile.ZipInfo) -> str:

@@ -121,11 +121,15 @@ def unfinished_of(target: Path) -> list[Path]:
     """Return the files and folders, sorted, that were to become ``target`` or still may."""
     if not target.parent.is_dir():
         return []
-    return sorted(
-        path
-        for path in target.parent.iterdir()
-        if (match := _NAME.fullmatch(path.name)) and match["target"] == target.name
-    )
+    # A folder may hold tens of thousands of files, each of which is written in turn.
+    begin = f".{target.name}."
+    with os.scandir(target.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(begin)]
+    return [
+        target.with_name(name)
+        for name in sorted(names)
+        if (match := _NAME.fullmatch(name)) and match["target"] == target.name
+    ]
 
 
 def remove_stale(target: Path) -> None:

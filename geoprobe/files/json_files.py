@@ -15,8 +15,15 @@ SEAL = "sha256"
 """Key of the hash of all else in the file."""
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 1) -> None:
     """Write or replace a JSON file at one stroke, sealed with a hash; its folder is made.
+
+    Parameters
+    ----------
+    path : Path
+    content : mapping
+    indent : int or None
+        None writes one line, in a tenth of the time.
 
     Raises
     ------
@@ -24,7 +31,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         If the system refuses.
     """
     sealed = {**content, SEAL: seal(content)}
-    text = json.dumps(sealed, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(sealed, indent=indent, allow_nan=False) + "\n"
     write_file(path, lambda unfinished: unfinished.write_text(text, encoding="ascii"))
 
 

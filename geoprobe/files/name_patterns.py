@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -112,7 +113,7 @@ def find_files(
     folder: str | os.PathLike[str],
     whole: Collection[str] = (),
     *,
-    is_file: Callable[[Path], bool] = Path.is_file,
+    is_other: Callable[[Path], bool] | None = None,
 ) -> list[tuple[Path, dict[str, str]]]:
     """Find the files that fit a pattern, and what the names in braces stand for.
 
@@ -124,8 +125,8 @@ def find_files(
         Where a path starts that does not start at the root of the file system.
     whole : collection of str
         Names in braces that stand for whole numbers.
-    is_file : callable
-        Whether a path is that of a file to find; some formats are folders.
+    is_other : callable, optional
+        Whether what is no file is to be found as well; some formats are folders.
 
     Returns
     -------
@@ -149,16 +150,15 @@ def find_files(
     if start.is_absolute():
         base, parts = Path(start.anchor), parts[1:]
     reached: list[Path] = []
-    found = sorted(
-        _Walk(whole, is_file, reached).files(base, parts, {}), key=lambda pair: str(pair[0])
-    )
+    walk = _Walk(whole, is_other, reached)
+    found = sorted(walk.files(str(base), parts, {}), key=lambda pair: pair[0])
     if not found:
         deepest = max(reached, key=lambda path: len(path.parts), default=base)
         inside = _inside(deepest)
         if deepest != base:
             inside = f"the search came as far as {deepest}: {inside}"
         raise FormatError(f"no file fits the pattern {pattern!r}; {inside}.", base)
-    return found
+    return [(Path(name), values) for name, values in found]
 
 
 @dataclass(frozen=True)
@@ -166,63 +166,72 @@ class _Walk:
     """A walk below a folder along the parts of a pattern; ``reached`` is where it has been."""
 
     whole: Collection[str]
-    is_file: Callable[[Path], bool]
+    is_other: Callable[[Path], bool] | None
     reached: list[Path]
 
     def files(
-        self, folder: Path, parts: tuple[str, ...], values: dict[str, str]
-    ) -> Iterator[tuple[Path, dict[str, str]]]:
+        self, folder: str, parts: tuple[str, ...], values: dict[str, str]
+    ) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield the files that fit, with what the names stand for."""
         if not parts:
             return
         part, rest = parts[0], parts[1:]
-        if folder.is_dir():
-            self.reached.append(folder)
+        if Path(folder).is_dir():
+            self.reached.append(Path(folder))
         if part == "**":
             yield from self.files(folder, rest, values)
-            for name in _names(folder):
-                below = folder / name
+            for entry in _entries(folder):
                 # A link may lead back up.
-                if below.is_dir() and not below.is_symlink() and not name.startswith("."):
-                    yield from self.files(below, parts, values)
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    yield from self.files(entry.path, parts, values)
             return
-        for name, here in self._fitting(folder, part):
-            if any(values.get(key, text) != text for key, text in here.items()):
-                continue
-            if rest:
-                if (folder / name).is_dir():
-                    yield from self.files(folder / name, rest, values | here)
-            elif self.is_file(folder / name):
-                yield folder / name, values | here
-
-    def _fitting(self, folder: Path, part: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield the names in a folder that fit one part of the pattern."""
         if not _TOKEN.search(part):
-            yield part, {}
+            path = Path(folder) / part
+            yield from self._found(str(path), path.is_file(), rest, values)
             return
         fits = NamePattern(part, self.whole)
-        for name in _names(folder):
-            if name.startswith(".") and not part.startswith("."):
+        for entry in _entries(folder):
+            if entry.name.startswith(".") and not part.startswith("."):
                 continue
-            here = fits.read(name)
-            if here is not None:
-                yield name, here
+            here = fits.read(entry.name)
+            if here is None or any(values.get(key, text) != text for key, text in here.items()):
+                continue
+            yield from self._found(entry.path, _is_file(entry), rest, values | here)
+
+    def _found(
+        self, path: str, is_file: bool, rest: tuple[str, ...], values: dict[str, str]
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield a path that fits the whole pattern, or what is below it and fits the rest."""
+        if rest:
+            if not is_file and Path(path).is_dir():
+                yield from self.files(path, rest, values)
+        elif is_file or (self.is_other is not None and self.is_other(Path(path))):
+            yield path, values
 
 
-def _names(folder: Path) -> list[str]:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, sorted by name; it says itself what is a file."""
     try:
-        return sorted(entry.name for entry in os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise FormatError(f"the folder cannot be read: {error.strerror}.", folder) from error
+        raise FormatError(f"the folder cannot be read: {error.strerror}.", Path(folder)) from error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file; a link that leads nowhere, or in a circle, is not."""
+    with contextlib.suppress(OSError):
+        return entry.is_file()
+    return False
 
 
 def _inside(folder: Path) -> str:
     """Say what is in a folder, in a few words."""
     if not folder.is_dir():
         return "there is no such folder"
-    names = _names(folder)
+    names = [entry.name for entry in _entries(str(folder))]
     if not names:
         return "this folder is empty"
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))

@@ -80,6 +80,8 @@ class Performance(Finding):
             raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
         columns = self.over_seeds()
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
+        place = {name: number for number, name in enumerate(names)}
+        single = {tuple(getattr(row, key) for key in self.keys): row for row in self.rows}
         figure, ax = one_axes(ax, height=1.4 + 0.36 * len(names))
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
@@ -91,11 +93,11 @@ class Performance(Finding):
                 if on == (columns["task"][k] if tuned else "")
             ]
             where = [
-                names.index((columns["task"][k], columns["model"][k])) + (0.12 if tuned else -0.12)
+                place[columns["task"][k], columns["model"][k]] + (0.12 if tuned else -0.12)
                 for k in rows
             ]
             mean = [columns[f"{measure}_mean"][k] for k in rows]
-            spread = np.nan_to_num([self._reach(columns, measure, k) for k in rows])
+            spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
             ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
@@ -111,13 +113,18 @@ class Performance(Finding):
         legend(ax)
         return figure
 
-    def _reach(self, columns: Columns, measure: str, k: int) -> tuple[float, float]:
+    def _reach(
+        self,
+        columns: Columns,
+        measure: str,
+        k: int,
+        single: dict[tuple[Any, ...], PerformanceRow],
+    ) -> tuple[float, float]:
         """Return how far the bar of a summarised row reaches below and above its mean."""
         if columns["n_seeds"][k] > 1 or measure not in ("directprobe", "classifier"):
             spread = columns[f"{measure}_std"][k]
             return spread, spread
-        key = tuple(columns[name][k] for name in self.keys)
-        row = next(r for r in self.rows if tuple(getattr(r, name) for name in self.keys) == key)
+        row = single[tuple(columns[name][k] for name in self.keys)]
         if measure == "classifier":
             return row.classifier_std, row.classifier_std
         return row.directprobe - row.directprobe_low, row.directprobe_high - row.directprobe

@@ -75,7 +75,12 @@ class Failure(NamedTuple):
 
 def digest(piece: Piece) -> str:
     """Return the name of a piece in the names of files."""
-    return hashlib.sha256(f"{piece.kind}\0{piece.name}".encode()).hexdigest()[:24]
+    return digest_of(piece.kind, piece.name)
+
+
+def digest_of(kind: str, name: str) -> str:
+    """Return what :func:`digest` returns for a piece of that kind and name."""
+    return hashlib.sha256(f"{kind}\0{name}".encode()).hexdigest()[:24]
 
 
 class Claims:

@@ -87,7 +87,7 @@ class Executor(Protocol):
         """Say why a piece can never run here, however long one waits; empty if it can."""
 
     def has_room(self, uses: Uses) -> bool:
-        """Whether a piece would run now if it were started."""
+        """Whether a piece that is not refused would run now if it were started."""
 
     def start(self, piece: Piece) -> None:
         """Start a piece for which there is room."""

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 
 from geoprobe.errors import FormatError, InputError, OccupiedError
 from geoprobe.files.atomic import check_output, write_file
+from geoprobe.files.zip_members import member
 from geoprobe.studies.description import study_versions
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.status import study_status
 from geoprobe.studies.study_folder import StudyFolder, folder_name
 from geoprobe.studies.table_columns import CELL, MEANING, PAIR, SPACE
 
-# The earliest time that a zip file can say: when a file was written is no part of a result.
-_TIME = (1980, 1, 1, 0, 0, 0)
 _PACKED = (".gz", ".parquet")
 
 
@@ -82,13 +81,13 @@ def export_study(
     def fill(unfinished: Path) -> None:
         with zipfile.ZipFile(unfinished, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for name in sorted((*texts, *files)):
-                member = _member(f"{top}/{name}")
+                head = member(f"{top}/{name}", stored=name.endswith(_PACKED))
                 if name in texts:
-                    archive.writestr(member, texts[name], compresslevel=6)
+                    archive.writestr(head, texts[name], compresslevel=6)
                     continue
                 with files[name].open("rb") as source:
-                    member.file_size = files[name].stat().st_size
-                    with archive.open(member, "w") as place:
+                    head.file_size = files[name].stat().st_size
+                    with archive.open(head, "w") as place:
                         shutil.copyfileobj(source, place, 1 << 20)
         _refuse_taken(target)
 
@@ -143,15 +142,6 @@ def _files(folder: StudyFolder) -> Iterator[tuple[str, Path]]:
             yield f"{place.name}/{name}", path
         elif not name.endswith(".parquet"):
             raise FormatError("the file is missing; write the report again.", path)
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    """Return the head of a member, the same on every machine."""
-    member = zipfile.ZipInfo(name, _TIME)
-    member.create_system = 3
-    member.external_attr = 0o100644 << 16
-    member.compress_type = zipfile.ZIP_STORED if name.endswith(_PACKED) else zipfile.ZIP_DEFLATED
-    return member
 
 
 def without_places(value: Any, root: Path) -> Any:

@@ -106,7 +106,8 @@ def _twice(cell: Cell, split: str, first: str, second: _Named) -> str:
 def _named_files(plan: SpacesPlan) -> Iterator[_Named]:
     """Yield every file with what is said of it; in files of several layers, once for each."""
     for one in _table_rows(plan) if plan.is_table else _pattern_files(plan):
-        unknown = [name for name in names_in(one.points or "") if name not in one.values]
+        named = names_in(one.points) if one.points else ()
+        unknown = [name for name in named if name not in one.values]
         if not unknown:
             yield one
             continue
@@ -130,7 +131,7 @@ def _known_filled(pattern: str, values: Mapping[str, str], unknown: Collection[s
 
 def _pattern_files(plan: SpacesPlan) -> Iterator[_Named]:
     fixed = {name: str(value) for name, value in plan.fixed.items()}
-    for path, values in find_files(plan.files, plan.folder, WHOLE, is_file=is_source):
+    for path, values in find_files(plan.files, plan.folder, WHOLE, is_other=is_source):
         yield _Named(str(path), path, {**values, **fixed}, plan.points, plan.labels)
 
 

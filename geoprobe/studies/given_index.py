@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.memory import nothing_to_free
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.inputs import clusters_file, read_clusters
 from geoprobe.spaces.source import Source
@@ -20,6 +21,9 @@ from geoprobe.studies.given import Given
 FORMAT = "geoprobe-given"
 VERSION = 1
 _MOST_NAMES = 5
+# A process takes as long to start as to look at a thousand files.
+_MANY = 2000
+_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,14 @@ class GivenIndex:
     problems: Mapping[Cell, str]
 
 
+@nothing_to_free()
 def look_at(
     files: Mapping[Cell, Given],
     *,
     unseen: str,
     before: GivenIndex | None = None,
+    believed: Callable[[Cell], bool] | None = None,
+    n_workers: int = 1,
     progress: ProgressCallback | None = None,
 ) -> GivenIndex:
     """Look at the files of given cells, and at those alone that have changed since.
@@ -87,6 +94,10 @@ def look_at(
         What becomes of labels that only the test split has.
     before : GivenIndex, optional
         What was found the last time.
+    believed : callable, optional
+        Of a cell, whether what was found the last time is believed without a look at the stamps.
+    n_workers : int, default=1
+        Processes that look, where there is enough to look at.
     progress : callable, optional
 
     Raises
@@ -96,13 +107,26 @@ def look_at(
     """
     known = {} if before is None else before.looks
     sources = list(dict.fromkeys(source for cell in files.values() for source in cell if source))
-    looks: dict[Source, Look] = {}
-    for done, source in enumerate(sources, start=1):
-        old = known.get(source)
-        same = old is not None and not old.problem and old.stamp == _stamp(source)
-        looks[source] = old if same and old is not None else _look(source)
-        if progress is not None and not same:
-            progress(Progress("looking at files", done, len(sources)))
+    unasked = {
+        source
+        for cell, given in files.items()
+        if believed is not None and believed(cell)
+        for source in given
+    }
+    same = {
+        source: old
+        for source in sources
+        if (old := known.get(source))
+        and not old.problem
+        and (source in unasked or old.stamp == _stamp(source))
+    }
+    unseen_files = [source for source in sources if source not in same]
+    seen: dict[Source, Look] = {}
+    for source, look in zip(unseen_files, _look_at_all(unseen_files, n_workers), strict=True):
+        seen[source] = look
+        if progress is not None:
+            progress(Progress("looking at files", len(same) + len(seen), len(sources)))
+    looks = {source: same.get(source) or seen[source] for source in sources}
     _refuse_mixed_types(files, looks)
     problems = {
         cell: problem
@@ -110,6 +134,22 @@ def look_at(
         if (problem := _problem(given, looks, unseen))
     }
     return GivenIndex(files, looks, problems)
+
+
+def _look_at_all(sources: Sequence[Source], n_workers: int) -> Iterator[Look]:
+    """Yield what each file holds, in the order of the files."""
+    if n_workers == 1 or len(sources) < _MANY:
+        yield from map(_look, sources)
+        return
+    import joblib
+    from joblib.externals.loky import get_reusable_executor
+
+    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator", batch_size=_BATCH)
+    try:
+        yield from parallel(joblib.delayed(_look)(source) for source in sources)
+    finally:
+        # What comes next takes all processors, and memory.
+        get_reusable_executor().shutdown(wait=True)
 
 
 def _look(source: Source) -> Look:
@@ -252,8 +292,8 @@ def write_index(index: GivenIndex, path: Path) -> None:
     files = []
     for source in sources:
         look = index.looks[source]
-        said = {**asdict(source), "path": str(source.path)}
-        found = {**asdict(look), "labels": of_set[look.labels]}
+        said = {**vars(source), "path": str(source.path)}
+        found = {**vars(look), "labels": of_set[look.labels]}
         files.append({"source": said, "found": found})
     cells = [
         {
@@ -265,9 +305,10 @@ def write_index(index: GivenIndex, path: Path) -> None:
         for cell, given in index.files.items()
     ]
     content = {"label_sets": label_sets, "files": files, "cells": cells}
-    write_json(path, {"format": FORMAT, "format_version": VERSION, **content})
+    write_json(path, {"format": FORMAT, "format_version": VERSION, **content}, indent=None)
 
 
+@nothing_to_free()
 def read_index(path: Path) -> GivenIndex:
     """Read an index.
 

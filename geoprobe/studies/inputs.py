@@ -9,6 +9,7 @@ from typing import NamedTuple
 from geoprobe.encoders.model_files import short_names
 from geoprobe.errors import InputError
 from geoprobe.geometry import Cell
+from geoprobe.memory import nothing_to_free
 from geoprobe.reference.inputs import clusters_file
 from geoprobe.spaces import SpaceStore
 from geoprobe.spaces.keys import SPLITS, SpaceKey
@@ -33,6 +34,7 @@ class Inputs(NamedTuple):
     """What their numbers take in memory at the least; 0 where that is not known."""
 
 
+@nothing_to_free()
 def study_inputs(
     plan: Plan,
     folder: StudyFolder,
@@ -68,6 +70,7 @@ def study_inputs(
     return in_order(inputs)
 
 
+@nothing_to_free()
 def planned_inputs(
     plan: Plan, folder: StudyFolder, facts: TextFacts | None = None
 ) -> dict[Cell, Inputs]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geoprobe.encoders.model_files import short_names
 from geoprobe.geometry import Cell
+from geoprobe.memory import nothing_to_free
 from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import StoredLayer
 from geoprobe.studies.executors import ONE_CORE, Piece, Uses
@@ -29,6 +30,7 @@ KINDS = ("extract", "fine-tune", "measure", "move", "resample", "classify", "mem
 """In the order in which pieces are begun, if they are ready at the same time."""
 
 
+@nothing_to_free()
 def pieces(
     plan: Plan,
     folder: StudyFolder,

@@ -86,7 +86,16 @@ class RayCluster:
         self._do_on_gpu = self._ray.remote(max_calls=1)(do)
 
     def refuses(self, uses: Uses) -> str:
-        """Say why a piece can never run here, however long one waits; empty if it can."""
+        """Say why a piece can never run here, however long one waits; empty if it can.
+
+        Raises
+        ------
+        InputError
+            If a node has another version of geoprobe or does not see the folder of the study.
+        ClusterError
+            If the cluster is lost.
+        """
+        self._look()
         needs = self._needs(uses)
         if any(
             needs["CPU"] <= node.cores
@@ -108,21 +117,9 @@ class RayCluster:
         )
 
     def has_room(self, uses: Uses) -> bool:
-        """Whether a piece would run now, or as soon as a node is done with another.
-
-        Raises
-        ------
-        InputError
-            If a node has another version of geoprobe or does not see the folder of the study.
-        ClusterError
-            If the cluster is lost.
-        """
+        """Whether a piece would run now, or as soon as a node is done with another."""
         if self._n_workers is not None and len(self._running) >= self._n_workers:
             return False
-        self._look()
-        if self.refuses(uses):
-            # It is not to wait for room that never comes.
-            return True
         taken: Counter[str] = sum(self._taken.values(), Counter())
         nodes = self._nodes.values()
         there = {

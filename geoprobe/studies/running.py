@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from geoprobe.encoders.model_files import short_names
+from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Executor, Piece
@@ -13,10 +14,10 @@ from geoprobe.studies.given_index import GivenIndex, look_at, refuse_changed, wr
 from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.local_executor import Processes, ThisProcess
-from geoprobe.studies.pieces import pieces
+from geoprobe.studies.pieces import KINDS, pieces
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.scheduling import Schedule
-from geoprobe.studies.shares import ALL, parse_share
+from geoprobe.studies.shares import ALL, Share, parse_share
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.text_facts import TextFacts, write_facts
 from geoprobe.studies.text_jobs import Text, keep
@@ -96,7 +97,7 @@ def run_study(
     text = Text(plan) if plan.tasks else None
     folder.check(plan)
     before = folder.given()
-    given = _look_at_given(plan, folder, before, progress)
+    given = _look_at_given(plan, folder, before, share, workers, progress)
     facts = _look_at_text(text, folder)
     folder.adopt(plan, names)
     if facts is not None:
@@ -133,13 +134,27 @@ def _look_at_given(
     plan: Plan,
     folder: StudyFolder,
     before: GivenIndex | None,
+    share: Share,
+    n_workers: int,
     progress: ProgressCallback | None,
 ) -> GivenIndex | None:
     """Look at the files of given spaces, and refuse what would cost hours before it is noticed."""
     if plan.spaces is None:
         return None
     files = planned_files(plan)
-    index = look_at(files, unseen=plan.spaces.unseen, before=before, progress=progress)
+
+    def of_others(cell: Cell) -> bool:
+        """Whether others work on a cell alone, who look at its files themselves."""
+        return not any(share.has_of(kind, str(cell)) for kind in KINDS)
+
+    index = look_at(
+        files,
+        unseen=plan.spaces.unseen,
+        before=before,
+        believed=None if share == ALL else of_others,
+        n_workers=n_workers,
+        progress=progress,
+    )
     refuse_changed(index, before, folder.geometry)
     return index
 

@@ -72,10 +72,11 @@ def ends(cells_: list[Cell]) -> list[Cell]:
 
 def last_steps(cells_: list[Cell]) -> list[Cell]:
     """Select the models as published, and every run after its last update."""
+    own = [_run(cell) for cell in cells_]
     step: dict[tuple[object, ...], int] = {}
-    for cell in cells_:
-        step[_run(cell)] = max(cell.step, step.get(_run(cell), 0))
-    return [cell for cell in cells_ if cell.step == step[_run(cell)]]
+    for cell, run in zip(cells_, own, strict=True):
+        step[run] = max(cell.step, step.get(run, 0))
+    return [cell for cell, run in zip(cells_, own, strict=True) if cell.step == step[run]]
 
 
 def _run(cell: Cell) -> tuple[object, ...]:

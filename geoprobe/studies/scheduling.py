@@ -83,7 +83,6 @@ class Schedule:
         self._waiting: dict[Path, list[Piece]] = {}
         self._elsewhere: list[Piece] = []
         self._running = 0
-        self._refused: set[str] = set()
         self._totals: dict[str, int] = {}
         self._listing = Listing()
         self._sort(pieces)
@@ -147,13 +146,15 @@ class Schedule:
     def _start(self, executor: Executor) -> None:
         for kind in KINDS:
             ready = self._ready[kind]
-            while ready and executor.has_room(ready[0].uses):
+            while ready:
+                # What can never run here is not to hold up those behind it until all is idle.
+                if reason := executor.refuses(ready[0].uses):
+                    self._fail(ready.popleft(), reason)
+                    continue
+                if not executor.has_room(ready[0].uses):
+                    break
                 piece = ready.popleft()
-                reason = executor.refuses(piece.uses)
-                if reason:
-                    self._refused.add(str(piece))
-                    self._fail(piece, reason)
-                elif self._begin(piece):
+                if self._begin(piece):
                     executor.start(piece)
                     self._running += 1
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from geoprobe.errors import InputError
-from geoprobe.studies.claims import digest
+from geoprobe.studies.claims import digest_of
 from geoprobe.studies.executors import Piece
 
 _SHARE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
@@ -23,7 +23,11 @@ class Share(NamedTuple):
 
     def has(self, piece: Piece) -> bool:
         """Whether a piece belongs to this share."""
-        return int(digest(piece), 16) % self.of == self.number - 1
+        return self.has_of(piece.kind, piece.name)
+
+    def has_of(self, kind: str, name: str) -> bool:
+        """Whether a piece of that kind and name would belong to this share."""
+        return int(digest_of(kind, name), 16) % self.of == self.number - 1
 
 
 ALL = Share(1, 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from geoprobe.encoders.model_files import short_names
 from geoprobe.files.listing import Listing
 from geoprobe.geometry import Cell
+from geoprobe.memory import nothing_to_free
 from geoprobe.studies.claims import Claims, Failure, Running, digest
 from geoprobe.studies.inputs import Inputs, planned_inputs, study_inputs
 from geoprobe.studies.pieces import KINDS, pieces
@@ -66,6 +67,7 @@ class StudyStatus:
         return not self.missing
 
 
+@nothing_to_free()
 def study_status(
     plan: Plan,
     folder: StudyFolder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from geoprobe.studies.jobs import (
     VERSION,
 )
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.runs import runs
+from geoprobe.studies.runs import Run, runs
 from geoprobe.studies.study_folder import StudyFolder
 
 
@@ -64,7 +65,7 @@ class StudyData:
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
 
-    @property
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the user's own groupings, sorted."""
         return tuple(sorted({name for g in self.geometries for name, _ in g.cell.group}))
@@ -183,18 +184,15 @@ def _heads(
     plan: Plan, folder: StudyFolder, names: dict[str, str], listed: list[Cell]
 ) -> dict[Cell, float]:
     """Return the test accuracy of the heads, for every layer of their last update."""
+    own: dict[Run, list[Cell]] = {}
+    for cell in listed:
+        if cell.tuned_on == cell.task and cell.seed is not None:
+            own.setdefault(Run(cell.task, cell.model, cell.seed), []).append(cell)
     accuracies: dict[Cell, float] = {}
     for run in runs(plan, names):
         place = folder.run(run.tuned_on, run.model, run.seed)
         if not folder.is_tuned(run.tuned_on, run.model, run.seed):
             continue
         of = {each.step: each.test_accuracy for each in TuningResult.read(place).checkpoints}
-        for cell in listed:
-            if (cell.task, cell.model, cell.tuned_on, cell.seed) == (
-                run.tuned_on,
-                run.model,
-                run.tuned_on,
-                run.seed,
-            ):
-                accuracies[cell] = of[cell.step]
+        accuracies |= {cell: of[cell.step] for cell in own.get(run, [])}
     return accuracies

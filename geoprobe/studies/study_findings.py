@@ -269,14 +269,10 @@ def _by_layer(
 ) -> Callable[[StudyData], Made]:
     def make(m: StudyData) -> Made:
         options = m.options(reduces, intervals)
-        for run in m.runs:
-            # Seeds of one layer belong to one view: the first seed stands for all.
-            same = [r for r in m.runs if r.family == run.family and r.layer == run.layer]
-            if same[0] is run:
-                yield (
-                    {**_choices(run, m), "layer": str(run.layer)},
-                    partial(analysis, same, **options),
-                )
+        # Seeds of one layer belong to one view.
+        for same in _grouped(m.runs, lambda run: (*run.family, run.layer)).values():
+            choices = {**_choices(same[0], m), "layer": str(same[0].layer)}
+            yield choices, partial(analysis, same, **options)
 
     return make
 
@@ -314,7 +310,9 @@ def _model(cell: Cell, m: StudyData) -> dict[str, str]:
     return {"model": cell.model, **{name: group.get(name, "none") for name in m.groups}}
 
 
-def _grouped(items: Iterable[Any], key: Callable[[Any], tuple[str, ...]]) -> dict[Any, list[Any]]:
+def _grouped(
+    items: Iterable[Any], key: Callable[[Any], tuple[object, ...]]
+) -> dict[Any, list[Any]]:
     groups: dict[Any, list[Any]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)

@@ -72,7 +72,7 @@ class StudyFolder:
         self.plan_file = self.root / _PLAN
         self.text_facts = self.root / "text.json"
         self.work = self.root / "work"
-        self.plan_file = self.root / _PLAN
+        self._moments: dict[tuple[object, ...], Path] = {}
 
     def run(self, tuned_on: str, model: str, seed: int) -> Path:
         """Return the folder of a run of fine-tuning."""
@@ -207,9 +207,14 @@ class StudyFolder:
         return seconds
 
     def _cell(self, what: str, cell: Cell, suffix: str) -> Path:
-        groups = [f"{name}={folder_name(value)}" for name, value in cell.group]
-        names = [folder_name(cell.task), folder_name(cell.model), *groups, *_moment(cell)]
-        return self.root.joinpath(what, *names) / f"layer-{cell.layer:02d}{suffix}"
+        # A path costs a look at each of its parts, and the layers of a moment share all but one.
+        moment = (what, cell.task, cell.model, cell.group, cell.tuned_on, cell.seed, cell.step)
+        folder = self._moments.get(moment)
+        if folder is None:
+            groups = [f"{name}={folder_name(value)}" for name, value in cell.group]
+            names = [folder_name(cell.task), folder_name(cell.model), *groups, *_moment(cell)]
+            folder = self._moments[moment] = self.root.joinpath(what, *names)
+        return folder / f"layer-{cell.layer:02d}{suffix}"
 
 
 def _moment(cell: Cell) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def space_rows(m: StudyData) -> Iterator[Row]:
 def _distances(m: StudyData) -> Iterator[Row]:
     for g in m.geometries:
         matrix = label_distances(g, **m.reduction).matrix
-        hulls = g.hulls
+        hulls, cell = g.hulls, _cell(g, m.groups)
         for first, second, lower, upper, status in zip(
             hulls.first.tolist(),
             hulls.second.tolist(),
@@ -123,7 +123,7 @@ def _distances(m: StudyData) -> Iterator[Row]:
             strict=True,
         ):
             yield (
-                *_cell(g, m.groups),
+                *cell,
                 g.labels[first],
                 g.labels[second],
                 int(g.counts[first]),

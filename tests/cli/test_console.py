@@ -85,6 +85,20 @@ def test_work_that_slows_down_is_noticed() -> None:
     assert left == pytest.approx(900, rel=0.01)
 
 
+def test_small_and_large_pieces_in_turn_do_not_make_the_estimate_jump() -> None:
+    """A hundred of a second each, then a hundred of nine, and so on: five seconds in the mean."""
+    clock, total = Clock(), 2000
+    pace = Pace(clock)
+    foreseen = []
+    for done in range(1, total + 1):
+        clock.now += 1.0 if done // 100 % 2 else 9.0
+        left = pace.left(done, total)
+        if done in range(1000, 1600):
+            assert left is not None
+            foreseen.append(left / (5 * (total - done)))
+    assert 0.8 < min(foreseen) and max(foreseen) < 1.25
+
+
 def test_work_that_stands_still_has_no_estimate() -> None:
     clock = Clock()
     pace = Pace(clock)

@@ -19,11 +19,13 @@ pytest.importorskip("pandas", reason="tables need the extra report")
 from geoprobe import cli
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.geometry import Cell
+from geoprobe.progress import Progress
 from geoprobe.studies import (
     Plan,
     StudyFolder,
     compute_findings,
     estimate,
+    given_index,
     load_study_data,
     plan_from_table,
     read_plan,
@@ -33,7 +35,10 @@ from geoprobe.studies import (
     write_tables,
 )
 from geoprobe.studies.given import find_given
-from geoprobe.studies.inputs import planned_inputs
+from geoprobe.studies.given_index import look_at
+from geoprobe.studies.inputs import planned_files, planned_inputs
+from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.shares import Share
 from tests.support.given_cases import LABELS, PATTERN, clusters, write_space, write_spaces
 
 
@@ -130,6 +135,38 @@ def test_verification_notices_another_file(copy: Path) -> None:
     ]
     with pytest.raises(InputError, match=r"layer_1\.test\.npz: these are not the points that were"):
         run_study(plan, folder.root, n_workers=1)
+
+
+def test_a_share_asks_for_the_files_of_its_own_cells(tmp_path: Path) -> None:
+    write_space(tmp_path / "a_train.npz", clusters(0))
+    plan = plan_of(tmp_path, "a_{split}.npz", fixed={"task": "pos", "model": "m", "layer": 0})
+    folder = run_study(plan, tmp_path / "out", n_workers=1).folder
+    write_space(tmp_path / "a_train.npz", clusters(1))
+    shares = [Share(number, 9) for number in range(1, 10)]
+    own = [any(each.has_of(kind, "pos m layer 0") for kind in KINDS) for each in shares]
+    # "pos m layer 0" is the name of the cell, and of its pieces.
+    assert [str(cell) for cell in planned_inputs(plan, folder)] == ["pos m layer 0"]
+    assert set(own) == {True, False}
+    for share, is_own in zip(shares, own, strict=True):
+        if is_own:
+            with pytest.raises(InputError, match="these are not the points that were measured"):
+                run_study(plan, folder.root, n_workers=1, shard=str(share))
+        else:
+            assert run_study(plan, folder.root, n_workers=1, shard=str(share)).failed == {}
+
+
+@pytest.mark.full
+def test_files_are_looked_at_in_several_processes(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "small" / "step-40" / "layer_1.test.npz").write_bytes(b"damaged")
+    files = planned_files(read_plan(copy / "plan.toml"))
+    alone = look_at(files, unseen="error")
+    assert len(alone.looks) == 24 and len(alone.problems) == 1
+    monkeypatch.setattr(given_index, "_MANY", 1)
+    steps: list[Progress] = []
+    assert look_at(files, unseen="error", n_workers=2, progress=steps.append) == alone
+    assert [step.done for step in steps] == list(range(1, 25))
 
 
 def test_points_to_test_that_come_later_are_not_passed_over(tmp_path: Path) -> None:

@@ -108,6 +108,24 @@ def test_a_piece_that_is_too_large_is_not_started_and_says_so(tmp_path: Path) ->
     assert list((tmp_path / "work").iterdir()) == []
 
 
+@pytest.mark.full
+def test_a_piece_that_is_too_large_holds_up_none_behind_it(tmp_path: Path) -> None:
+    """The first piece goes on until the third is done, which stands behind one too large."""
+    third = cases.plain(tmp_path, "third")
+    first = Piece("measure", "first", tmp_path / "first", partial(await_file, third.path))
+    pieces = [first, cases.large(tmp_path, 101), third]
+    tally = cases.work_off(pieces, tmp_path, Processes(2, memory=100))
+    assert tally.done == {"measure": 2} and list(tally.failed) == ["measure large"]
+
+
+def await_file(awaited: Path, n_threads: int, progress: object) -> None:
+    until = time.monotonic() + 30
+    while not awaited.exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{awaited} was not made")
+        time.sleep(0.05)
+
+
 def test_room_is_for_what_fits() -> None:
     runs = Processes(3, memory=100)
     assert runs.has_room(Uses(cores=None)) and runs.has_room(Uses(memory=99))

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.array_headers import (
-    NpyHeader,
     check_memory,
     check_npy,
     check_npz,
-    read_npy_header,
 )
 from geoprobe.files.text_files import checked_file
 from geoprobe.spaces.formats.named_arrays import StoredArray
@@ -96,9 +94,7 @@ class _Member:
         self._next = 0
         try:
             with zipfile.ZipFile(path) as archive:
-                check_npz(archive, path, [f"{name}.npy"], at_once=False)
-                with archive.open(f"{name}.npy") as file:
-                    self.header: NpyHeader = read_npy_header(file)
+                self.header = check_npz(archive, path, f"{name}.npy")
         except FormatError:
             raise
         # As above, and the decompressors add their own.
@@ -135,7 +131,7 @@ class _Member:
             self._close()
             self._archive = zipfile.ZipFile(self._path)
             self._file = self._archive.open(f"{self._name}.npy")
-            read_npy_header(self._file)
+            self._file.read(self.header.length)
             self._next = 0
         between = (row - self._next) * self._row_bytes
         while between > 0:
