@@ -25,6 +25,11 @@ MIN_PAIRS = 10
 """Fewer pairs of labels carry no finding: with six pairs (four labels) a correlation of 0.8 is
 within the reach of chance (p = 0.056)."""
 
+# Distances are exact to about 1e-9: a resample that varies less is constant.
+_CONSTANT = 1e-9
+# So many resamples are weighed at once.
+_CHUNK = 64
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -290,20 +295,51 @@ def _spearman(first: FloatArray, second: FloatArray) -> float:
 
 
 def _drawn(matrices: tuple[FloatArray, FloatArray], n_bootstrap: int, seed: int) -> FloatArray:
-    """Correlate resamples of the labels, shape (n_bootstrap, 2); NaN where that is not defined."""
+    """Correlate resamples of the labels, shape (n_bootstrap, 2); NaN where that is not defined.
+
+    A pair stands in a resample as often as its first label was drawn times its second.
+    """
     n = len(matrices[0])
-    rng = np.random.default_rng(seed)
-    upper = np.triu_indices(n, 1)
     drawn = np.full((n_bootstrap, 2), np.nan)
     if n < 3:
         return drawn
-    for k in range(n_bootstrap):
-        labels = rng.integers(n, size=n)
-        i, j = labels[upper[0]], labels[upper[1]]
-        apart = i != j
-        vectors = [matrix[i[apart], j[apart]] for matrix in matrices]
-        drawn[k] = pearson(*vectors)[0], _spearman(*vectors)
+    rng = np.random.default_rng(seed)
+    upper = np.triu_indices(n, 1)
+    first, second = (matrix[upper] for matrix in matrices)
+    for start in range(0, n_bootstrap, _CHUNK):
+        labels = rng.integers(n, size=(min(_CHUNK, n_bootstrap - start), n))
+        times = np.stack([np.bincount(each, minlength=n) for each in labels]).astype(np.float64)
+        weights = times[:, upper[0]] * times[:, upper[1]]
+        ranks = _weighted_ranks(first, weights), _weighted_ranks(second, weights)
+        part = slice(start, start + len(labels))
+        drawn[part, 0] = _weighted_correlation(first[None], second[None], weights)
+        drawn[part, 1] = _weighted_correlation(*ranks, weights)
     return drawn
+
+
+def _weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Rank values that stand there ``weights`` times each, equal ones alike, in every row."""
+    _, level = np.unique(values, return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
+    of_level = np.add.reduceat(weights[:, order], starts, axis=1)
+    below = np.cumsum(of_level, axis=1) - of_level
+    return np.asarray((below + (of_level + 1) / 2)[:, level])
+
+
+def _weighted_correlation(first: FloatArray, second: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return Pearson's correlation under each row of weights, shape (n_rows,)."""
+    total = weights.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a, b = (x - (weights * x).sum(axis=1, keepdims=True) / total for x in (first, second))
+        squares = (weights * a * a).sum(axis=1), (weights * b * b).sum(axis=1)
+        value = (weights * a * b).sum(axis=1) / np.sqrt(squares[0] * squares[1])
+    constant = [
+        np.sqrt(square) <= _CONSTANT * np.sqrt(total[:, 0]) * np.abs(x).max()
+        for square, x in zip(squares, (first, second), strict=True)
+    ]
+    value[constant[0] | constant[1] | (total[:, 0] < 3)] = np.nan
+    return np.asarray(value)
 
 
 def _interval(value: float, drawn: FloatArray, confidence: float) -> Interval:

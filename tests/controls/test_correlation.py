@@ -53,8 +53,13 @@ def test_agrees_with_the_similarity_of_measured_spaces() -> None:
 
 
 def test_bootstrap_agrees_with_a_plain_one() -> None:
-    """Labels drawn with replacement, a pair of one label twice left out: counted pair by pair."""
-    first, second = layout(1), layout(2)
+    """Labels drawn with replacement, a pair of one label twice left out: counted pair by pair.
+
+    Rounded distances tie, also among different pairs.
+    """
+    first, second = (
+        Layout(NAMES, np.round(layout(seed).matrix, 1)) for seed in (1, 2)
+    )
     found = correlate_layouts(first, second, n_bootstrap=200, seed=5)
     rng = np.random.default_rng(5)
     drawn = []
@@ -62,9 +67,11 @@ def test_bootstrap_agrees_with_a_plain_one() -> None:
         labels = rng.integers(8, size=8)
         pairs = [(i, j) for k, i in enumerate(labels) for j in labels[k + 1 :] if i != j]
         vectors = ([each.matrix[i, j] for i, j in pairs] for each in (first, second))
-        drawn.append(pearsonr(*vectors).statistic)
-    ends = np.percentile(drawn, [2.5, 97.5])
-    assert (found.pearson.low, found.pearson.high) == pytest.approx(tuple(ends))
+        a, b = vectors
+        drawn.append((pearsonr(a, b).statistic, spearmanr(a, b).statistic))
+    ends = np.percentile(drawn, [2.5, 97.5], axis=0)
+    assert (found.pearson.low, found.pearson.high) == pytest.approx(tuple(ends[:, 0]))
+    assert (found.spearman.low, found.spearman.high) == pytest.approx(tuple(ends[:, 1]))
 
 
 def test_interval_covers_the_correlation_of_many_labels() -> None:
