@@ -10,6 +10,10 @@ from .correlation import (
     correlate_by_size as correlate_by_size,
     correlate_layouts as correlate_layouts,
 )
+from .description_length import (
+    DescriptionLength as DescriptionLength,
+    online_code as online_code,
+)
 from .groups import (
     GroupSplit as GroupSplit,
     bootstrap_interval as bootstrap_interval,
@@ -25,6 +29,12 @@ from .sampling import (
     SamplingDrift as SamplingDrift,
     draw_pseudo_tests as draw_pseudo_tests,
     pseudo_test_drift as pseudo_test_drift,
+)
+from .selectivity import (
+    ControlTask as ControlTask,
+    Selectivity as Selectivity,
+    control_tasks as control_tasks,
+    measure_selectivity as measure_selectivity,
 )
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,

@@ -107,7 +107,9 @@ class Layout:
                     f"labels have."
                 )
             lacks = lacks | (self.units < min_units)
-        return tuple(name for name, gone in zip(self.labels, lacks.tolist(), strict=True) if not gone)
+        return tuple(
+            name for name, gone in zip(self.labels, lacks.tolist(), strict=True) if not gone
+        )
 
     def among(self, labels: Sequence[str]) -> FloatArray:
         """Return the matrix of some labels; 0 where one of them is not in the layout."""
@@ -228,8 +230,7 @@ def correlate_layouts(
     there = [each.present(1) for each in layouts]
     large = [set(each.present(min_units)) for each in layouts]
     only = tuple(
-        tuple(name for name in mine if name not in other)
-        for mine, other in (there, there[::-1])
+        tuple(name for name in mine if name not in other) for mine, other in (there, there[::-1])
     )
     if absent == "error" and (only[0] or only[1]):
         which = "first" if only[0] else "second"

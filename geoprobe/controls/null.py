@@ -50,9 +50,7 @@ class NullTest:
                 f"null values have the shape (n_permutations,), but theirs is {null.shape}."
             )
         if self.alternative not in ("less", "greater"):
-            raise InputError(
-                f"alternative is 'less' or 'greater', but it is {self.alternative!r}."
-            )
+            raise InputError(f"alternative is 'less' or 'greater', but it is {self.alternative!r}.")
         object.__setattr__(self, "null", null)
 
     @property

@@ -57,9 +57,7 @@ def test_bootstrap_agrees_with_a_plain_one() -> None:
 
     Rounded distances tie, also among different pairs.
     """
-    first, second = (
-        Layout(NAMES, np.round(layout(seed).matrix, 1)) for seed in (1, 2)
-    )
+    first, second = (Layout(NAMES, np.round(layout(seed).matrix, 1)) for seed in (1, 2))
     found = correlate_layouts(first, second, n_bootstrap=200, seed=5)
     rng = np.random.default_rng(5)
     drawn = []
@@ -119,9 +117,7 @@ def test_label_without_any_distance_is_absent() -> None:
     second = layout(2)
     matrix = second.matrix.copy()
     matrix[3] = matrix[:, 3] = np.nan
-    found = correlate_layouts(
-        layout(1), Layout(NAMES, matrix), absent="intersect", n_bootstrap=20
-    )
+    found = correlate_layouts(layout(1), Layout(NAMES, matrix), absent="intersect", n_bootstrap=20)
     assert found.only_in_first == ("d",)
     assert found.n_pairs == 21
 

@@ -75,9 +75,7 @@ def test_numbers_agree_with_measuring_each_part_alone() -> None:
     (X, y), (T, t) = sample(1, 9), sample(2, 4)
     found = drift_of((X, y), (T, t), n_draws=3)
     assert found.similarity == pytest.approx(
-        pearson(
-            pairwise_hull_distances(X, y).distance, pairwise_hull_distances(T, t).distance
-        )[0]
+        pearson(pairwise_hull_distances(X, y).distance, pairwise_hull_distances(T, t).distance)[0]
     )
     for k, draw in enumerate(draw_pseudo_tests(y, dict.fromkeys(NAMES, 4), n_draws=3)):
         rest, drawn = (
@@ -100,7 +98,7 @@ def test_small_test_split_is_not_taken_for_drift() -> None:
     """Two test units a label lower the similarity a lot, and pseudo-tests' as much."""
     near = CENTRES / 2
     found = [drift_of(sample([1, k], 30, near), sample([2, k], 2, near)) for k in range(30)]
-    assert np.mean([each.similarity for each in found]) < 0.9
+    assert np.mean([each.similarity for each in found]) < 0.95
     assert sum(each.test().p_value <= 0.05 for each in found) <= 5
     assert abs(np.mean([each.drift().value for each in found])) < 0.02
     assert sum(each.mean_moved().p_value <= 0.05 for each in found) <= 5
@@ -118,15 +116,13 @@ def test_planted_drift_is_found() -> None:
 
 @pytest.mark.full
 def test_p_values_of_one_population_are_uniform() -> None:
-    """Which units are the test is exchangeable when both are drawn from: 200 data sets."""
+    """Which units are the test is exchangeable when both are drawn from: 100 data sets."""
     counts = np.zeros(10, int)
-    for k in range(200):
-        found = drift_of(
-            sample([5, k], 5), sample([6, k], 2), draw_from="both", n_draws=9, seed=k
-        )
+    for k in range(100):
+        found = drift_of(sample([5, k], 5), sample([6, k], 2), draw_from="both", n_draws=9, seed=k)
         counts[round(10 * found.test().p_value) - 1] += 1
     # The 0.999 quantile of chi-square with nine degrees of freedom.
-    assert ((counts - 20) ** 2 / 20).sum() < 27.9
+    assert ((counts - 10) ** 2 / 10).sum() < 27.9
 
 
 def test_labels_that_training_cannot_draw_are_left_out() -> None:
