@@ -1,4 +1,4 @@
-"""Agreement of two layouts of labels: Pearson and Spearman, with intervals and what they rest on."""
+"""Agreement of two layouts of labels: Pearson and Spearman, intervals, and what they rest on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from geoprobe.errors import InputError
@@ -19,7 +20,7 @@ Absent = Literal["error", "intersect", "zero"]
 """What becomes of labels that one space lacks."""
 
 SIZES = (1, 6, 10)
-"""Label sizes at which agreement is looked at: all, without the tiny ones, the well-founded ones."""
+"""Label sizes at which agreement is looked at: all, without the tiny ones, well-founded ones."""
 
 MIN_PAIRS = 10
 """Fewer pairs of labels carry no finding: with six pairs (four labels) a correlation of 0.8 is
@@ -69,7 +70,7 @@ class Layout:
                 f"distances are symmetric, but {labels[i]!r} to {labels[j]!r} is {matrix[i, j]} "
                 f"and back {matrix[j, i]}."
             )
-        absent = (np.isnan(matrix) | ~off).all(axis=1) if n > 1 else np.zeros(n, bool)
+        absent = np.zeros(n, bool) if n < 2 else _absent(matrix)
         partly = np.isnan(matrix) & off & ~absent[:, None] & ~absent[None, :]
         if partly.any():
             i, j = np.argwhere(partly)[0]
@@ -99,14 +100,14 @@ class Layout:
     def present(self, min_units: int) -> tuple[str, ...]:
         """Return the labels that have distances and units enough."""
         n = len(self.labels)
-        lacks = (np.isnan(self.matrix) | np.eye(n, dtype=bool)).all(axis=1) & (n > 1)
+        lacks = np.zeros(n, bool) if n < 2 else _absent(self.matrix)
         if min_units > 1:
             if self.units is None:
                 raise InputError(
                     f"min_units is {min_units}, but the layout does not say how many units its "
                     f"labels have."
                 )
-            lacks = lacks | (self.units < min_units)
+            lacks = lacks | np.less(self.units, min_units)
         return tuple(
             name for name, gone in zip(self.labels, lacks.tolist(), strict=True) if not gone
         )
@@ -119,6 +120,12 @@ class Layout:
         matrix = np.zeros((len(labels), len(labels)))
         matrix[np.ix_(there, there)] = np.nan_to_num(self.matrix[np.ix_(rows, rows)])
         return matrix
+
+
+def _absent(matrix: FloatArray) -> NDArray[np.bool_]:
+    """Whether each label has no distance to any other, shape (n_labels,)."""
+    gone: NDArray[np.bool_] = (np.isnan(matrix) | np.eye(len(matrix), dtype=bool)).all(axis=1)
+    return gone
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Description length of labels: how many bits a classifier saves that learns while it is sent them."""
+"""Description length of labels: bits to send them to a classifier that learns on the way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geoprobe.probes.classifier.recipe import (
     whole,
 )
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.threads import checked_threads
+from geoprobe.threads import checked_threads, in_order
 
 PORTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 """Shares of the units at which a new classifier is trained (Voita & Titov 2020, section 2.2)."""
@@ -83,7 +83,8 @@ def online_code(
     weight_decay: float = 1e-4,
     portions: Sequence[float] = PORTIONS,
     groups: Any = None,
-    max_epochs: int = 1000,
+    n_epochs: int = 100,
+    batch_size: int = 64,
     seed: int = 0,
     device: str = "auto",
     n_threads: int | None = None,
@@ -107,8 +108,10 @@ def online_code(
         for want of two labels and of two units of one label, belong to the first one.
     groups : array-like, shape (n_units,), optional
         Groups stay together: no block begins within one.
-    max_epochs : int, default=1000
-        Of each network; early stopping is that of the classifier probe.
+    n_epochs : int, default=100
+        Of each network. It counts as it was at the epoch that gave a tenth of its points, which it
+        was not trained on, the highest likelihood.
+    batch_size : int, default=64
     seed : int, default=0
         Of the order and of the networks.
     device, n_threads
@@ -128,13 +131,14 @@ def online_code(
         Without torch.
     """
     check_torch()
-    from geoprobe.probes.classifier.search import Workplace, train_best
+    from geoprobe.probes.classifier.likelihood import train_by_likelihood
+    from geoprobe.probes.classifier.search import Workplace
 
     points = as_single(as_points(X))
     names, codes = as_labels(y, len(points), min_labels=2)
     first_size, second_size = (whole(size, "each of hidden_sizes", 1) for size in hidden_sizes)
     checked_grid(sorted({first_size, second_size}), [weight_decay], 2)
-    recipe = Recipe(max_epochs=max_epochs)
+    recipe = Recipe(batch_size=batch_size, max_epochs=whole(n_epochs, "n_epochs", 1))
     random_state, threads = checked_seed(seed), checked_threads(n_threads)
     order = _order(group_codes(groups, len(points)), random_state)
     ends = _ends(group_codes(groups, len(points))[order], portions)
@@ -145,18 +149,24 @@ def online_code(
             f"units, which lack two labels or two units of one; the portions end too early."
         )
     ends = ends[trainable[0] :]
-    bits = [float(ends[0]) * math.log2(len(names))]
-    for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-        known, coded = order[:begin], order[begin:end]
+
+    def cost(block: int) -> float:
+        known, coded = order[: ends[block - 1]], order[ends[block - 1] : ends[block]]
         # All labels have an output, those that were not seen yet as well: every label has a code.
-        place = Workplace(
-            points[known], codes[known], len(names), device, threads, random_state, None
-        )
-        (network,), _, _ = train_best(place, (first_size, second_size), weight_decay, 1, recipe)
+        place = Workplace(points[known], codes[known], len(names), device, 1, random_state, None)
+        network = train_by_likelihood(place, (first_size, second_size), weight_decay, recipe)
         logs = log_softmax(network.logits(points[coded]), axis=1)
-        bits.append(float(-logs[np.arange(len(coded)), codes[coded]].sum() / math.log(2)))
+        return float(-logs[np.arange(len(coded)), codes[coded]].sum() / math.log(2))
+
+    # The longest first, so that no thread is left alone with it.
+    blocks = range(len(ends) - 1, 0, -1)
+    bits: list[float] = []
+    for each in in_order(cost, blocks, threads):
+        bits.append(each)
         if progress is not None:
-            progress(Progress("online code", len(bits), len(ends)))
+            progress(Progress("online code", len(bits), len(blocks)))
+    bits.append(float(ends[0]) * math.log2(len(names)))
+    bits.reverse()
     return DescriptionLength(ends, np.array(bits), len(names))
 
 

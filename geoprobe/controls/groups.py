@@ -14,7 +14,7 @@ from geoprobe.geometry.measured import IntArray
 
 
 def group_codes(groups: Any, n_units: int, name: str = "groups") -> IntArray:
-    """Number the groups of units.
+    """Return the number of the group that each unit belongs to.
 
     Parameters
     ----------

@@ -53,8 +53,8 @@ class Leakage:
         if self.same_group is None:
             return f"{text}; groups are not known."
         return (
-            f"{text}; {len(self.same_group)} belong to one of {len(self.shared_groups)} groups that "
-            f"are in train too."
+            f"{text}; {len(self.same_group)} belong to one of {len(self.shared_groups)} groups "
+            f"that are in train too."
         )
 
 

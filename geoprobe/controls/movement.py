@@ -1,4 +1,4 @@
-"""Movement of labels beside that of as many units drawn at random: the common drift taken as null."""
+"""Movement of labels beside that of as many units at random, which is the common drift."""
 
 from __future__ import annotations
 
@@ -106,4 +106,4 @@ def shuffle_movement(
 def _lengths(moved: FloatArray, codes: Any, n_labels: int) -> FloatArray:
     """Return the length of each label's mean vector, shape (n_labels,)."""
     means = [moved[codes == k].mean(axis=0) for k in range(n_labels)]
-    return np.linalg.norm(np.stack(means), axis=1)
+    return np.asarray(np.linalg.norm(np.stack(means), axis=1))

@@ -1,4 +1,4 @@
-"""A number beside what chance gives: p-value, standard score, and one score on chance's own scale."""
+"""A number beside what chance gives: p-value, standard score, and a score on its scale."""
 
 from __future__ import annotations
 

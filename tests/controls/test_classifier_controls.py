@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
 from geoprobe.controls import control_tasks, measure_selectivity, online_code
@@ -97,36 +99,69 @@ def test_selectivity_refuses(types: np.ndarray, options: dict[str, int], message
         measure_selectivity(X[:300], y[:300], types, X[300:], y[300:], TYPES[300:], **options)
 
 
-CODE = {"hidden_sizes": (8, 8), "max_epochs": 30, "n_threads": 1, "device": "cpu"}
+CODE = {"hidden_sizes": (32, 32), "n_epochs": 60, "n_threads": 1, "device": "cpu"}
 
 
-def test_code_agrees_with_a_probe_trained_on_each_block() -> None:
+def test_code_agrees_with_a_network_of_each_block() -> None:
+    """Each block is coded by what scikit-learn's log loss says of a network trained before it."""
+    from geoprobe.probes.classifier.likelihood import train_by_likelihood
+    from geoprobe.probes.classifier.recipe import Recipe
+    from geoprobe.probes.classifier.search import Workplace
+
     X, y = units()
     found = online_code(X, y, portions=(0.25, 0.5, 1.0), seed=3, **CODE)  # type: ignore[arg-type]
     assert found.ends.tolist() == [100, 200, 400]
     rng = np.random.default_rng(3)
     turn = rng.permutation(400)
     order = np.lexsort((rng.random(400), turn))
-    bits = [100.0]
+    codes, bits = (y == "plus").astype(np.int32), [100.0]
     for begin, end in ((100, 200), (200, 400)):
-        probe = ClassifierProbe(
-            hidden_sizes=(8,), weight_decays=(1e-4,), max_epochs=30, n_initialisations=1,
-            random_state=3, n_threads=1, device="cpu",
-        ).fit(X[order[:begin]], y[order[:begin]])  # fmt: skip
-        coded = order[begin:end]
-        columns = np.searchsorted(probe.classes_, y[coded])
-        share = probe.predict_proba(X[coded])[np.arange(len(coded)), columns]
-        bits.append(-np.log2(share).sum())
+        known, coded = order[:begin], order[begin:end]
+        place = Workplace(X[known].astype(np.float32), codes[known], 2, "cpu", 1, 3, None)
+        recipe = Recipe(batch_size=64, max_epochs=60)
+        network = train_by_likelihood(place, (32, 32), 1e-4, recipe)
+        share = softmax(network.logits(X[coded].astype(np.float32)), axis=1)
+        bits.append(log_loss(codes[coded], share, normalize=False) / math.log(2))
     assert found.block_bits == pytest.approx(bits, rel=1e-6)
     assert found.bits == pytest.approx(sum(bits))
     assert (found.uniform_bits, found.n_units) == (400.0, 400)
 
 
+def test_network_is_kept_as_it_knew_held_out_points_best() -> None:
+    """Of networks trained for 1 to 40 epochs on noise, the one kept is the best of them all."""
+    from geoprobe.probes.classifier.likelihood import train_by_likelihood
+    from geoprobe.probes.classifier.recipe import Recipe, holdout
+    from geoprobe.probes.classifier.search import HOLDOUT, Workplace, stream
+
+    rng = np.random.default_rng(0)
+    X, codes = (
+        rng.normal(size=(80, 10)).astype(np.float32),
+        rng.integers(2, size=80, dtype=np.int32),
+    )
+    place = Workplace(X, codes, 2, "cpu", 1, 3, None)
+    watched = holdout(codes, 0.1, stream(HOLDOUT, (3, 3)))[1]
+
+    def loss(n_epochs: int) -> float:
+        recipe = Recipe(batch_size=8, max_epochs=n_epochs)
+        network = train_by_likelihood(place, (32, 32), 1e-4, recipe)
+        return float(log_loss(codes[watched], softmax(network.logits(X[watched]), axis=1)))
+
+    losses = [loss(n) for n in range(1, 41)]
+    assert losses == sorted(losses, reverse=True)
+    assert len(set(losses)) < 20
+
+
+def test_number_of_threads_changes_no_bit() -> None:
+    X, y = units()
+    one = online_code(X, y, **CODE)  # type: ignore[arg-type]
+    two = online_code(X, y, **{**CODE, "n_threads": 2})  # type: ignore[arg-type]
+    assert np.array_equal(one.block_bits, two.block_bits)
+
+
 def test_structure_is_shorter_than_noise() -> None:
     X, y = units()
-    larger = {**CODE, "hidden_sizes": (64, 64), "max_epochs": 200}
-    known = online_code(X, y, **larger)  # type: ignore[arg-type]
-    noise = online_code(X, np.random.default_rng(5).permutation(y), **larger)  # type: ignore[arg-type]
+    known = online_code(X, y, **CODE)  # type: ignore[arg-type]
+    noise = online_code(X, np.random.default_rng(5).permutation(y), **CODE)  # type: ignore[arg-type]
     assert known.compression > 1.3
     assert noise.compression < 1.05
     assert known.bits < 0.75 * noise.bits

@@ -27,7 +27,7 @@ def sample(seed: object, counts: object = 30, centres: np.ndarray = CENTRES) -> 
     return centres[codes] + rng.normal(size=(len(codes), 8)), NAMES[codes]
 
 
-def drift_of(train: tuple, test: tuple, **options: object):  # noqa: ANN201
+def drift_of(train: tuple, test: tuple, **options: object):
     options = {"n_draws": 19, "n_threads": 1, **options}
     return pseudo_test_drift(*train, *test, **options)  # type: ignore[arg-type]
 
