@@ -1,3 +1,10 @@
+from .beside import (
+    BesideControl as BesideControl,
+    BesideRow as BesideRow,
+    Claim as Claim,
+    beside_row as beside_row,
+    claims as claims,
+)
 from .ceiling import (
     NoiseCeiling as NoiseCeiling,
     joint_ceiling as joint_ceiling,

@@ -100,16 +100,17 @@ class Layout:
     def present(self, min_units: int) -> tuple[str, ...]:
         """Return the labels that have distances and units enough."""
         n = len(self.labels)
-        lacks = np.zeros(n, bool) if n < 2 else _absent(self.matrix)
-        if min_units > 1:
-            if self.units is None:
-                raise InputError(
-                    f"min_units is {min_units}, but the layout does not say how many units its "
-                    f"labels have."
-                )
-            lacks = lacks | np.less(self.units, min_units)
+        absent = np.zeros(n, bool) if n < 2 else _absent(self.matrix)
+        if min_units > 1 and self.units is None:
+            raise InputError(
+                f"min_units is {min_units}, but the layout does not say how many units its labels "
+                f"have."
+            )
+        units = np.full(n, min_units) if self.units is None else self.units
         return tuple(
-            name for name, gone in zip(self.labels, lacks.tolist(), strict=True) if not gone
+            name
+            for name, gone, number in zip(self.labels, absent, units.tolist(), strict=True)
+            if not gone and number >= min_units
         )
 
     def among(self, labels: Sequence[str]) -> FloatArray:

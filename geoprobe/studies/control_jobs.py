@@ -1,4 +1,4 @@
-"""Jobs of controls on single cells: each measures a cell again and writes one file that is whole."""
+"""Jobs of controls on single cells: each measures again, and writes one file that is whole."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from geoprobe.controls import (
     pseudo_test_drift,
     save_shuffled,
     shuffle_labels,
+    shuffle_movement,
 )
 from geoprobe.controls.permutations import Exchange
 from geoprobe.errors import FormatError, InputError
@@ -37,6 +38,7 @@ from geoprobe.studies.text_jobs import text_of
 
 SAMPLING_FORMAT = "geoprobe-sampling"
 SELECTIVITY_FORMAT = "geoprobe-selectivity"
+SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
 VERSION = 1
 
 Names = NDArray[np.str_]
@@ -129,6 +131,51 @@ def shuffle_cell(
         n_threads=n_threads,
     )
     save_shuffled(replace(found, cell=cell), path)
+    return time.perf_counter() - began
+
+
+def shuffle_move_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    start: Inputs,
+    inputs: Inputs,
+    path: Path,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Write how far labels, and shuffled ones, have moved from the start to a cell."""
+    began = time.perf_counter()
+    before, after = read_train(start), read_train(inputs)
+    if not np.array_equal(before.labels, after.labels):
+        raise InputError(
+            f"movement is between two representations of the same units, but the labels of {cell} "
+            f"and of its start differ."
+        )
+    found = shuffle_movement(
+        before.points,
+        after.points,
+        before.labels,
+        n_permutations=controls.permutations,
+        seed=controls.seed,
+        groups=groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points)),
+        exchange=controls.exchange,
+    )
+    mean = found.mean()
+    content = {
+        "format": SHUFFLED_MOVEMENT_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "n_units": after.n_points,
+        "movement": mean.observed,
+        "null": _numbers(mean.null),
+        "labels": [
+            {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
+            for label in found.labels
+            for each in (found.of(label),)
+        ],
+    }
+    write_json(path, content)
     return time.perf_counter() - began
 
 

@@ -228,7 +228,7 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
     if labels is not None and beside:
         labels = str(named_path(labels, plan.folder))
     clusters = one.row.get("clusters") or plan.clusters
-    beside_labels = {what: _beside(plan, one, what, points) for what in ("groups", "types")}
+    groups, types = (_beside(plan, one, what, points) for what in ("groups", "types"))
     source = Source(
         path=one.path,
         points=points,
@@ -240,7 +240,8 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
         float32=plan.float32,
         subsample=_whole(one, "subsample", one.row.get("subsample", "")),
         seed=_whole(one, "subsample_seed", one.row.get("subsample_seed", "")) or 0,
-        **beside_labels,
+        groups=groups,
+        types=types,
     )
     if clusters is None or split == "test":
         yield split or "train", source
@@ -255,13 +256,16 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
             points=f"{points or 'X'}_test",
             labels=f"{known[0]}_test" if known else None,
             mask=None if plan.mask is None else f"{plan.mask}_test",
-            **{
-                what: None if name is None or is_label_file(name) else f"{name}_test"
-                for what, name in beside_labels.items()
-            },
+            groups=_of_test(groups),
+            types=_of_test(types),
         )
         if test.points in names and test.labels in names:
             yield "test", test
+
+
+def _of_test(name: str | None) -> str | None:
+    """Return what an array is called that stands beside the points to test in one file."""
+    return None if name is None or is_label_file(name) else f"{name}_test"
 
 
 def _beside(plan: SpacesPlan, one: _Named, what: str, points: str | None) -> str | None:

@@ -11,7 +11,7 @@ from geoprobe.encoders.model_files import short_names
 from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import StoredLayer
-from geoprobe.studies.control_jobs import sample_cell, select_cell, shuffle_cell
+from geoprobe.studies.control_jobs import sample_cell, select_cell, shuffle_cell, shuffle_move_cell
 from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
@@ -29,7 +29,7 @@ from geoprobe.studies.text_jobs import extract_job, tune_job
 
 KINDS = (
     "extract", "fine-tune", "measure", "move", "resample", "classify", "memorise",
-    "shuffle", "sample", "select",
+    "shuffle", "shuffle-move", "sample", "select",
 )  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
 
@@ -183,6 +183,23 @@ def _controls(
             for cell in chosen
             if inputs[cell].clusters is None
         ]
+        for cell in chosen:
+            start = cell.start(inputs)
+            if cell.tuned_on is None or start not in inputs:
+                continue
+            target = folder.shuffled_movement(cell, controls)
+            one = piece("shuffle-move", shuffle_move_cell, target, cell)
+            both = (inputs[start], inputs[cell])
+            needs = (*_needs(folder, start, inputs[start]), *one.needs)
+            found.append(
+                replace(
+                    one,
+                    work=partial(shuffle_move_cell, plan, controls, cell, *both, target),
+                    needs=tuple(dict.fromkeys(needs)),
+                    uses=Uses(memory=sum(each.n_bytes for each in both)),
+                    problem=inputs[start].problem or one.problem,
+                )
+            )
     if controls.pseudo_tests or controls.halves:
         found += [
             piece("sample", sample_cell, folder.sampling(cell, controls), cell) for cell in chosen
@@ -195,7 +212,9 @@ def _controls(
             found.append(
                 replace(
                     one,
-                    work=partial(one.work, of_cell),
+                    work=partial(
+                        select_cell, plan, controls, cell, inputs[cell], one.path, of_cell
+                    ),
                     needs=(*one.needs, of_cell),
                     uses=networks._replace(memory=inputs[cell].n_bytes),
                 )

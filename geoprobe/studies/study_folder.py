@@ -55,7 +55,8 @@ class StudyFolder:
     models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
     ``geometry``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of controls,
-    ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``, ``figures`` and ``report.html``.
+    ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``,
+    ``figures`` and ``report.html``.
 
     Parameters
     ----------
@@ -121,6 +122,10 @@ class StudyFolder:
     def shuffled(self, cell: Cell, controls: ControlsPlan) -> Path:
         """Return the file of a cell under shuffled labels."""
         return self._cell(controls.shuffled_name, cell, ".npz")
+
+    def shuffled_movement(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of the movement of shuffled labels up to a cell."""
+        return self._cell(controls.shuffled_name, cell, "-movement.json")
 
     def sampling(self, cell: Cell, controls: ControlsPlan) -> Path:
         """Return the file of what sampling alone does to a cell."""
