@@ -125,8 +125,8 @@ class Layout:
 
 def _absent(matrix: FloatArray) -> NDArray[np.bool_]:
     """Whether each label has no distance to any other, shape (n_labels,)."""
-    gone: NDArray[np.bool_] = (np.isnan(matrix) | np.eye(len(matrix), dtype=bool)).all(axis=1)
-    return gone
+    lacking = np.isnan(matrix) | np.eye(len(matrix), dtype=bool)
+    return np.asarray(np.all(lacking, axis=1), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
