@@ -135,8 +135,8 @@ class NullTest:
     def __str__(self) -> str:
         """Give the number, its null distribution and the verdict."""
         return (
-            f"{self.observed:.4g} (shuffled: {self.mean:.4g} ± {self.std:.2g}, "
-            f"{len(self.null)} permutations, p = {self.p_value:.3g}): {self.verdict()}"
+            f"{self.observed:.4g} (control: {self.mean:.4g} ± {self.std:.2g}, "
+            f"{len(self.null)} drawn, p = {self.p_value:.3g}): {self.verdict()}"
         )
 
 

@@ -64,8 +64,8 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
     if columns is not None:
         headlines_.append(
             Headline(
-                "Clusters for each label in the last layer; 1 is a linear space, as are small labels "
-                "in many dimensions, whatever they mean",
+                "Clusters for each label in the last layer; 1 is a linear space, which small "
+                "labels in many dimensions make whatever they mean",
                 ("task", "model", "fine-tuned", "clusters per label "),
                 [
                     (*about, _spread(columns, "clusters_per_label", k))

@@ -43,7 +43,7 @@ def test_verdicts() -> None:
     assert NullTest(20.0, null, "less").verdict() == "not distinguishable from chance"
     assert NullTest(-1.0, null[:5], "less").verdict().startswith("too few permutations (5)")
     assert NullTest(math.nan, null, "less").verdict() == "not defined"
-    assert "50 permutations, p = 0.0196" in str(NullTest(-1.0, null, "less"))
+    assert "50 drawn, p = 0.0196" in str(NullTest(-1.0, null, "less"))
 
 
 @pytest.mark.parametrize(

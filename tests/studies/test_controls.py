@@ -142,7 +142,7 @@ def test_damaged_and_exchanged_files_are_refused(done: StudyFolder, tmp_path: Pa
     assert controls is not None
     small, large = (folder.shuffled(Cell("pos", name, 2), controls) for name in ("small", "large"))
     shutil.copy(small, large)
-    with pytest.raises(FormatError, match="of the cell pos small .*, not of pos large"):
+    with pytest.raises(FormatError, match=r"of the cell pos small .*, not of pos large"):
         load_study_data(folder)
     large.unlink()
     path = folder.sampling(Cell("pos", "small", 2), controls)
