@@ -24,6 +24,7 @@ MEASURES = {
     "movement": "mean movement of the labels",
     "train to test": "similarity of training and test",
     "test means": "mean distance of a label's means in training and test",
+    "nearest": "accuracy of the nearest cluster",
     "ceiling": "noise ceiling of the similarity",
     "accuracy": "accuracy of the classifier",
     "bits": "bits to learn a label",

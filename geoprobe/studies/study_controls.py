@@ -18,24 +18,26 @@ from geoprobe.controls import (
     beside_row,
     claims,
     load_shuffled,
+    permutation_test,
     pushed_apart,
     shuffled_similarity,
 )
 from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
-from geoprobe.geometry import Cell
+from geoprobe.geometry import Cell, Geometry
 from geoprobe.studies.control_jobs import (
     SAMPLING_FORMAT,
     SELECTIVITY_FORMAT,
     SHUFFLED_MOVEMENT_FORMAT,
     VERSION,
 )
+from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
 
 CONTROLLED = {
-    "performance": ("train to test", "test means", "ceiling", "accuracy", "bits"),
+    "performance": ("nearest", "accuracy", "bits", "train to test", "test means", "ceiling"),
     "linearity": ("clusters",),
     "min-distances": ("apart", "distance"),
     "movement": ("movement",),
@@ -60,12 +62,16 @@ class StudyControls:
     shuffled : mapping of Cell to ShuffledLabels
     movement, sampling, selectivity : mapping of Cell to dict
         As their jobs wrote them.
+    accuracy : mapping of Cell to (int, NullTest)
+        Number of test units, and accuracy of the nearest cluster on them, beside permutations of the true labels of the test units: what the
+        same predictions would reach if they had nothing to do with the labels.
     """
 
     shuffled: Mapping[Cell, ShuffledLabels] = field(default_factory=dict)
     movement: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     sampling: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     selectivity: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
+    accuracy: Mapping[Cell, tuple[int, NullTest]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Cell]:
@@ -84,8 +90,19 @@ class StudyControls:
         return StudyControls(**kept)
 
 
-def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> StudyControls:
+def load_controls(
+    plan: Plan, folder: StudyFolder, listed: Sequence[Cell], geometries: Sequence[Geometry]
+) -> StudyControls:
     """Read what the controls of a plan have given so far.
+
+    Parameters
+    ----------
+    plan : Plan
+    folder : StudyFolder
+    listed : sequence of Cell
+        All of the study.
+    geometries : sequence of Geometry
+        Those that have been measured.
 
     Raises
     ------
@@ -110,7 +127,30 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
         ),
         there(lambda cell: folder.sampling(cell, controls), of_format(SAMPLING_FORMAT)),
         there(lambda cell: folder.selectivity(cell, controls), of_format(SELECTIVITY_FORMAT)),
+        _accuracies(controls, listed, geometries),
     )
+
+
+def _accuracies(
+    controls: ControlsPlan, listed: Sequence[Cell], geometries: Sequence[Geometry]
+) -> dict[Cell, tuple[int, NullTest]]:
+    """Permute the true labels of the test units, whose predictions stay."""
+    if not controls.permutations:
+        return {}
+    chosen = set(listed) if controls.cells == "all" else set(ends(list(listed)))
+    found = {}
+    for g in geometries:
+        held_out = g.predictions
+        if g.cell in chosen and held_out is not None and len(np.unique(held_out.true)) > 1:
+            predicted = held_out.predicted
+            test = permutation_test(
+                lambda labels, predicted=predicted: float(np.mean(labels == predicted)),
+                held_out.true,
+                n_permutations=controls.permutations,
+                seed=controls.seed,
+            )
+            found[g.cell] = len(held_out), test
+    return found
 
 
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
@@ -136,6 +176,8 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     for cell, noted in controls.movement.items():
         test = NullTest(noted["movement"], _array(noted["null"]), "greater")
         rows.append(beside_row(cell, "movement", noted["n_units"], test.observed, test=test))
+    for cell, (n_units, test) in controls.accuracy.items():
+        rows.append(beside_row(cell, "nearest", n_units, test.observed, test=test))
     for cell, noted in controls.sampling.items():
         rows += _of_sampling(cell, noted, notes)
     for cell, noted in controls.selectivity.items():

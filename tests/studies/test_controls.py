@@ -27,7 +27,9 @@ from geoprobe.studies import (
     study_status,
 )
 from geoprobe.studies.study_controls import CONTROLLED, WITHOUT
+from tests.support import encoder_models
 from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
+from tests.support.study_cases import PLAN, write_task
 
 pytestmark = pytest.mark.full
 CONTROLS = {"permutations": 19, "pseudo_tests": 5, "halves": 4, "seed": 2}
@@ -86,7 +88,7 @@ def test_files_hold_what_the_controls_give_alone(done: StudyFolder, place: Path)
 def test_every_controlled_number_stands_beside_its_control(done: StudyFolder) -> None:
     rows = rows_of(compute_findings(done))
     assert {measure for _, _, measure in rows} == {
-        "clusters", "distance", "apart", "to original", "movement", "ceiling",
+        "clusters", "distance", "apart", "to original", "movement", "ceiling", "nearest",
     }  # fmt: skip
     row = rows["small", "pos", "clusters"]
     shuffled = load_study_data(done).controls.shuffled[Cell("pos", "small", 2, "pos", 0, 40)]
@@ -94,6 +96,12 @@ def test_every_controlled_number_stands_beside_its_control(done: StudyFolder) ->
     assert (row.p_value, row.n_control, row.n_units) == (1 / 20, 19, 36)
     assert row.verdict == "beyond chance"
     assert rows["small", "pos", "apart"].value == 3.0
+    nearest = rows["small", "pos", "nearest"]
+    (g,) = (g for g in load_study_data(done).geometries if g.cell == Cell("pos", "small", 2))
+    assert g.predictions is not None
+    assert rows["small", "", "nearest"].value == g.predictions.accuracy
+    assert (nearest.n_units, nearest.p_value) == (36, 1 / 20)
+    assert nearest.control == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_sections_say_what_was_found_beside_the_control(done: StudyFolder) -> None:
@@ -259,3 +267,42 @@ def test_column_of_groups_that_would_be_a_coordinate_is_refused(tmp_path: Path) 
     )
     with pytest.raises(InputError, match="'sentence', but points does not say which columns"):
         run_study(plan, tmp_path / "done", n_workers=1)
+
+
+def test_units_of_text_have_their_sentence_and_word(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="studies run models, which need the extra bert")
+    pytest.importorskip("transformers", reason="studies run models, which need the extra bert")
+    encoder_models.save("bert", tmp_path / "tiny")
+    write_task(tmp_path)
+    text = PLAN.format(model=tmp_path / "tiny") + "[controls]\npermutations = 3\nhalves = 2\n"
+    text = 'analyses = ["performance"]\nlayers = [1]\n' + text
+    text += "pseudo_tests = 2\ncontrol_tasks = 1\ndescription_length = false\n"
+    (tmp_path / "plan.toml").write_text(text, encoding="utf8")
+    plan = read_plan(tmp_path / "plan.toml")
+    with pytest.warns(UserWarning, match="also occur in train"):
+        outcome = run_study(plan, tmp_path / "done", n_workers=1)
+    assert outcome.failed == {}
+    assert {kind: outcome.done[kind] for kind in ("shuffle", "shuffle-move", "sample", "select")} == {
+        "shuffle": 2, "shuffle-move": 1, "sample": 2, "select": 2,
+    }  # fmt: skip
+    cell, folder, controls = Cell("animals", "tiny", 1), outcome.folder, plan.controls
+    assert controls is not None
+    sentences = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    groups = [" ".join(each["tokens"]) for each in sentences for _ in each["tokens"]]
+    space = next(
+        folder.store.open(key).space(1)
+        for key in folder.store.keys()
+        if key.split == "train" and key.tuned_on is None
+    )
+    alone = shuffle_labels(space.points, space.labels, n_permutations=3, groups=groups)
+    found = load_shuffled(folder.shuffled(cell, controls))
+    assert np.array_equal(found.null_distances, alone.null_distances)
+    noted = json.loads(folder.selectivity(cell, controls).read_text())["selectivity"]
+    words = {word for each in sentences for word in each["tokens"]}
+    assert len(words) <= noted["n_types"] <= len(words) + 2
+    leakage = json.loads(folder.sampling(cell, controls).read_text())["leakage"]
+    # The test has no sentence twice, nor has training, and some are in both.
+    test = (tmp_path / "test.jsonl").read_text().splitlines()
+    both = {line for line in test if line in (tmp_path / "train.jsonl").read_text().splitlines()}
+    assert leakage["same_group"] == 6 * len(both)
+    assert "controls" in {s.analysis for s in compute_findings(folder).sections}
