@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,8 +64,9 @@ class StudyControls:
     movement, sampling, selectivity : mapping of Cell to dict
         As their jobs wrote them.
     accuracy : mapping of Cell to (int, NullTest)
-        Number of test units, and accuracy of the nearest cluster on them, beside permutations of the true labels of the test units: what the
-        same predictions would reach if they had nothing to do with the labels.
+        Number of test units, and accuracy of the nearest cluster on them, beside permutations of
+        their true labels: what the same predictions would reach if they had nothing to do with
+        the labels.
     """
 
     shuffled: Mapping[Cell, ShuffledLabels] = field(default_factory=dict)
@@ -142,15 +144,18 @@ def _accuracies(
     for g in geometries:
         held_out = g.predictions
         if g.cell in chosen and held_out is not None and len(np.unique(held_out.true)) > 1:
-            predicted = held_out.predicted
             test = permutation_test(
-                lambda labels, predicted=predicted: float(np.mean(labels == predicted)),
+                partial(_share, held_out.predicted),
                 held_out.true,
                 n_permutations=controls.permutations,
                 seed=controls.seed,
             )
             found[g.cell] = len(held_out), test
     return found
+
+
+def _share(predicted: Any, labels: Any) -> float:
+    return float(np.mean(labels == predicted))
 
 
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:

@@ -282,9 +282,8 @@ def test_units_of_text_have_their_sentence_and_word(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="also occur in train"):
         outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    assert {kind: outcome.done[kind] for kind in ("shuffle", "shuffle-move", "sample", "select")} == {
-        "shuffle": 2, "shuffle-move": 1, "sample": 2, "select": 2,
-    }  # fmt: skip
+    known = {"shuffle": 2, "shuffle-move": 1, "sample": 2, "select": 2}
+    assert {kind: outcome.done[kind] for kind in known} == known
     cell, folder, controls = Cell("animals", "tiny", 1), outcome.folder, plan.controls
     assert controls is not None
     sentences = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
