@@ -5,6 +5,11 @@ from .beside import (
     beside_row as beside_row,
     claims as claims,
 )
+from .by_size import (
+    SimilarityBySize as SimilarityBySize,
+    SizeRow as SizeRow,
+    similarity_by_size as similarity_by_size,
+)
 from .ceiling import (
     NoiseCeiling as NoiseCeiling,
     joint_ceiling as joint_ceiling,

@@ -30,6 +30,9 @@ class ControlsPlan(Record):
     exchange : {"within", "whole"}
         What permutations do where there are groups; see
         :func:`geoprobe.controls.permuted_rows`.
+    absent : {"intersect", "zero", "error"}
+        What becomes of labels of one space only in similarities by the size of labels; see
+        :func:`geoprobe.controls.correlate_layouts`.
     seed : int
     """
 
@@ -41,6 +44,7 @@ class ControlsPlan(Record):
     cells: Literal["ends", "all"] = "ends"
     groups: Flag = True
     exchange: Literal["within", "whole"] = "within"
+    absent: Literal["intersect", "zero", "error"] = "intersect"
     seed: Whole = 0
 
     @property

@@ -306,3 +306,19 @@ def sentences(
     if not found:
         return ("No control of this has been computed yet.",)
     return tuple(map(str, found))
+
+
+def compared_layouts(
+    geometries: Sequence[Geometry],
+) -> list[tuple[Cell, str, Geometry, Geometry]]:
+    """List what is compared in the last layers: training and test, original and tuned."""
+    known = {g.cell: g for g in geometries}
+    found = []
+    for cell in ends(list(known)):
+        g = known[cell]
+        if g.test is not None:
+            found.append((cell, "training and test", g, g.test))
+        start = known.get(cell.start(known))
+        if cell.tuned_on is not None and start is not None:
+            found.append((cell, "original and tuned", start, g))
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from geoprobe.controls import Claim, claims
+from geoprobe.controls import Claim, claims, similarity_by_size
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
@@ -27,7 +27,7 @@ from geoprobe.geometry import Cell
 from geoprobe.studies.description import describe_study
 from geoprobe.studies.runs import ends
 from geoprobe.studies.status import study_status
-from geoprobe.studies.study_controls import beside_controls, end_rows, sentences
+from geoprobe.studies.study_controls import beside_controls, compared_layouts, end_rows, sentences
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.suggestions import suggestion
@@ -327,7 +327,16 @@ def _cross_task(m: StudyData) -> Made:
 def _controls(m: StudyData) -> Made:
     for cells in _grouped(m.controls.cells, _who).values():
         about = {"task": cells[0].task, **_model(cells[0], m)}
-        yield about, partial(beside_controls, m.controls.among(set(cells)))
+        choices = {"show": "beside the control", **about}
+        yield choices, partial(beside_controls, m.controls.among(set(cells)))
+    for pairs in _grouped(compared_layouts(m.geometries), lambda pair: _who(pair[0])).values():
+        assert m.plan.controls is not None
+        about = {"task": pairs[0][0].task, **_model(pairs[0][0], m)}
+        options = {"absent": m.plan.controls.absent, **m.reduction}
+        yield (
+            {"show": "similarity by label size", **about},
+            partial(similarity_by_size, pairs, **options),
+        )
 
 
 def _choices(run: Trajectory, m: StudyData) -> dict[str, str]:

@@ -15,6 +15,7 @@ pytest.importorskip("pandas", reason="tables need the extra report")
 
 from geoprobe.controls import BesideControl, load_shuffled, shuffle_labels
 from geoprobe.errors import FormatError, InputError
+from geoprobe.findings import spatial_similarity
 from geoprobe.geometry import Cell
 from geoprobe.studies import (
     StudyFindings,
@@ -62,7 +63,9 @@ def done(place: Path) -> Iterator[StudyFolder]:
 
 def rows_of(gathered: StudyFindings) -> dict[tuple[str, str, str], Any]:
     section = next(s for s in gathered.sections if s.analysis == "controls")
-    findings = [view.finding for view in section.views]
+    findings = [
+        view.finding for view in section.views if view.choices["show"] == "beside the control"
+    ]
     assert all(isinstance(finding, BesideControl) for finding in findings)
     return {(row.model, row.tuned_on, row.measure): row for each in findings for row in each.rows}
 
@@ -117,6 +120,29 @@ def test_sections_say_what_was_found_beside_the_control(done: StudyFolder) -> No
         assert "36 units" in line
         assert line.endswith(f"{row.verdict}.")
     assert {claim.measure for claim in gathered.claims} == {key[2] for key in rows}
+
+
+def test_similarity_by_size_is_that_of_the_measured_spaces(done: StudyFolder) -> None:
+    section = next(s for s in compute_findings(done).sections if s.analysis == "controls")
+    (found,) = (
+        view.finding
+        for view in section.views
+        if view.choices == {"show": "similarity by label size", "task": "pos", "model": "small"}
+    )
+    measured = {g.cell: g for g in load_study_data(done).geometries}
+    before, after = (
+        measured[Cell("pos", "small", 2)],
+        measured[Cell("pos", "small", 2, "pos", 0, 40)],
+    )
+    rows = {(row.compared, row.tuned_on, row.min_units): row for row in found.rows}
+    assert len(rows) == 9
+    tuned = rows["original and tuned", "pos", 1]
+    assert tuned.pearson == pytest.approx(spatial_similarity(before, after).value)
+    own = rows["training and test", "", 10]
+    assert before.test is not None
+    assert own.pearson == pytest.approx(spatial_similarity(before, before.test).value)
+    # Three pairs of labels carry no finding, whatever their correlation.
+    assert own.said == "no finding: 3 pairs of 3 labels, and fewer than 10 pairs carry none"
 
 
 def test_without_controls_sections_say_so(place: Path) -> None:
