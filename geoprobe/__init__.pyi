@@ -1,3 +1,14 @@
+from .controls import (
+    NullTest as NullTest,
+    correlate_layouts as correlate_layouts,
+    find_leakage as find_leakage,
+    measure_selectivity as measure_selectivity,
+    noise_ceiling as noise_ceiling,
+    online_code as online_code,
+    permutation_test as permutation_test,
+    pseudo_test_drift as pseudo_test_drift,
+    shuffle_labels as shuffle_labels,
+)
 from .geometry import read_results as read_results, write_results as write_results
 from .hulls import (
     HullResult as HullResult,

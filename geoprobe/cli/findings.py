@@ -53,6 +53,7 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
     return {
         "analysis": section.analysis,
         "title": section.title,
+        "beside": list(section.beside),
         "missing": list(section.missing),
         "views": [
             {
@@ -74,6 +75,8 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     from geoprobe.report.report_tables import extras, make_table
 
     print(f"{section.title}: {section.question}")
+    for line in section.beside:
+        print(line)
     for view in views:
         name = view_name(view.choices)
         print(f"\n{name}" if name else "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from geoprobe.controls import Claim
+from geoprobe.controls.beside import MEASURES
 from geoprobe.findings import Finding, Linearity, Performance
-from geoprobe.report.report_tables import NONE
+from geoprobe.report.report_tables import NONE, number
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import StudyFindings
@@ -40,10 +42,11 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
     Returns
     -------
     list of Headline
-        Accuracies and similarity by task and model, then their linearity, where they have been
-        computed. Numbers are means over seeds, with the sample standard deviation.
+        What was found beside its control, accuracies and similarity by task and model, then their
+        linearity, where they have been computed. Numbers are means over seeds, with the sample
+        standard deviation.
     """
-    headlines_ = []
+    headlines_ = [_beside(gathered.claims)]
     columns = _columns(gathered, Performance)
     if columns is not None:
         measures = [m for m in _MEASURES if not all(map(math.isnan, columns[f"{m}_mean"]))]
@@ -61,7 +64,8 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
     if columns is not None:
         headlines_.append(
             Headline(
-                "Clusters for each label in the last layer; 1 is a linear space",
+                "Clusters for each label in the last layer; 1 is a linear space, which small "
+                "labels in many dimensions make whatever they mean",
                 ("task", "model", "fine-tuned", "clusters per label "),
                 [
                     (*about, _spread(columns, "clusters_per_label", k))
@@ -70,6 +74,36 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
             )
         )
     return [one for one in headlines_ if one.rows]
+
+
+def _beside(claims: Sequence[Claim]) -> Headline:
+    """Tell what was found in the last layers, a line for each measure and moment."""
+    return Headline(
+        "In the last layer, beside shuffled labels, pseudo-tests or control tasks",
+        ("task", "model", "fine-tuned", "measure", "units ", "found ", "control ", "p ", "verdict"),
+        [
+            (
+                one.task,
+                one.model,
+                f"{one.tuned_on}, {one.step:,} updates" if one.tuned_on else "no",
+                MEASURES[one.measure],
+                f"{one.n_units:,}",
+                number(one.value),
+                _control(one),
+                NONE if math.isnan(one.p_value) else f"{one.p_value:.2g}",
+                one.verdict or NONE,
+            )
+            for one in claims
+        ],
+    )
+
+
+def _control(claim: Claim) -> str:
+    if math.isnan(claim.control):
+        return NONE
+    if math.isnan(claim.control_std):
+        return number(claim.control)
+    return f"{number(claim.control)} \N{PLUS-MINUS SIGN} {number(claim.control_std)}"
 
 
 def _columns(gathered: StudyFindings, kind: type[Finding]) -> Columns | None:

@@ -41,6 +41,10 @@ HEADINGS = {
     "change_low": "change, low",
     "change_high": "change, high",
     "std": "sd",
+    "n_control": "controls drawn",
+    "control_std": "control, sd",
+    "p_value": "p",
+    "standard_score": "standard score",
 }
 
 REASONS = {
@@ -64,6 +68,11 @@ REASONS = {
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
     "cosine": "a label did not move",
+    "control": "the measure is itself a control",
+    "control_std": "fewer than two controls were drawn",
+    "p_value": "the control is a comparison only",
+    "score": "the control is a comparison only",
+    "standard_score": "the controls do not vary, or are a comparison only",
 }
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geoprobe.errors import FormatError, InputError
 
 if TYPE_CHECKING:
@@ -76,6 +79,9 @@ class Source:
         How many points are drawn from the file, as forks of DirectProbe draw them; None takes all.
     clusters : str or None
         A file with the cluster of each point, where the clusters are known.
+    groups, types : str or None
+        Where the group of each point is, such as its sentence, and its type, such as its word: an
+        array, a column or a file, as the labels are.
     """
 
     path: Path | None = None
@@ -89,6 +95,8 @@ class Source:
     subsample: int | None = None
     seed: int = 0
     clusters: str | None = None
+    groups: str | None = None
+    types: str | None = None
 
     @classmethod
     def remembered(cls, origin: Origin, path: Path | None = None) -> Source:
@@ -189,6 +197,37 @@ class Source:
             rows = drawn_rows(len(labels), self.subsample, self.seed)
             points, labels = points[rows], labels[rows]
         return Space(points, labels, space.name, space.source)
+
+    def read_names(self, where: str) -> NDArray[np.str_]:
+        """Read what is said of each point beside its label, such as its group, as text.
+
+        Parameters
+        ----------
+        where : str
+            An array, a column or a file, as for ``labels``.
+
+        Returns
+        -------
+        ndarray of str, shape (n_points,)
+            Of the points that :meth:`read` gives, in their order.
+
+        Raises
+        ------
+        FormatError
+            If there is no such thing, or not one for each point.
+        """
+        from geoprobe.spaces.drawing import drawn_rows
+        from geoprobe.spaces.text_formats import read_column
+
+        if self.path is not None and self.path.suffix.lower() in _TEXT_TABLES:
+            names = read_column(self.path, label=where)
+        else:
+            found = replace(self, labels=where, column=where).open().labels
+            # It was named, so that there is one.
+            names = np.asarray(found)
+        if self.subsample is not None:
+            names = names[drawn_rows(len(names), self.subsample, self.seed)]
+        return names.astype(str)
 
     def open(self) -> PointsFile:
         """Open the file, of which nothing but the labels is read yet.

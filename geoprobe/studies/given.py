@@ -13,6 +13,7 @@ from geoprobe.files.name_patterns import NamePattern, fill_in, find_files, names
 from geoprobe.geometry import Cell
 from geoprobe.schema import named_path
 from geoprobe.spaces.keys import SPLITS
+from geoprobe.spaces.points_file import is_table
 from geoprobe.spaces.row_tables import read_rows
 from geoprobe.spaces.source import Source
 from geoprobe.spaces.space_files import array_names, is_label_file, is_source
@@ -228,6 +229,7 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
     if labels is not None and beside:
         labels = str(named_path(labels, plan.folder))
     clusters = one.row.get("clusters") or plan.clusters
+    groups, types = (_beside(plan, one, what, points) for what in ("groups", "types"))
     source = Source(
         path=one.path,
         points=points,
@@ -239,6 +241,8 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
         float32=plan.float32,
         subsample=_whole(one, "subsample", one.row.get("subsample", "")),
         seed=_whole(one, "subsample_seed", one.row.get("subsample_seed", "")) or 0,
+        groups=groups,
+        types=types,
     )
     if clusters is None or split == "test":
         yield split or "train", source
@@ -257,6 +261,29 @@ def _sources(plan: SpacesPlan, one: _Named, split: str) -> Iterator[tuple[str, S
             points=f"{points or 'X'}_test",
             labels=f"{known[0]}_test" if known else None,
             mask=None if plan.mask is None else f"{plan.mask}_test",
+            groups=_of_test(groups),
+            types=_of_test(types),
         )
         if test.points in names and test.labels in names:
             yield "test", test
+
+
+def _of_test(name: str | None) -> str | None:
+    """Return what an array is called that stands beside the points to test in one file."""
+    return None if name is None or is_label_file(name) else f"{name}_test"
+
+
+def _beside(plan: SpacesPlan, one: _Named, what: str, points: str | None) -> str | None:
+    """Return where the groups or types of a file's points are, as the plan says it."""
+    said: str | None = getattr(plan, what)
+    if said is None:
+        return None
+    name = fill_in(said, one.values)
+    if is_label_file(name):
+        return str(named_path(name, plan.folder))
+    if points is None and is_table(one.path):
+        raise InputError(
+            f"{one.where}: {what} is the column {name!r}, but points does not say which columns "
+            f"are coordinates, and it would be taken for one of them."
+        )
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from geoprobe.geometry import Cell
 from geoprobe.memory import nothing_to_free
 from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import StoredLayer
+from geoprobe.studies.control_jobs import sample_cell, select_cell, shuffle_cell, shuffle_move_cell
 from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
@@ -26,7 +28,10 @@ from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.text_facts import TextFacts, tuned
 from geoprobe.studies.text_jobs import extract_job, tune_job
 
-KINDS = ("extract", "fine-tune", "measure", "move", "resample", "classify", "memorise")
+KINDS = (
+    "extract", "fine-tune", "measure", "move", "resample", "classify", "memorise",
+    "shuffle", "shuffle-move", "sample", "select",
+)  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
 
 
@@ -144,6 +149,78 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
             ),
         )
         found += listed("memorise", memorise_cell, folder.memorisation, own, *more, uses=networks)
+    classified = {piece.name: piece.path for piece in found if piece.kind == "classify"}
+    return found + _controls(plan, folder, inputs, classified, networks)
+
+
+def _controls(
+    plan: Plan,
+    folder: StudyFolder,
+    inputs: Mapping[Cell, Inputs],
+    classified: Mapping[str, Path],
+    networks: Uses,
+) -> list[Piece]:
+    """List what is measured again where there is nothing to find."""
+    controls = plan.controls
+    if controls is None:
+        return []
+    chosen = list(inputs) if controls.cells == "all" else ends(list(inputs))
+
+    def piece(kind: str, work: Callable[..., object], target: Path, cell: Cell) -> Piece:
+        return Piece(
+            kind,
+            str(cell),
+            target,
+            partial(work, plan, controls, cell, inputs[cell], target),
+            needs=_needs(folder, cell, inputs[cell]),
+            uses=Uses(memory=inputs[cell].n_bytes),
+            problem=inputs[cell].problem,
+        )
+
+    found = []
+    if controls.permutations:
+        # A partition that somebody else found is not what shuffled labels would be given.
+        found += [
+            piece("shuffle", shuffle_cell, folder.shuffled(cell, controls), cell)
+            for cell in chosen
+            if inputs[cell].clusters is None
+        ]
+        for cell in chosen:
+            start = cell.start(inputs)
+            if cell.tuned_on is None or start not in inputs:
+                continue
+            target = folder.shuffled_movement(cell, controls)
+            one = piece("shuffle-move", shuffle_move_cell, target, cell)
+            both = (inputs[start], inputs[cell])
+            needs = (*_needs(folder, start, inputs[start]), *one.needs)
+            found.append(
+                replace(
+                    one,
+                    work=partial(shuffle_move_cell, plan, controls, cell, *both, target),
+                    needs=tuple(dict.fromkeys(needs)),
+                    uses=Uses(memory=sum(each.n_bytes for each in both)),
+                    problem=inputs[start].problem or one.problem,
+                )
+            )
+    if controls.pseudo_tests or controls.halves:
+        found += [
+            piece("sample", sample_cell, folder.sampling(cell, controls), cell) for cell in chosen
+        ]
+    if controls.control_tasks or controls.description_length:
+        for cell in inputs:
+            if (of_cell := classified.get(str(cell))) is None:
+                continue
+            one = piece("select", select_cell, folder.selectivity(cell, controls), cell)
+            found.append(
+                replace(
+                    one,
+                    work=partial(
+                        select_cell, plan, controls, cell, inputs[cell], one.path, of_cell
+                    ),
+                    needs=(*one.needs, of_cell),
+                    uses=networks._replace(memory=inputs[cell].n_bytes),
+                )
+            )
     return found
 
 

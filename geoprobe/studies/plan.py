@@ -21,6 +21,7 @@ from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
 from geoprobe.schema import Flag, Number, Positive, Record, Text, Whole, named_path, parse
+from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.spaces_plan import SpacesPlan
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
@@ -128,6 +129,8 @@ class Plan(Record):
         Some of :data:`ANALYSES`.
     classifier : ClassifierPlan or None
         None leaves the classifier probe out.
+    controls : ControlsPlan or None
+        What stands beside the findings; None says nothing of chance.
     finetune : TuningOptions
         Without a seed of its own.
     limit : LimitPlan
@@ -161,6 +164,7 @@ class Plan(Record):
     cross: dict[str, Names] = Field(default_factory=dict)
     analyses: Names = ANALYSES
     classifier: ClassifierPlan | None = ClassifierPlan()
+    controls: ControlsPlan | None = None
     finetune: TuningOptions = TuningOptions()
     limit: LimitPlan = LimitPlan()
     task: dict[str, TaskSpec] = Field(default_factory=dict)
@@ -188,6 +192,13 @@ class Plan(Record):
     def _whether(cls, value: Any) -> Any:
         if isinstance(value, bool):
             return ClassifierPlan() if value else None
+        return value
+
+    @field_validator("controls", mode="before")
+    @classmethod
+    def _whether_controls(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return ControlsPlan() if value else None
         return value
 
     @field_validator("finetune", mode="before")
@@ -268,6 +279,7 @@ class Plan(Record):
             "layers": "all" if self.layers is None else list(self.layers),
             "checkpoints": self.checkpoints.text,
             "classifier": table["classifier"] or False,
+            "controls": table["controls"] or False,
             "task": own,
             "data": None if self.data is None else str(self.data.resolve()),
             "spaces": None if self.spaces is None else self.spaces.as_table(),

@@ -46,6 +46,10 @@ class SpacesPlan(Record):
         As for :func:`geoprobe.spaces.read_space`; names in braces are filled in.
     column : str
         Of the labels in a table of points, or in a file of labels that is a table.
+    groups, types : str or None
+        What holds the group of each point, such as its sentence, and its type, such as its word,
+        for the controls: an array, a column or a file, as the labels are. Names in braces are
+        filled in.
     position : int or None
     mask : str or None
         Which positions of activations are points, as for :func:`geoprobe.spaces.open_points`.
@@ -68,6 +72,8 @@ class SpacesPlan(Record):
     points: Text | None = None
     labels: Text | None = None
     column: Text = "label"
+    groups: Text | None = None
+    types: Text | None = None
     position: Annotated[int, Strict()] | None = None
     mask: Text | None = None
     fixed: dict[str, Text | Annotated[int, Strict(), Field(ge=0)]] = Field(default_factory=dict)
@@ -97,6 +103,8 @@ class SpacesPlan(Record):
     def _check_names(self) -> SpacesPlan:
         """Refuse names that say too little or too much, before any folder is read."""
         names_in(self.labels or "")
+        names_in(self.groups or "")
+        names_in(self.types or "")
         names_in(self.clusters or "")
         for name in self.pattern_names:
             if name in self.fixed:

@@ -31,6 +31,7 @@ from geoprobe.studies.jobs import (
 )
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import Run, runs
+from geoprobe.studies.study_controls import StudyControls, load_controls
 from geoprobe.studies.study_folder import StudyFolder
 
 
@@ -54,6 +55,7 @@ class StudyData:
         Learning curves.
     intervals : mapping from str to mapping from Cell
         Of ``movement``, ``distance`` and ``similarity``.
+    controls : StudyControls
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class StudyData:
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
+    controls: StudyControls
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -103,6 +106,7 @@ def load_study_data(folder: StudyFolder) -> StudyData:
         _heads(plan, folder, names, listed),
         _curves(folder, listed),
         _intervals(plan, folder, listed),
+        load_controls(plan, folder, listed, geometries),
     )
 
 

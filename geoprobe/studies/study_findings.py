@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from geoprobe.controls import Claim, claims, similarity_by_size
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
@@ -26,6 +27,7 @@ from geoprobe.geometry import Cell
 from geoprobe.studies.description import describe_study
 from geoprobe.studies.runs import ends
 from geoprobe.studies.status import study_status
+from geoprobe.studies.study_controls import beside_controls, compared_layouts, end_rows, sentences
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.suggestions import suggestion
@@ -101,6 +103,14 @@ TEXTS = {
         "plane of their two principal components. Arrows in different directions mean that labels "
         "move away from each other.",
     ),
+    "controls": Text(
+        "Beside their controls",
+        "Which of these numbers would chance give as well?",
+        "Each number stands beside its control: the same measure of shuffled labels, of a "
+        "pseudo-test drawn from training, of a control task. The p-value is the share of controls "
+        "that reach it, (1 + reached) / (1 + drawn); above 0.05 it is not distinguishable from "
+        "chance. The score is 0 at chance and 1 at its best.",
+    ),
 }
 
 
@@ -132,6 +142,8 @@ class Section:
         All with the same keys of choices.
     missing : tuple of str
         What could not be computed, and why.
+    beside : tuple of str
+        What was found in the last layers, each in a sentence with its control.
     """
 
     analysis: str
@@ -140,6 +152,7 @@ class Section:
     reading: str
     views: tuple[View, ...]
     missing: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,8 @@ class StudyFindings:
     about : mapping
         What was run and from what.
     sections : tuple of Section
+    claims : tuple of Claim
+        What was found in the last layers, each beside its control.
     missing : tuple of str
         What has not been computed.
     complete : bool
@@ -162,6 +177,7 @@ class StudyFindings:
     sections: tuple[Section, ...]
     missing: tuple[str, ...]
     complete: bool
+    claims: tuple[Claim, ...] = ()
 
 
 def compute_findings(
@@ -187,23 +203,30 @@ def compute_findings(
     material = load_study_data(folder) if material is None else material
     plan = material.plan
     status = study_status(plan, folder)
-    wanted = plan.analyses if analyses is None else tuple(analyses)
+    known = (*plan.analyses, *(() if plan.controls is None else ("controls",)))
+    wanted = known if analyses is None else tuple(analyses)
     for analysis in wanted:
-        if analysis not in plan.analyses:
+        if analysis not in known:
             raise InputError(
                 f"the plan of this study has no analysis {analysis!r}; "
-                f"{suggestion(analysis, plan.analyses)}."
+                f"{suggestion(analysis, known)}."
             )
+    beside = beside_controls(material.controls)
+    cells = [g.cell for g in material.geometries]
     return StudyFindings(
         plan.name,
         describe_study(plan, folder, material.names, material.geometries),
-        tuple(_section(analysis, material) for analysis in wanted),
+        tuple(
+            _section(analysis, material, sentences(analysis, plan, beside, cells))
+            for analysis in wanted
+        ),
         status.missing,
         status.complete,
+        tuple(claims(end_rows(beside.rows, cells))),
     )
 
 
-def _section(analysis: str, material: StudyData) -> Section:
+def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Section:
     missing: list[str] = []
     views: list[View] = []
     for choices, make in _MAKERS[analysis](material):
@@ -214,7 +237,8 @@ def _section(analysis: str, material: StudyData) -> Section:
     if not views and not missing:
         missing.append(_lacking(analysis, material))
     text = TEXTS[analysis]
-    return Section(analysis, text.title, text.question, text.reading, tuple(views), tuple(missing))
+    words = (text.title, text.question, text.reading)
+    return Section(analysis, *words, tuple(views), tuple(missing), beside if views else ())
 
 
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
@@ -296,6 +320,21 @@ def _cross_task(m: StudyData) -> Made:
         )
 
 
+def _controls(m: StudyData) -> Made:
+    for cells in _grouped(m.controls.cells, _who).values():
+        about = {"task": cells[0].task, **_model(cells[0], m)}
+        choices = {"show": "beside the control", **about}
+        yield choices, partial(beside_controls, m.controls.among(set(cells)))
+    for pairs in _grouped(compared_layouts(m.geometries), lambda pair: _who(pair[0])).values():
+        assert m.plan.controls is not None
+        about = {"task": pairs[0][0].task, **_model(pairs[0][0], m)}
+        options = {"absent": m.plan.controls.absent, **m.reduction}
+        yield (
+            {"show": "similarity by label size", **about},
+            partial(similarity_by_size, pairs, **options),
+        )
+
+
 def _choices(run: Trajectory, m: StudyData) -> dict[str, str]:
     return {"task": run.task, "tuned on": run.tuned_on, **_model(run.last.cell, m)}
 
@@ -329,6 +368,7 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "movement": _by_family(measure_movement, reduces=False, intervals="movement"),
     "similarity": _by_family(similarity_to_original, intervals="similarity"),
     "differences": _by_layer(difference_vectors, reduces=False),
+    "controls": _controls,
 }
 
 
@@ -336,6 +376,8 @@ def _lacking(analysis: str, m: StudyData) -> str:
     """Say what an analysis without any view needs, and has not got."""
     if not m.geometries:
         return "Nothing has been measured yet."
+    if analysis == "controls":
+        return "No control has been computed yet."
     untested = all(g.predictions is None for g in m.geometries)
     if analysis in ("performance", "memorisation") and untested:
         return f"{analysis} needs points to test, and these spaces have none."

@@ -14,6 +14,7 @@ from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell
 from geoprobe.spaces.keys import ORIGINAL, SpaceKey
 from geoprobe.spaces.store import SpaceStore
+from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.given_index import GivenIndex, read_index
 from geoprobe.studies.plan import Plan, plan_from_table
 
@@ -37,6 +38,7 @@ _FREE = (
     "reduce",
     "min_cluster_size",
     "resamples",
+    "controls",
     "parquet",
 )
 
@@ -52,8 +54,9 @@ class StudyFolder:
     ``plan.json``; ``given.json``, the files of given spaces; ``text.json``, sizes of tasks and
     models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
-    ``geometry``, ``movement``, ``resamples-N``, ``classifier`` and ``memorisation``, a file for
-    each cell; ``tables``, ``figures`` and ``report.html``.
+    ``geometry``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of controls,
+    ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``,
+    ``figures`` and ``report.html``.
 
     Parameters
     ----------
@@ -115,6 +118,22 @@ class StudyFolder:
     def resamples(self, cell: Cell, n_bootstrap: int) -> Path:
         """Return the file of a cell's distances in so many resamples of its units."""
         return self._cell(f"resamples-{n_bootstrap}", cell, ".npz")
+
+    def shuffled(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of a cell under shuffled labels."""
+        return self._cell(controls.shuffled_name, cell, ".npz")
+
+    def shuffled_movement(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of the movement of shuffled labels up to a cell."""
+        return self._cell(controls.shuffled_name, cell, "-movement.json")
+
+    def sampling(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of what sampling alone does to a cell."""
+        return self._cell(controls.sampling_name, cell, ".json")
+
+    def selectivity(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of the selectivity of a cell's classifiers."""
+        return self._cell(controls.selectivity_name, cell, ".json")
 
     def check(self, plan: Plan) -> None:
         """Check that what is there, if anything, was computed under this plan.

@@ -42,6 +42,7 @@ ROOMS = [
     ("tasks",),
     ("encoders",),
     ("findings",),
+    ("controls",),
     ("studies",),
     ("report",),
     ("cli",),

@@ -22,6 +22,7 @@ from geoprobe.probes.classifier.recipe import (
     WEIGHT_DECAYS,
     Accuracies,
     Recipe,
+    Sizes,
     as_single,
     check_torch,
     checked_grid,
@@ -45,8 +46,8 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_sizes : sequence of int, default=(32, 64, 128, 256)
-        Both hidden layers take each of these.
+    hidden_sizes : sequence of int or of (int, int), default=(32, 64, 128, 256)
+        Both hidden layers take each of these; pairs are taken as they are.
     weight_decays : sequence of float, default=(1e-7, 1e-6, ..., 1e0)
         scikit-learn's ``alpha``: a minibatch of m points adds ``decay / (2 m) * |weights|^2``
         (biases apart) to its mean loss; in torch's terms, a weight decay of ``decay / m``.
@@ -114,7 +115,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        hidden_sizes: Sequence[int] = HIDDEN_SIZES,
+        hidden_sizes: Sequence[int] | Sequence[Sizes] = HIDDEN_SIZES,
         weight_decays: Sequence[float] = WEIGHT_DECAYS,
         n_folds: int = 5,
         n_initialisations: int = 5,

@@ -172,15 +172,21 @@ def as_single(points: NDArray[Any], name: str = "X") -> NDArray[np.float32]:
     return np.require(points, np.float32, "W")
 
 
-def checked_grid(hidden_sizes: Sequence[int], weight_decays: Sequence[float], n_folds: int) -> Grid:
-    """Return the grid of all combinations.
+def checked_grid(
+    hidden_sizes: Sequence[int] | Sequence[Sizes], weight_decays: Sequence[float], n_folds: int
+) -> Grid:
+    """Return the grid of all combinations; sizes that are given in pairs are not paired again.
 
     Raises
     ------
     InputError
         For no or repeated values, sizes below 1, negative decays, or fewer than two folds.
     """
-    sizes = [whole(size, "each of hidden_sizes", 1) for size in _listed(hidden_sizes, "sizes")]
+    given = _listed(hidden_sizes, "sizes")
+    in_pairs = bool(given) and all(isinstance(each, (tuple, list)) for each in given)
+    sizes: list[Any] = [
+        _pair(each) if in_pairs else whole(each, "each of hidden_sizes", 1) for each in given
+    ]
     decays = [
         positive(decay, "each of weight_decays", or_zero=True)
         for decay in _listed(weight_decays, "decays")
@@ -191,7 +197,17 @@ def checked_grid(hidden_sizes: Sequence[int], weight_decays: Sequence[float], n_
                 f"{name} must hold one value at least, and none of them twice, but it is "
                 f"{values!r}."
             )
-    return Grid.over(sizes, decays, whole(n_folds, "n_folds", 2))
+    folds = whole(n_folds, "n_folds", 2)
+    if in_pairs:
+        return Grid(tuple(sizes), tuple(decays), folds)
+    return Grid.over(sizes, decays, folds)
+
+
+def _pair(sizes: Sequence[int]) -> Sizes:
+    if len(sizes) != 2:
+        raise InputError(f"each pair of hidden_sizes has two numbers, but one is {sizes!r}.")
+    first, second = (whole(size, "each of hidden_sizes", 1) for size in sizes)
+    return first, second
 
 
 def _listed(values: Any, name: str) -> list[Any]:

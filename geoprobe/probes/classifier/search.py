@@ -224,6 +224,14 @@ class Weights:
         return outputs
 
 
+def weights_of(parameters: torch.Tensor, shape: Shape) -> Weights:
+    """Return a network of torch, a flat buffer of one, in NumPy."""
+    parts = layers_of(parameters.cpu(), 1, shape)
+    coefs = tuple(np.ascontiguousarray(w[0].numpy().T) for w in parts.weights)
+    biases = tuple(b[0, :, 0].numpy().copy() for b in (parts.b1, parts.b2, parts.b3))
+    return Weights(coefs, biases)
+
+
 @dataclass(frozen=True)
 class Workplace:
     """Points and labels to train on, and with what."""
@@ -302,12 +310,7 @@ def train_best(
         for k in range(n_initialisations)
     ]
     done = [each.trained for each in place.run(jobs, place.bench((decay,), recipe), "training")]
-    networks = []
-    for each in done:
-        parts = layers_of(each.parameters.cpu(), 1, shape)
-        coefs = tuple(np.ascontiguousarray(w[0].numpy().T) for w in parts.weights)
-        biases = tuple(b[0, :, 0].numpy().copy() for b in (parts.b1, parts.b2, parts.b3))
-        networks.append(Weights(coefs, biases))
+    networks = [weights_of(each.parameters, shape) for each in done]
     epochs = np.array([each.epochs[0] for each in done])
     return networks, epochs, np.array([each.converged[0] for each in done])
 

@@ -1,0 +1,330 @@
+"""Sampling alone: how unlike a test space looks when its units are drawn like those of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.arrays import as_labels, as_points
+from geoprobe.controls.groups import group_codes
+from geoprobe.controls.null import NullTest
+from geoprobe.controls.remeasuring import measure_rows
+from geoprobe.errors import InputError
+from geoprobe.findings.intervals import Interval, percentile_interval
+from geoprobe.findings.similarity import pearson
+from geoprobe.geometry.measured import FloatArray, IntArray
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.tolerances import TAU
+
+DrawFrom = Literal["train", "both"]
+
+
+class PseudoTest(NamedTuple):
+    """Rows of training drawn as if they were a test split, and the rows that are left to train."""
+
+    test: IntArray
+    rest: IntArray
+
+
+def draw_pseudo_tests(
+    y: Any,
+    wanted: Any,
+    *,
+    n_draws: int = 100,
+    seed: int = 0,
+    groups: Any = None,
+) -> Iterator[PseudoTest]:
+    """Draw splits of training units that have the label counts of a test split.
+
+    Parameters
+    ----------
+    y : array-like, shape (n_units,)
+    wanted : mapping of label to int
+        How many units of each label to draw.
+    n_draws : int, default=100
+    seed : int, default=0
+        Draw k depends on the seed and k alone.
+    groups : array-like, shape (n_units,), optional
+        No group is in both parts: units that were not drawn of groups that were are in neither.
+
+    Yields
+    ------
+    PseudoTest
+
+    Raises
+    ------
+    InputError
+        If a label has too few units for both parts, naming it; with groups that may show at a
+        later draw.
+    """
+    if n_draws < 1:
+        raise InputError(f"n_draws is at least 1, but it is {n_draws!r}.")
+    names, codes = as_labels(y, len(y))
+    counts = np.bincount(codes, minlength=len(names))
+    quota = np.zeros(len(names), np.int64)
+    position = {str(name): k for k, name in enumerate(names.tolist())}
+    for label, number in dict(wanted).items():
+        k = position.get(str(label))
+        there = 0 if k is None else int(counts[k])
+        if k is None or there <= number:
+            raise InputError(
+                f"{number} units of label {str(label)!r} are to be drawn and one at least kept, "
+                f"but there are {there}."
+            )
+        quota[k] = number
+    belongs = None if groups is None else group_codes(groups, len(codes))
+    return (
+        _draw(codes, quota, belongs, names, np.random.default_rng([seed, k]))
+        for k in range(n_draws)
+    )
+
+
+def _draw(
+    codes: NDArray[np.int32],
+    quota: IntArray,
+    belongs: IntArray | None,
+    names: NDArray[Any],
+    rng: np.random.Generator,
+) -> PseudoTest:
+    """Take units in a random order, group by group, as long as their label is wanted."""
+    order = rng.permutation(len(codes))
+    if belongs is not None:
+        turn = rng.permutation(int(belongs.max()) + 1)[belongs]
+        order = order[np.argsort(turn[order], kind="stable")]
+    # The position of a unit among those of its label, in this order.
+    by_label = np.argsort(codes[order], kind="stable")
+    starts = np.cumsum(np.bincount(codes, minlength=len(quota))) - np.bincount(
+        codes, minlength=len(quota)
+    )
+    rank = np.empty(len(codes), np.int64)
+    rank[by_label] = np.arange(len(codes)) - starts[codes[order][by_label]]
+    taken = np.sort(order[rank < quota[codes[order]]])
+    free = np.ones(len(codes), bool)
+    free[taken] = False
+    if belongs is not None:
+        free &= ~np.isin(belongs, belongs[taken])
+    rest = np.flatnonzero(free)
+    left = np.bincount(codes[rest], minlength=len(quota))
+    if (left[quota > 0] == 0).any():
+        k = int(np.flatnonzero((left == 0) & (quota > 0))[0])
+        raise InputError(
+            f"no unit of label {str(names[k])!r} is left outside of the groups that were drawn; "
+            f"leave the label out, or the groups."
+        )
+    return PseudoTest(taken, rest)
+
+
+@dataclass(frozen=True, eq=False)
+class SamplingDrift:
+    """How alike a test space is to training, beside pseudo-tests drawn from training.
+
+    In draw k a pseudo-test is taken out of training. Both it and the real test are compared with
+    the same rest, so that what the rest is like cancels out.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Those compared, sorted.
+    units : ndarray of int64, shape (n_labels,)
+        Test units of each.
+    left_out : tuple of str
+        Labels of the test that training cannot give as many units of, or that ``min_units`` leaves
+        out.
+    similarity : float
+        Pearson correlation of the label distances of training and test, all units of both.
+    seen, unseen : ndarray of float64, shape (n_draws,)
+        Similarity of rest and pseudo-test, of rest and test; NaN where a distance vector is
+        constant.
+    moved_seen, moved_unseen : ndarray of float64, shape (n_draws, n_labels)
+        Distance between a label's means in rest and pseudo-test, in rest and test.
+    draw_from : {"train", "both"}
+    """
+
+    labels: tuple[str, ...]
+    units: IntArray
+    left_out: tuple[str, ...]
+    similarity: float
+    seen: FloatArray
+    unseen: FloatArray
+    moved_seen: FloatArray
+    moved_unseen: FloatArray
+    draw_from: DrawFrom
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of labels behind each similarity."""
+        return len(self.labels) * (len(self.labels) - 1) // 2
+
+    def drift(self, confidence: float = 0.95) -> Interval:
+        """Return seen minus unseen similarity, the mean over the draws and their percentiles."""
+        apart = self.seen - self.unseen
+        known = apart[~np.isnan(apart)]
+        if len(known) < 2:
+            nan = float("nan")
+            return Interval(nan, nan, nan, confidence, len(known))
+        return percentile_interval(float(known.mean()), known, confidence)
+
+    def test(self) -> NullTest:
+        """Compare the test's similarity with that of pseudo-tests: drift makes it smaller.
+
+        The null values are the seen similarities, each moved by how far the unseen one of its own
+        draw is from their mean: they lie below the observed one exactly where seen is below unseen.
+        """
+        return _paired(self.unseen, self.seen, "less")
+
+    def moved(self, label: str) -> NullTest:
+        """Compare how far the mean of a label is from training's in test and pseudo-test.
+
+        Raises
+        ------
+        InputError
+            If there is no such label.
+        """
+        if label not in self.labels:
+            raise InputError(f"there is no label {label!r}; labels are {', '.join(self.labels)}.")
+        k = self.labels.index(label)
+        return _paired(self.moved_unseen[:, k], self.moved_seen[:, k], "greater")
+
+    def mean_moved(self) -> NullTest:
+        """Compare the mean over the labels of how far their means are from training's."""
+        return _paired(self.moved_unseen.mean(axis=1), self.moved_seen.mean(axis=1), "greater")
+
+
+def _paired(observed: FloatArray, null: FloatArray, alternative: Any) -> NullTest:
+    known = observed[~np.isnan(observed)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return NullTest(mean, null - observed + mean, alternative)
+
+
+def pseudo_test_drift(
+    X: Any,
+    y: Any,
+    X_test: Any,
+    y_test: Any,
+    *,
+    n_draws: int = 100,
+    seed: int = 0,
+    groups: Any = None,
+    min_units: int = 1,
+    draw_from: DrawFrom = "train",
+    tau: float = TAU,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> SamplingDrift:
+    """Compare a test space with pseudo-tests of the same label counts.
+
+    A test split of few units is unlike training whatever a model does: its hulls are smaller and
+    its means noisier. Pseudo-tests show how unlike; only what goes beyond them is drift.
+
+    Parameters
+    ----------
+    X : array-like, shape (n_units, n_dims)
+    y : array-like, shape (n_units,)
+    X_test : array-like, shape (n_test_units, n_dims)
+    y_test : array-like, shape (n_test_units,)
+        Labels are matched as text.
+    n_draws : int, default=100
+    seed : int, default=0
+        Draw k depends on the seed and k alone.
+    groups : array-like, shape (n_units,), optional
+        Of the training units; none is in both parts of a draw. Only with ``draw_from="train"``.
+    min_units : int, default=1
+        Labels with fewer test units are left out.
+    draw_from : {"train", "both"}, default="train"
+        ``"both"`` draws pseudo-tests from training and test together: a permutation test of which
+        units are the test, whose p-values are exact.
+    tau, n_threads
+        As in :func:`geoprobe.pairwise_hull_distances`.
+    progress : callable, optional
+
+    Returns
+    -------
+    SamplingDrift
+
+    Raises
+    ------
+    InputError
+        If an array or an option cannot be used, or fewer than two labels can be compared.
+    """
+    train, test = as_points(X, name="X"), as_points(X_test, name="X_test")
+    if train.shape[1] != test.shape[1]:
+        raise InputError(
+            f"X and X_test have one number of dimensions, but their shapes are {train.shape} and "
+            f"{test.shape}."
+        )
+    if draw_from not in get_args(DrawFrom):
+        raise InputError(f"draw_from is 'train' or 'both', but it is {draw_from!r}.")
+    if draw_from == "both" and groups is not None:
+        raise InputError("groups are those of training; draw_from='both' does without them.")
+    labels, test_labels = _texts(y, len(train), "y"), _texts(y_test, len(test), "y_test")
+    compared = [
+        name
+        for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
+        if number >= min_units and number < np.count_nonzero(labels == name)
+    ]
+    left_out = tuple(sorted({*test_labels.tolist()} - {*map(str, compared)}))
+    if len(compared) < 2:
+        raise InputError(
+            f"drift needs two labels at least of which training has more units than the test's "
+            f"{min_units} or more, but there are {len(compared)}."
+        )
+    kept, kept_test = np.isin(labels, compared), np.isin(test_labels, compared)
+    belongs = None if groups is None else group_codes(groups, len(train))[kept]
+    train, labels, test, test_labels = (
+        train[kept], labels[kept], test[kept_test], test_labels[kept_test],
+    )  # fmt: skip
+    both, pool = (train, test), train
+    names, units = np.unique(test_labels, return_counts=True)
+    wanted = dict(zip(names.tolist(), units.tolist(), strict=True))
+    if draw_from == "both":
+        # What the test is taken out of is training and test together.
+        pool, belongs = np.concatenate(both), None
+        labels_of_pool = np.concatenate([labels, test_labels])
+    else:
+        labels_of_pool = labels
+    options: dict[str, Any] = {"tau": tau, "n_threads": n_threads}
+    (of_train,) = measure_rows(train, labels, [np.arange(len(train))], **options)
+    (of_test,) = measure_rows(test, test_labels, [np.arange(len(test))], **options)
+    observed = pearson(of_train, of_test)[0]
+    seen, unseen, moved_seen, moved_unseen = [], [], [], []
+    test_means = _means(test, test_labels, names)
+    draws = draw_pseudo_tests(labels_of_pool, wanted, n_draws=n_draws, seed=seed, groups=belongs)
+    for draw in draws:
+        of_rest, of_drawn = measure_rows(pool, labels_of_pool, (draw.rest, draw.test), **options)
+        rest = _means(pool[draw.rest], labels_of_pool[draw.rest], names)
+        drawn = _means(pool[draw.test], labels_of_pool[draw.test], names)
+        seen.append(pearson(of_rest, of_drawn)[0])
+        moved_seen.append(np.linalg.norm(drawn - rest, axis=1))
+        if draw_from == "both":
+            # The rest holds test units: the real split is compared as it is.
+            unseen.append(observed)
+            moved_unseen.append(np.linalg.norm(test_means - _means(train, labels, names), axis=1))
+        else:
+            unseen.append(pearson(of_rest, of_test)[0])
+            moved_unseen.append(np.linalg.norm(test_means - rest, axis=1))
+        if progress is not None:
+            progress(Progress("pseudo-tests", len(seen), n_draws))
+    return SamplingDrift(
+        labels=tuple(names.tolist()),
+        units=units.astype(np.int64),
+        left_out=left_out,
+        similarity=observed,
+        seen=np.array(seen),
+        unseen=np.array(unseen),
+        moved_seen=np.stack(moved_seen),
+        moved_unseen=np.stack(moved_unseen),
+        draw_from=draw_from,
+    )
+
+
+def _texts(y: Any, n_units: int, name: str) -> NDArray[np.str_]:
+    names, codes = as_labels(y, n_units, name=name, min_labels=2)
+    return names.astype(str)[codes]
+
+
+def _means(points: NDArray[Any], labels: NDArray[np.str_], names: NDArray[np.str_]) -> FloatArray:
+    return np.stack([points[labels == name].mean(axis=0, dtype=np.float64) for name in names])

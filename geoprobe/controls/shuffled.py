@@ -1,0 +1,296 @@
+"""Shuffled labels: clusters, distances and similarity of labels that mean nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoprobe.arrays import as_labels, as_points
+from geoprobe.controls.null import NullTest
+from geoprobe.controls.permutations import Exchange, permuted_rows
+from geoprobe.controls.remeasuring import measure_labelings
+from geoprobe.errors import FormatError, InputError
+from geoprobe.files.npz_files import read_npz, write_npz
+from geoprobe.findings.similarity import pearson
+from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.measured import FloatArray, IntArray
+from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.tolerances import TAU
+
+FORMAT = "geoprobe shuffled labels"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ShuffledLabels:
+    """Clusters and distances of a space under its labels and under permutations of them.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Sorted.
+    counts : ndarray of int64, shape (n_labels,)
+        Units of each label.
+    n_clusters : int
+        Under the labels as they are.
+    distances : ndarray of float64, shape (n_pairs,)
+        Of the hulls of labels, pairs in lexicographic order.
+    null_clusters : ndarray of int64, shape (n_permutations,)
+    null_distances : ndarray of float64, shape (n_permutations, n_pairs)
+    units : str
+        SHA-256 of labels, groups, seed and kind of exchange: where it is the same, permutation k
+        gives the same units the same labels.
+    cell : Cell or None
+        What was measured, where that is known.
+    """
+
+    labels: tuple[str, ...]
+    counts: IntArray
+    n_clusters: int
+    distances: FloatArray
+    null_clusters: IntArray
+    null_distances: FloatArray
+    units: str
+    cell: Cell | None = None
+
+    @property
+    def n_units(self) -> int:
+        """The number of points."""
+        return int(self.counts.sum())
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there are as many clusters as labels."""
+        return self.n_clusters == len(self.labels)
+
+    @property
+    def null_linear(self) -> float:
+        """The share of permutations under which the space is linear."""
+        return float(np.mean(self.null_clusters == len(self.labels)))
+
+    def clusters(self) -> NullTest:
+        """Compare the number of clusters: labels that mean something have fewer."""
+        return NullTest(float(self.n_clusters), self.null_clusters.astype(np.float64), "less")
+
+    def mean_distance(self) -> NullTest:
+        """Compare the mean distance of two labels: those that mean something are further apart."""
+        return self._distance(np.mean)
+
+    def smallest_distance(self) -> NullTest:
+        """Compare the smallest distance of two labels."""
+        return self._distance(np.min)
+
+    def _distance(self, reduce: Callable[..., Any]) -> NullTest:
+        null = np.array([float(reduce(each)) for each in self.null_distances])
+        return NullTest(float(reduce(self.distances)), null, "greater")
+
+    def nearest(self) -> tuple[FloatArray, FloatArray]:
+        """Return the distance of each label to the nearest other one.
+
+        Returns
+        -------
+        observed : ndarray of float64, shape (n_labels,)
+        null : ndarray of float64, shape (n_permutations, n_labels)
+        """
+        pairs = np.triu_indices(len(self.labels), 1)
+        observed = _nearest(self.distances[None], pairs, len(self.labels))[0]
+        return observed, _nearest(self.null_distances, pairs, len(self.labels))
+
+
+def _nearest(rows: FloatArray, pairs: tuple[Any, Any], n_labels: int) -> FloatArray:
+    first, second = pairs
+    of_label = [rows[:, (first == k) | (second == k)].min(axis=1) for k in range(n_labels)]
+    return np.stack(of_label, axis=1)
+
+
+def shuffle_labels(
+    X: Any,
+    y: Any,
+    *,
+    n_permutations: int = 100,
+    seed: int = 0,
+    groups: Any = None,
+    exchange: Exchange = "within",
+    tau: float = TAU,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> ShuffledLabels:
+    """Measure a space under its labels and under permutations of them.
+
+    Two labels of fewer points than twice the dimensions are nearly always separable, whatever they
+    mean (Cover 1965): that a space is linear says something only beside its permutations.
+
+    Parameters
+    ----------
+    X : array-like, shape (n_points, n_dims)
+    y : array-like, shape (n_points,)
+    n_permutations : int, default=100
+        Each is measured as the space itself is.
+    seed, groups, exchange
+        As in :func:`geoprobe.controls.permuted_rows`.
+    tau, n_threads
+        As in :class:`geoprobe.DirectProbe`.
+    progress : callable, optional
+
+    Returns
+    -------
+    ShuffledLabels
+
+    Raises
+    ------
+    InputError
+        If an array cannot be used, there is one label only, or nothing may be exchanged.
+    UnprovedError
+        As :meth:`geoprobe.DirectProbe.fit` does.
+    """
+    points = as_points(X)
+    names, codes = as_labels(y, len(points), min_labels=2)
+    labels = names[codes]
+    rows = permuted_rows(
+        labels, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
+    )
+    labelings = (labels if each is None else labels[each] for each in (None, *rows))
+    measured = []
+    for each in measure_labelings(points, labelings, tau=tau, n_threads=n_threads):
+        measured.append(each)
+        if progress is not None:
+            progress(Progress("shuffled labels", len(measured), 1 + n_permutations))
+    observed, null = measured[0], measured[1:]
+    return ShuffledLabels(
+        labels=tuple(map(str, names.tolist())),
+        counts=np.bincount(codes, minlength=len(names)).astype(np.int64),
+        n_clusters=observed.n_clusters,
+        distances=observed.distances,
+        null_clusters=np.array([each.n_clusters for each in null], np.int64),
+        null_distances=np.stack([each.distances for each in null]),
+        units=_identity(labels, groups, seed, exchange),
+    )
+
+
+def _identity(labels: Any, groups: Any, seed: int, exchange: Exchange) -> str:
+    names = [str(name) for name in labels.tolist()]
+    belong = None if groups is None else [str(each) for each in np.asarray(groups).tolist()]
+    return hashlib.sha256(repr((names, belong, seed, exchange)).encode()).hexdigest()
+
+
+def shuffled_similarity(first: ShuffledLabels, second: ShuffledLabels) -> NullTest:
+    """Compare the spatial similarity of two spaces with that of the same shuffled labels in both.
+
+    Two spaces of the same units are alike under any labels as far as one is the other moved; the
+    labels have a part in it only beyond that.
+
+    Parameters
+    ----------
+    first, second : ShuffledLabels
+        Of the same units in the same order, with the same seed and as many permutations.
+
+    Returns
+    -------
+    NullTest
+        Of Pearson's correlation; NaN where a distance vector is constant.
+
+    Raises
+    ------
+    InputError
+        If the permutations are not of the same units.
+    """
+    _check_paired(first, second)
+    null = [
+        pearson(a, b)[0] for a, b in zip(first.null_distances, second.null_distances, strict=True)
+    ]
+    return NullTest(pearson(first.distances, second.distances)[0], np.array(null), "greater")
+
+
+def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
+    """Count the labels whose nearest other label is further away after, and so under shuffling.
+
+    Parameters
+    ----------
+    before, after : ShuffledLabels
+        Of the same units in the same order, with the same seed and as many permutations.
+
+    Returns
+    -------
+    NullTest
+
+    Raises
+    ------
+    InputError
+        If the permutations are not of the same units.
+    """
+    _check_paired(before, after)
+    (was, null_was), (now, null_now) = before.nearest(), after.nearest()
+    null = (null_now > null_was).sum(axis=1).astype(np.float64)
+    return NullTest(float((now > was).sum()), null, "greater")
+
+
+def _check_paired(first: ShuffledLabels, second: ShuffledLabels) -> None:
+    if first.units != second.units or first.null_distances.shape != second.null_distances.shape:
+        raise InputError(
+            f"the units of both spaces are shuffled alike, but their labels, groups, seeds or "
+            f"numbers of permutations differ ({len(first.null_clusters)} and "
+            f"{len(second.null_clusters)} permutations of {first.n_units} and {second.n_units} "
+            f"units, {len(first.labels)} and {len(second.labels)} labels)."
+        )
+
+
+def save_shuffled(shuffled: ShuffledLabels, path: str | os.PathLike[str]) -> Path:
+    """Write what shuffling gave to one npz file, which appears complete or not at all.
+
+    Raises
+    ------
+    OutputError, StoreError
+        As :func:`geoprobe.geometry.write_geometry` does.
+    """
+    target = Path(os.fspath(path))
+    about = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "labels": list(shuffled.labels),
+        "n_clusters": shuffled.n_clusters,
+        "units": shuffled.units,
+        "cell": None if shuffled.cell is None else shuffled.cell.as_dict(),
+    }
+    names = ("counts", "distances", "null_clusters", "null_distances")
+    write_npz(target, about, {name: getattr(shuffled, name) for name in names})
+    return target
+
+
+def load_shuffled(path: str | os.PathLike[str]) -> ShuffledLabels:
+    """Read back what shuffling gave.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, or of another kind or version.
+    """
+    source = Path(os.fspath(path))
+    about, arrays = read_npz(source, FORMAT, FORMAT_VERSION)
+    try:
+        labels = tuple(about["labels"])
+        n_pairs, n_permutations = len(labels) * (len(labels) - 1) // 2, len(arrays["null_clusters"])
+        shapes = {
+            "counts": (len(labels),),
+            "distances": (n_pairs,),
+            "null_clusters": (n_permutations,),
+            "null_distances": (n_permutations, n_pairs),
+        }
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
+        cell = None if about["cell"] is None else Cell.from_dict(about["cell"])
+        return ShuffledLabels(
+            labels=labels,
+            n_clusters=int(about["n_clusters"]),
+            units=str(about["units"]),
+            cell=cell,
+            **{name: arrays[name] for name in shapes},
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"the shuffled labels do not fit together ({error}).", source) from error

@@ -1,0 +1,420 @@
+"""Jobs of controls on single cells: each measures again, and writes one file that is whole."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoprobe.controls import (
+    find_leakage,
+    measure_selectivity,
+    noise_ceiling,
+    online_code,
+    permuted_rows,
+    pseudo_test_drift,
+    save_shuffled,
+    shuffle_labels,
+    shuffle_movement,
+)
+from geoprobe.controls.permutations import Exchange
+from geoprobe.errors import FormatError, InputError
+from geoprobe.files.json_files import read_json, write_json
+from geoprobe.geometry import Cell
+from geoprobe.spaces import Space
+from geoprobe.spaces.source import Readable, Source, StoredLayer
+from geoprobe.studies.controls_plan import ControlsPlan
+from geoprobe.studies.inputs import Inputs
+from geoprobe.studies.jobs import CLASSIFIER_FORMAT, read_both, read_test, read_train
+from geoprobe.studies.jobs import VERSION as CLASSIFIER_VERSION
+from geoprobe.studies.plan import Plan
+from geoprobe.studies.text_jobs import text_of
+
+SAMPLING_FORMAT = "geoprobe-sampling"
+SELECTIVITY_FORMAT = "geoprobe-selectivity"
+SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
+VERSION = 1
+
+Names = NDArray[np.str_]
+
+
+class UnitNames(NamedTuple):
+    """What units are beside their vectors, shape (n_units,) each; None where that is not known."""
+
+    groups: Names | None
+    """Such as the sentence of a word."""
+    types: Names | None
+    """Such as the word."""
+
+
+def unit_names(plan: Plan, place: Readable, n_units: int) -> UnitNames:
+    """Find out which group and type each unit of a space has.
+
+    Parameters
+    ----------
+    plan : Plan
+    place : StoredLayer or Source
+        Units of text have their sentence and their words; given points what the plan names.
+    n_units : int
+        Of the space.
+
+    Raises
+    ------
+    FormatError, InputError
+        If they cannot be read, or are not one for each unit.
+    """
+    if isinstance(place, StoredLayer):
+        names = _of_text(plan, place)
+    else:
+        assert isinstance(place, Source)
+        names = UnitNames(
+            None if place.groups is None else place.read_names(place.groups),
+            None if place.types is None else place.read_names(place.types),
+        )
+    for what, found in zip(names._fields, names, strict=True):
+        if found is not None and len(found) != n_units:
+            raise InputError(
+                f"{place}: there are {len(found)} {what}, but the space has {n_units} units."
+            )
+    return names
+
+
+def _of_text(plan: Plan, place: StoredLayer) -> UnitNames:
+    split = text_of(plan).tasks[place.key.task].splits[place.key.split]
+    words = [split.sentences[unit.sentence].words for unit in split.units]
+    return UnitNames(
+        np.array([" ".join(each) for each in words]),
+        np.array(
+            [
+                " ".join(each[k] for k in unit.words) if unit.words else " ".join(each)
+                for unit, each in zip(split.units, words, strict=True)
+            ]
+        ),
+    )
+
+
+def groups_to_hold(controls: ControlsPlan, names: UnitNames) -> Names | None:
+    """Return the groups that permutations and draws respect; none where each holds one unit."""
+    if not controls.groups or names.groups is None:
+        return None
+    return None if len(np.unique(names.groups)) == len(names.groups) else names.groups
+
+
+def shuffle_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Measure a cell under shuffled labels and write what it gives; return the seconds it took."""
+    began = time.perf_counter()
+    train = read_train(inputs)
+    groups = groups_to_hold(controls, unit_names(plan, inputs.train, train.n_points))
+    exchange: Exchange = controls.exchange
+    found = shuffle_labels(
+        train.points,
+        train.labels,
+        n_permutations=controls.permutations,
+        seed=controls.seed,
+        groups=groups,
+        exchange=exchange,
+        tau=plan.tau,
+        n_threads=n_threads,
+    )
+    save_shuffled(replace(found, cell=cell), path)
+    return time.perf_counter() - began
+
+
+def shuffle_move_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    start: Inputs,
+    inputs: Inputs,
+    path: Path,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Write how far labels, and shuffled ones, have moved from the start to a cell."""
+    began = time.perf_counter()
+    before, after = read_train(start), read_train(inputs)
+    if not np.array_equal(before.labels, after.labels):
+        raise InputError(
+            f"movement is between two representations of the same units, but the labels of {cell} "
+            f"and of its start differ."
+        )
+    found = shuffle_movement(
+        before.points,
+        after.points,
+        before.labels,
+        n_permutations=controls.permutations,
+        seed=controls.seed,
+        groups=groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points)),
+        exchange=controls.exchange,
+    )
+    mean = found.mean()
+    content = {
+        "format": SHUFFLED_MOVEMENT_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "n_units": after.n_points,
+        "movement": mean.observed,
+        "null": _numbers(mean.null),
+        "labels": [
+            {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
+            for label in found.labels
+            for each in (found.of(label),)
+        ],
+    }
+    write_json(path, content)
+    return time.perf_counter() - began
+
+
+def sample_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Write what sampling alone does to a cell, and what of its test units is in train."""
+    began = time.perf_counter()
+    train, test = read_train(inputs), read_test(inputs)
+    names = unit_names(plan, inputs.train, train.n_points)
+    groups = groups_to_hold(controls, names)
+    options: dict[str, Any] = {"seed": controls.seed, "groups": groups, "n_threads": n_threads}
+    options["tau"] = plan.tau
+    content: dict[str, Any] = {
+        "format": SAMPLING_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "n_units": train.n_points,
+        "grouped": groups is not None,
+    }
+    if controls.halves:
+        content["ceiling"] = _or_problem(lambda: _ceiling(train, controls, options))
+    if test is not None and inputs.test is not None:
+        of_test = unit_names(plan, inputs.test, test.n_points)
+        content["leakage"] = _leakage(train, test, names, of_test)
+        if controls.pseudo_tests:
+            content["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
+    write_json(path, content)
+    return time.perf_counter() - began
+
+
+def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what is made, or why these units do not allow it: that is an outcome too."""
+    try:
+        return make()
+    except InputError as error:
+        return {"problem": str(error)}
+
+
+def _ceiling(train: Space, controls: ControlsPlan, options: Mapping[str, Any]) -> dict[str, Any]:
+    found = noise_ceiling(train.points, train.labels, n_splits=controls.halves, **options)
+    return {
+        "halves": _numbers(found.halves),
+        "labels": list(found.labels),
+        "left_out": list(found.left_out),
+        "n_units": found.n_units,
+    }
+
+
+def _drift(
+    train: Space, test: Space, controls: ControlsPlan, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    found = pseudo_test_drift(
+        train.points,
+        train.labels,
+        test.points,
+        test.labels,
+        n_draws=controls.pseudo_tests,
+        **options,
+    )
+    moved = {label: found.moved(label) for label in found.labels}
+    return {
+        "labels": list(found.labels),
+        "units": found.units.tolist(),
+        "left_out": list(found.left_out),
+        "similarity": _number(found.similarity),
+        "seen": _numbers(found.seen),
+        "unseen": _numbers(found.unseen),
+        "moved_seen": _numbers(found.moved_seen.mean(axis=1)),
+        "moved_unseen": _numbers(found.moved_unseen.mean(axis=1)),
+        "moved": [
+            {"label": label, "distance": each.observed, "null": each.mean, "p": each.p_value}
+            for label, each in moved.items()
+        ],
+    }
+
+
+def _leakage(train: Space, test: Space, names: UnitNames, of_test: UnitNames) -> dict[str, Any]:
+    known = names.groups is not None and of_test.groups is not None
+    found = find_leakage(
+        train.points,
+        test.points,
+        y_train=train.labels,
+        y_test=test.labels,
+        groups_train=names.groups if known else None,
+        groups_test=of_test.groups if known else None,
+    )
+    return {
+        "n_test": found.n_test,
+        "same_vector": len(found.same_vector),
+        "other_label": len(found.other_label),
+        "same_group": None if found.same_group is None else len(found.same_group),
+        "share": found.share,
+    }
+
+
+def select_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    classified: Path,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Write selectivity and description length of the classifier that was chosen for a cell."""
+    from geoprobe.probes.classifier import ClassifierProbe
+
+    began = time.perf_counter()
+    train, test = read_both(cell, inputs)
+    sizes, decay = _chosen(classified)
+    grid = plan.classifier
+    assert grid is not None
+    names = unit_names(plan, inputs.train, train.n_points)
+    content: dict[str, Any] = {
+        "format": SELECTIVITY_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "hidden_sizes": list(sizes),
+        "weight_decay": decay,
+    }
+    if controls.control_tasks:
+        assert inputs.test is not None
+        of_test = unit_names(plan, inputs.test, test.n_points)
+        probe = ClassifierProbe(
+            hidden_sizes=(sizes,),
+            weight_decays=(decay,),
+            n_initialisations=grid.initialisations,
+            max_epochs=grid.max_epochs,
+            random_state=controls.seed,
+            device=plan.device,
+            n_threads=n_threads,
+        )
+        if names.types is None or of_test.types is None:
+            content["selectivity"] = {
+                "problem": "the types of the units are not known; [spaces] names them with types."
+            }
+        else:
+            types, test_types = names.types, of_test.types
+            content["selectivity"] = _or_problem(
+                lambda: _selectivity(train, test, types, test_types, probe, controls)
+            )
+    if controls.description_length:
+        groups = groups_to_hold(controls, names)
+        content["code"] = _or_problem(
+            lambda: _codes(train, groups, sizes, decay, plan.device, controls, n_threads)
+        )
+    write_json(path, content)
+    return time.perf_counter() - began
+
+
+def _chosen(classified: Path) -> tuple[tuple[int, int], float]:
+    """Return sizes and weight decay of the classifiers of a cell."""
+    noted = read_json(classified, CLASSIFIER_FORMAT, CLASSIFIER_VERSION)
+    try:
+        best = noted["best"]
+        first, second = (int(size) for size in best["hidden_sizes"])
+        return (first, second), float(best["weight_decay"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"the chosen classifier cannot be read ({error}).", classified) from error
+
+
+def _selectivity(
+    train: Space, test: Space, types: Names, test_types: Names, probe: Any, controls: ControlsPlan
+) -> dict[str, Any]:
+    found = measure_selectivity(
+        train.points,
+        train.labels,
+        types,
+        test.points,
+        test.labels,
+        test_types,
+        probe=probe,
+        n_controls=controls.control_tasks,
+        seed=controls.seed,
+    )
+    return {
+        "accuracy": found.accuracy,
+        "controls": _numbers(found.controls),
+        "seen": found.seen,
+        "n_test_units": found.n_test_units,
+        "n_types": found.n_types,
+    }
+
+
+def _codes(
+    train: Space,
+    groups: Names | None,
+    sizes: tuple[int, int],
+    decay: float,
+    device: str,
+    controls: ControlsPlan,
+    n_threads: int,
+) -> dict[str, Any]:
+    """Measure the code of the labels, and that of labels shuffled once."""
+    rows = next(
+        iter(
+            permuted_rows(
+                train.labels,
+                n_permutations=1,
+                seed=controls.seed,
+                groups=groups,
+                exchange=controls.exchange,
+            )
+        )
+    )
+    known, shuffled = (
+        online_code(
+            train.points,
+            labels,
+            hidden_sizes=sizes,
+            weight_decay=decay,
+            groups=groups,
+            seed=controls.seed,
+            device=device,
+            n_threads=n_threads,
+        )
+        for labels in (train.labels, train.labels[rows])
+    )
+    return {
+        "n_units": known.n_units,
+        "n_labels": known.n_labels,
+        "uniform_bits": known.uniform_bits,
+        "bits": known.bits,
+        "shuffled_bits": shuffled.bits,
+    }
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [_number(value) for value in values.tolist()]
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON holds it, which has no NaN."""
+    return None if math.isnan(value) else float(value)
