@@ -116,7 +116,8 @@ def load_encoder(
     MissingModelError
         If something is missing, pickled, damaged, or not what transformers can load.
     InputError
-        If CUDA is asked for but absent, or the model or tokenizer is of a kind that cannot be used.
+        If CUDA is asked for but absent, a revision is asked of what is not on the hub, or the model
+        or tokenizer is of a kind that cannot be used.
     """
     place = checked_device(device)
     files = find_files(name, revision)

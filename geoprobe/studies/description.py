@@ -60,7 +60,7 @@ def study_versions() -> dict[str, str]:
 def _of_text(plan: Plan) -> dict[str, str]:
     return {
         "tasks": ", ".join(plan.tasks),
-        "models": ", ".join(plan.models),
+        "models": ", ".join(map(plan.revised, plan.models)),
         "seeds": ", ".join(map(str, plan.seeds)),
         "checkpoints": plan.checkpoints.text,
         "fine-tuning": _options(plan),
@@ -100,7 +100,7 @@ def _given_models(given: GivenIndex) -> dict[str, str]:
 
 def _options(plan: Plan) -> str:
     options = plan.finetune
-    epochs = "10 epochs (3 for bert-base)"
+    epochs = "10 epochs (3 for models of twelve layers or more)"
     if options.epochs is not None:
         epochs = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'}"
     return (

@@ -27,6 +27,7 @@ _FREE = (
     "name",
     "tasks",
     "models",
+    "revision",
     "seeds",
     "layers",
     "spaces",

@@ -71,6 +71,20 @@ def test_defaults() -> None:
     assert plan_from_table({"tasks": "pos", "models": "m", "classifier": False}).classifier is None
 
 
+def test_cross_all_is_every_other_task_for_each() -> None:
+    plan = plan_from_table({"tasks": ["pos", "dep", "ps-fxn"], "models": "m", "cross": "all"})
+    assert plan.cross["dep"] == ("pos", "ps-fxn")
+    assert all(set(plan.extracted(task)) == set(plan.tasks) for task in plan.tasks)
+    assert plan_from_table({"tasks": ["pos"], "models": "m", "cross": "all"}).cross == {}
+
+
+def test_revision_of_a_model() -> None:
+    table = {"tasks": "pos", "models": ["bert-tiny", "m"], "revision": {"bert-tiny": "refs/pr/2"}}
+    plan = plan_from_table(table)
+    assert [plan.revised(model) for model in plan.models] == ["bert-tiny (refs/pr/2)", "m"]
+    assert plan_from_table(plan.as_table()) == plan
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
     ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
@@ -94,6 +108,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"limit": {"train": "all"}}, "limit.train"),
     ({"classifier": 3}, "classifier is 3: a table is expected"),
     ({"cross": {"dep": ["pos"]}}, "cross names 'dep'"),
+    ({"cross": "all", "tasks": 3}, "tasks is 3: a list is expected"),
+    ({"revision": {"other": "main"}}, "revision names 'other'"),
+    ({"revision": "main"}, "revision is 'main': a table is expected"),
+    ({"checkpoints": "every:0"}, "'every:0' came"),
     ({"cross": {"pos": ["dpe"]}}, "'dpe'; the nearest known one is 'dep'"),
     ({"task": {"mine": {"train": "a.csv", "fromat": "csv"}}}, "the nearest known one is 'format'"),
     ({"tau": 3.0}, "tau"),
