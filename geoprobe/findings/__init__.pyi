@@ -28,6 +28,7 @@ from .memorisation import (
 )
 from .min_distances import MinDistances as MinDistances, minimum_distances as minimum_distances
 from .movement import Movement as Movement, measure_movement as measure_movement
+from .networks import Network as Network
 from .performance import Performance as Performance, compare_performance as compare_performance
 from .resampling import (
     ResampledDistances as ResampledDistances,

@@ -147,6 +147,37 @@ def label_distances(
     return LabelDistances(geometry.labels, matrix, left_out, reduce, min_cluster_size)
 
 
+_OF_SPLIT_LABELS = {
+    "mean": "the mean over all pairs of their clusters",
+    "minimum": "the smallest one of their clusters",
+    "hull": "0 where their hulls overlap",
+}
+
+
+def split_labels(geometry: Geometry, reduce: Reduce, which: str = "") -> list[str]:
+    """Return a sentence on what the distances of labels are in a space that is not linear.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    reduce : {"mean", "minimum", "hull"}
+    which : str
+        Tells the space from others of its cell, such as ``"of the test units "``.
+
+    Returns
+    -------
+    list of str
+        Empty for a linear space.
+    """
+    if geometry.is_linear:
+        return []
+    n_clusters = "" if geometry.clusters is None else f" ({geometry.n_clusters:,} clusters)"
+    return [
+        f"{geometry.cell}: the space {which}is not linear{n_clusters} for {geometry.n_labels} "
+        f"labels; the distance of two labels is {_OF_SPLIT_LABELS[reduce]}."
+    ]
+
+
 def _square(n_labels: int, pairs: PairwiseDistances, distance: FloatArray) -> FloatArray:
     matrix = np.full((n_labels, n_labels), np.nan)
     matrix[pairs.first, pairs.second] = distance

@@ -11,7 +11,7 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances
+from geoprobe.findings.label_pairs import Reduce, label_distances, split_labels
 from geoprobe.findings.plot_style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
@@ -169,6 +169,7 @@ def minimum_distances(
             distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
             distance, nearest = distances.minimum()
             ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
+            notes |= dict.fromkeys(split_labels(g, reduce))
             of_cell = fitting(intervals or {}, g, reduce, notes) or {}
             for label, value, other in zip(g.labels, distance.tolist(), nearest, strict=True):
                 low, high = of_cell[label][1:3] if label in of_cell else (NAN, NAN)

@@ -11,7 +11,7 @@ from scipy.stats import pearsonr
 
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.plot_style import (
     describe,
     legend,
@@ -145,6 +145,7 @@ class SimilarityRow(NamedTuple):
     low: float
     high: float
     n_pairs: int
+    is_linear: bool
     undefined: str
 
 
@@ -158,7 +159,8 @@ class SimilarityDuringTuning(Finding):
     Attributes
     ----------
     rows : tuple of SimilarityRow
-        ``low`` and ``high`` are NaN unless intervals were given.
+        ``low`` and ``high`` are NaN unless intervals were given. ``is_linear`` is of the space
+        itself; where it or its original is not linear, a note says what the distances are of.
     notes : tuple of str
     """
 
@@ -174,13 +176,15 @@ class SimilarityDuringTuning(Finding):
         figure, ax = one_axes(ax)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
         layers = sorted(set(columns["layer"]))
+        split = {row.layer for row in self.rows if not row.is_linear}
         for layer in layers:
             rows = [k for k, other in enumerate(columns["layer"]) if other == layer]
             steps = [columns["step"][k] for k in rows]
             mean = [columns["similarity_mean"][k] for k in rows]
             low, high = ([ends[k] for k in rows] for ends in spread)
+            label = f"layer {layer}" + (" (not linear)" if layer in split else "")
             ink = shade(layers.index(layer) / max(1, len(layers) - 1))
-            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=f"layer {layer}")
+            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=label)
             ax.fill_between(steps, low, high, color=ink, alpha=0.2, linewidth=0)
         step_axis(ax, columns["step"])
         describe(
@@ -230,6 +234,7 @@ def similarity_to_original(
                 run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
             )
             notes |= dict.fromkeys(f"{g.cell}: {text}" for text in similarity.differences())
+            notes |= dict.fromkeys(split_labels(g, reduce))
             interval = fitting(intervals or {}, g, reduce, notes)
             rows.append(
                 SimilarityRow(
@@ -243,6 +248,7 @@ def similarity_to_original(
                     low=NAN if interval is None else interval.low,
                     high=NAN if interval is None else interval.high,
                     n_pairs=similarity.n_pairs,
+                    is_linear=g.is_linear,
                     undefined=similarity.undefined,
                 )
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from geoprobe.findings import Finding, Movement, Performance
+from geoprobe.findings import CrossTask, Finding, Movement, Performance
 from geoprobe.findings.finding import need
 from geoprobe.findings.plot_style import COLOURS, INK
 from geoprobe.report.svg import inline_svg, well_formed, without_controls
@@ -23,6 +23,9 @@ _MEASURES = {
     "head": "accuracy of the fine-tuned head",
     "similarity": "spatial similarity of training and test space",
 }
+
+
+_MATRICES = {"accuracy": _MEASURES["directprobe"], "classifier": _MEASURES["classifier"]}
 
 
 class Drawing(NamedTuple):
@@ -39,6 +42,11 @@ def drawings(finding: Finding) -> Iterator[Drawing]:
     if isinstance(finding, Performance):
         for measure, caption in _MEASURES.items():
             if any(not math.isnan(value) for value in finding.columns()[measure]):
+                yield Drawing(measure, caption, partial(finding.plot, measure=measure))
+    elif isinstance(finding, CrossTask):
+        yield Drawing("", "smallest distances", finding.plot)
+        for measure, caption in _MATRICES.items():
+            if any(not math.isnan(value) for value in finding.columns()[f"{measure}_after"]):
                 yield Drawing(measure, caption, partial(finding.plot, measure=measure))
     elif isinstance(finding, Movement):
         yield Drawing("", "distance moved, in the units of the points", finding.plot)

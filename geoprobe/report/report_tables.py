@@ -41,6 +41,11 @@ HEADINGS = {
     "change_low": "change, low",
     "change_high": "change, high",
     "std": "sd",
+    "classifier_before_std": "classifier before, sd",
+    "classifier_after_std": "classifier after, sd",
+    "hidden_sizes": "hidden layers",
+    "seen_by_fine_tuning": "seen by fine-tuning",
+    "seen_by_classifier": "seen by the classifier",
 }
 
 REASONS = {
@@ -49,9 +54,12 @@ REASONS = {
     "directprobe_high": "no test units were predicted",
     "classifier": "no classifier probe was trained here",
     "classifier_std": "fewer than two initialisations",
+    "classifier_before_std": "fewer than two initialisations",
+    "classifier_after_std": "fewer than two initialisations",
+    "weight_decay": "no classifier probe was trained here",
     "classifier_before": "no classifier probe was trained on the original space",
     "classifier_after": "no classifier probe was trained on the last space",
-    "head": "no head was fine-tuned",
+    "head": "no head was fine-tuned, or on another task",
     "low": "no interval was computed, or a label has a single unit",
     "high": "no interval was computed, or a label has a single unit",
     "std": "fewer than two initialisations",
@@ -92,6 +100,7 @@ def extras(finding: Finding) -> Iterator[Extra]:
     """Yield the further tables of a finding, in the order in which to read them."""
     if isinstance(finding, Memorisation):
         yield Extra("gaps", "Where the curves end", _gaps(finding))
+        yield Extra("visibility", "Who has seen what", _of_rows(finding.visibility))
     elif isinstance(finding, MinDistances):
         columns: Columns = {"layer": [], "label": [], "gain": [], "rank": []}
         for layer, gains in finding.gains.items():
@@ -120,7 +129,8 @@ def extras(finding: Finding) -> Iterator[Extra]:
 def _gaps(finding: Memorisation) -> Columns:
     columns: Columns = {
         "task": [], "model": [], "tuned_on": [], "seed": [], "step": [], "layer": [],
-        "subtest": [], "test": [], "gap": [],
+        "subtrain": [], "subtest": [], "test": [], "gap": [], "hidden_sizes": [],
+        "weight_decay": [],
     }  # fmt: skip
     for cell, *ends in finding.gaps:
         about = (

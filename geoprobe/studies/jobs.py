@@ -12,8 +12,14 @@ from typing import Any
 import numpy as np
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.files.json_files import write_json
-from geoprobe.findings import Interval, movement_intervals, resample_distances, save_resamples
+from geoprobe.files.json_files import read_json, write_json
+from geoprobe.findings import (
+    Interval,
+    Network,
+    movement_intervals,
+    resample_distances,
+    save_resamples,
+)
 from geoprobe.geometry import Cell, write_geometry
 from geoprobe.probes import measure
 from geoprobe.probes.partition import measure_partition
@@ -161,25 +167,36 @@ def classify_cell(
     return time.perf_counter() - began
 
 
+def chosen_network(content: dict[str, Any]) -> Network:
+    """Return the network that a file of classifiers names as the best."""
+    best = content["best"]
+    first, second = best["hidden_sizes"]
+    return Network((first, second), float(best["weight_decay"]))
+
+
 def memorise_cell(
     cell: Cell,
     inputs: Inputs,
     path: Path,
+    chosen: Path,
     plan: ClassifierPlan,
     device: str,
     n_threads: int,
     progress: object = None,
 ) -> float:
-    """Follow classifiers of part of a cell's training units and write their curves."""
+    """Follow classifiers of part of a cell's training units and write their curves.
+
+    Their network is the one that the classifier probe has chosen for the cell.
+    """
     from geoprobe.findings import subtrain_curves
     from geoprobe.probes.classifier import learning_curves
 
     began = time.perf_counter()
     train, test = read_both(cell, inputs)
-    size = max(plan.hidden_sizes)
+    network = chosen_network(read_json(chosen, CLASSIFIER_FORMAT, VERSION))
     follow = partial(
         learning_curves,
-        hidden_sizes=(size, size),
+        **network._asdict(),
         n_epochs=min(plan.max_epochs, _MOST_CURVE_EPOCHS),
         n_initialisations=plan.initialisations,
         device=device,

@@ -109,18 +109,20 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
         of: Sequence[Cell],
         *more: object,
         uses: Uses = ONE_CORE,
+        after: Callable[[Cell], Path] | None = None,
     ) -> list[Piece]:
         return [
             Piece(
                 kind,
                 str(cell),
                 target,
-                partial(work, cell, inputs[cell], target, *more),
-                needs=_needs(folder, cell, inputs[cell]),
+                partial(work, cell, inputs[cell], target, *made, *more),
+                needs=(*_needs(folder, cell, inputs[cell]), *made),
                 uses=uses._replace(memory=inputs[cell].n_bytes),
                 problem=inputs[cell].problem,
             )
             for cell, target in zip(of, map(path, of), strict=True)
+            for made in [() if after is None else (after(cell),)]
         ]
 
     found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
@@ -129,19 +131,19 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
     if plan.resamples and wanted & {"min-distances", "similarity"}:
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
         found += listed("resample", resample_cell, path, cells, plan.tau, plan.resamples)
-    grid = plan.classifier
-    if grid is not None and wanted & {"performance", "cross-task"}:
-        more = (grid, plan.device)
-        found += listed("classify", classify_cell, folder.classifier, last, *more, uses=networks)
-    if grid is not None and "memorisation" in wanted:
-        own, more = (
-            [cell for cell in last if cell.tuned_on in (None, cell.task)],
-            (
-                grid,
-                plan.device,
-            ),
-        )
-        found += listed("memorise", memorise_cell, folder.memorisation, own, *more, uses=networks)
+    if plan.classifier is not None:
+        more = (plan.classifier, plan.device)
+        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
+        asked = last if wanted & {"performance", "cross-task"} else own
+        if wanted & {"performance", "cross-task", "memorisation"}:
+            found += listed(
+                "classify", classify_cell, folder.classifier, asked, *more, uses=networks
+            )
+        if "memorisation" in wanted:
+            found += listed(
+                "memorise", memorise_cell, folder.memorisation, own, *more,
+                uses=networks, after=folder.classifier,
+            )  # fmt: skip
     return found
 
 

@@ -14,6 +14,7 @@ from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
     Interval,
+    Network,
     ResampledDistances,
     Trajectory,
     arrange_runs,
@@ -27,6 +28,7 @@ from geoprobe.studies.jobs import (
     MEMORISATION_FORMAT,
     MOVEMENT_FORMAT,
     VERSION,
+    chosen_network,
 )
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import runs
@@ -47,6 +49,8 @@ class StudyData:
     runs : tuple of Trajectory
     classifier : mapping from Cell to list of float
         Test accuracies of the classifier probe.
+    networks : mapping from Cell to Network
+        What the classifier probe has chosen.
     head : mapping from Cell to float
         Test accuracy of the fine-tuned head, for every layer.
     curves : mapping from Cell to mapping from str to ndarray
@@ -60,6 +64,7 @@ class StudyData:
     geometries: tuple[Geometry, ...]
     runs: tuple[Trajectory, ...]
     classifier: Mapping[Cell, list[float]]
+    networks: Mapping[Cell, Network]
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
@@ -93,12 +98,14 @@ def load_study_data(folder: StudyFolder) -> StudyData:
     geometries = tuple(
         geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
     )
+    classified = _classified(folder, listed)
     return StudyData(
         plan,
         names,
         geometries,
         tuple(arrange_runs(geometries)),
-        _classifiers(folder, listed),
+        {cell: noted["each"] for cell, noted in classified.items()},
+        {cell: chosen_network(noted) for cell, noted in classified.items()},
         _heads(plan, folder, names, listed),
         _curves(folder, listed),
         _intervals(plan, folder, listed),
@@ -131,9 +138,9 @@ def _check_cell(path: Path, noted: Any, cell: Cell) -> None:
         raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
 
 
-def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[float]]:
+def _classified(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:
     return {
-        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)["each"]
+        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)
         for cell in listed
         if folder.classifier(cell).is_file()
     }

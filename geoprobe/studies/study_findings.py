@@ -47,14 +47,18 @@ TEXTS = {
         "on the test split are those of DirectProbe (the label of the nearest cluster), of the "
         "classifier probe (mean and standard deviation over initialisations) and of the "
         "fine-tuned head. The similarity is the Pearson correlation of the distances between "
-        "labels in the train and in the test space: 1 means that both are laid out alike.",
+        "labels in the train and in the test space: 1 means that both are laid out alike. Beside "
+        "them stand labels, clusters, whether the train space is linear, and the hidden layers "
+        "that cross-validation has chosen for the classifier.",
     ),
     "memorisation": Text(
         "Memorisation",
         "Does fine-tuning remember the training units?",
         "The training units are split 80 to 20 into subtrain and subtest; fine-tuning saw both. A "
-        "classifier is trained on subtrain. Where its curve on subtest runs far above that on "
-        "test, the representation knows the training units better than new ones.",
+        "classifier, of the size that cross-validation has chosen for the space, is trained on "
+        "subtrain. Where its curve on subtest keeps to that on subtrain and runs far above that "
+        "on test, the representation knows the training units better than new ones. A table says "
+        "who has seen what.",
     ),
     "linearity": Text(
         "Linearity",
@@ -73,14 +77,16 @@ TEXTS = {
         "Paths of the centroids of the closest labels",
         "Where do labels go that lie close together?",
         "Each path is the mean of the points of a label, update by update, in the plane of the two "
-        "principal components of the path's own points; the first layer beside the last.",
+        "principal components of the path's own points; the first layer that knows the context "
+        "(layer 1) beside the last.",
     ),
     "cross-task": Text(
         "Fine-tuning on another task",
         "What does fine-tuning on one task do to the space of another?",
         "For each task that was looked at and each that was fine-tuned on: how many labels came "
         "further from, or closer to, their nearest neighbour, the mean change of that distance, "
-        "and the accuracy before and after.",
+        "and the accuracies before and after. The head is that of the task tuned on, so it has an "
+        "accuracy on that task alone.",
     ),
     "movement": Text(
         "Movement of the labels by layer",
@@ -225,14 +231,20 @@ def _performance(m: StudyData) -> Made:
     if any(g.predictions is not None for g in own):
         yield (
             {},
-            partial(compare_performance, own, classifier=m.classifier, head=m.head, **m.reduction),
-        )
+            partial(
+                compare_performance, own, classifier=m.classifier, networks=m.networks,
+                head=m.head, **m.reduction,
+            ),
+        )  # fmt: skip
 
 
 def _memorisation(m: StudyData) -> Made:
     for cells in _grouped(m.curves, _who).values():
         curves = {cell: m.curves[cell] for cell in cells}
-        yield {"task": cells[0].task, **_model(cells[0], m)}, partial(compare_memorisation, curves)
+        yield (
+            {"task": cells[0].task, **_model(cells[0], m)},
+            partial(compare_memorisation, curves, networks=m.networks),
+        )
 
 
 def _linearity(m: StudyData) -> Made:
@@ -296,7 +308,7 @@ def _cross_task(m: StudyData) -> Made:
     for runs in _grouped(m.runs, lambda run: (run.model,)).values():
         yield (
             _model(runs[0].last.cell, m),
-            partial(compare_tasks, runs, classifier=m.classifier, **m.reduction),
+            partial(compare_tasks, runs, classifier=m.classifier, head=m.head, **m.reduction),
         )
 
 

@@ -34,8 +34,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.full) for name in SHAPES]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name == "bert-base" else ()) for name in SHAPES],
 )
 def test_loaded_tuned_extracted_measured(name: str, cache: Path, tmp_path: Path) -> None:
     papers_models.put_in_cache(name, cache)
