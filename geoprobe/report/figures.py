@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from geoprobe.findings import CrossTask, Finding, Movement, Performance
+from geoprobe.findings import CrossTask, Differences, Finding, Movement, Performance
 from geoprobe.findings.finding import need
 from geoprobe.findings.plot_style import COLOURS, INK
 from geoprobe.report.svg import inline_svg, well_formed, without_controls
@@ -48,6 +48,10 @@ def drawings(finding: Finding) -> Iterator[Drawing]:
         for measure, caption in _MATRICES.items():
             if any(not math.isnan(value) for value in finding.columns()[f"{measure}_after"]):
                 yield Drawing(measure, caption, partial(finding.plot, measure=measure))
+    elif isinstance(finding, Differences):
+        yield Drawing("", "the whole vectors", finding.plot)
+        caption = "the vectors less their mean, the movement that all labels share"
+        yield Drawing("without-drift", caption, partial(finding.plot, drift=False))
     elif isinstance(finding, Movement):
         yield Drawing("", "distance moved, in the units of the points", finding.plot)
         caption = "the same as a share of R, the radius of the original space"

@@ -41,6 +41,8 @@ HEADINGS = {
     "change_low": "change, low",
     "change_high": "change, high",
     "std": "sd",
+    "drift": "length of the drift",
+    "drift_share": "drift, share of the movement",
     "classifier_before_std": "classifier before, sd",
     "classifier_after_std": "classifier after, sd",
     "hidden_sizes": "hidden layers",
@@ -72,6 +74,8 @@ REASONS = {
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
     "cosine": "a label did not move",
+    "drift_share": "no label moved",
+    "cosine_without_drift": "a label moved as the mean does",
 }
 
 
@@ -110,10 +114,14 @@ def extras(finding: Finding) -> Iterator[Extra]:
     elif isinstance(finding, CrossTask):
         yield Extra("labels", "Smallest distance of each label", _of_rows(finding.changes))
     elif isinstance(finding, Differences):
-        columns = {"layer": [], "seed": [], "cosine": [], "explained_x": [], "explained_y": []}
+        columns = {
+            "layer": [], "seed": [], "cosine": [], "drift": [], "drift_share": [],
+            "cosine_without_drift": [], "explained_x": [], "explained_y": [],
+        }  # fmt: skip
         for key, cosine in finding.mean_cosine.items():
-            _append(columns, *key, cosine, *finding.explained[key])
-        yield Extra("planes", "Mean cosine of the vectors, and variance in the plane", columns)
+            _append(columns, *key, cosine, *finding.drift[key], *finding.explained[key])
+        title = "Mean cosine of the vectors, the drift that they share, and variance in the plane"
+        yield Extra("planes", title, columns)
     elif isinstance(finding, CentroidPaths):
         columns = {"layer": [], "seed": [], "explained_x": [], "explained_y": []}
         for key, explained in finding.explained.items():

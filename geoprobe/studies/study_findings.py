@@ -105,7 +105,8 @@ TEXTS = {
         "Do labels move apart, or all the same way?",
         "Arrows are the vectors from each label's mean before fine-tuning to that after it, in the "
         "plane of their two principal components. Arrows in different directions mean that labels "
-        "move away from each other.",
+        "move away from each other. The drift is their mean, the movement that all labels share; "
+        "another figure is drawn without it.",
     ),
 }
 
