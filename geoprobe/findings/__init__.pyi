@@ -41,6 +41,7 @@ from .finding import over_seeds as over_seeds
 from .similarity import (
     Similarity as Similarity,
     SimilarityDuringTuning as SimilarityDuringTuning,
+    kept_similarity as kept_similarity,
     similarity_to_original as similarity_to_original,
     spatial_similarity as spatial_similarity,
 )

@@ -150,8 +150,8 @@ class Differences(Finding):
         ax.margins(0.1)
         ax.plot(*start, "+", color=INK, markersize=10)
         across, up = axis_names(self.explained[layer, seed])
-        common = self.drift[layer, seed]
-        cosine = self.mean_cosine[layer, seed] if drift else common.mean_cosine
+        common = None if drift else self.drift[layer, seed]
+        cosine = self.mean_cosine[layer, seed] if common is None else common.mean_cosine
         moved = any(row.length > 0 for row in rows)
         if not moved:
             what = "no label moved"
@@ -159,7 +159,7 @@ class Differences(Finding):
             what = "some labels did not move"
         else:
             what = f"mean cosine {cosine:.2f}"
-            if not drift:
+            if common is not None:
                 what += f", without the drift ({common.share:.0%} of the movement)"
         describe(
             ax,

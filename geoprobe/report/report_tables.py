@@ -41,6 +41,8 @@ HEADINGS = {
     "change_low": "change, low",
     "change_high": "change, high",
     "std": "sd",
+    "fixed": "similarity, fixed clusters",
+    "fixed_pairs": "cluster pairs",
     "drift": "length of the drift",
     "drift_share": "drift, share of the movement",
     "classifier_before_std": "classifier before, sd",
@@ -73,6 +75,8 @@ REASONS = {
     "mean_change": "no label has a distance at both ends",
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
+    "fixed": "a reason in the last column holds for both, or the original space is not linear and "
+    "its clusters were not kept (fixed_partition)",
     "cosine": "a label did not move",
     "drift_share": "no label moved",
     "cosine_without_drift": "a label moved as the mean does",

@@ -20,7 +20,7 @@ from geoprobe.findings import (
     resample_distances,
     save_resamples,
 )
-from geoprobe.geometry import Cell, write_geometry
+from geoprobe.geometry import Cell, read_geometry, write_geometry
 from geoprobe.probes import measure
 from geoprobe.probes.partition import measure_partition
 from geoprobe.reference.inputs import read_clusters
@@ -88,6 +88,28 @@ def measure_cell(
             )
         except InputError as error:
             raise FormatError(str(error), inputs.clusters) from error
+    write_geometry(geometry, path)
+    return time.perf_counter() - began
+
+
+def hold_cell(
+    cell: Cell,
+    start: Path,
+    inputs: Inputs,
+    path: Path,
+    tau: float,
+    n_threads: int,
+    progress: object = None,
+) -> float:
+    """Measure a cell by the clusters of the space that it was tuned from and write it."""
+    began = time.perf_counter()
+    original, train = read_geometry(start), read_train(inputs)
+    if original.fingerprints.get("labels") != train.fingerprints()["labels"]:
+        raise InputError(
+            f"{cell}: its units are not those of {original.cell}, whose clusters were to be kept."
+        )
+    clusters = original.need_clusters().assignment
+    geometry = measure_partition(train, clusters, cell=cell, tau=tau, n_threads=n_threads)
     write_geometry(geometry, path)
     return time.perf_counter() - began
 

@@ -14,6 +14,7 @@ from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
+    hold_cell,
     measure_cell,
     memorise_cell,
     move_cell,
@@ -25,7 +26,7 @@ from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.text_facts import TextFacts, tuned
 from geoprobe.studies.text_jobs import extract_job, tune_job
 
-KINDS = ("extract", "fine-tune", "measure", "move", "resample", "classify", "memorise")
+KINDS = ("extract", "fine-tune", "measure", "hold", "move", "resample", "classify", "memorise")
 """In the order in which pieces are begun, if they are ready at the same time."""
 
 
@@ -126,6 +127,8 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
         ]
 
     found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
+    if plan.fixed_partition and "similarity" in wanted:
+        found += _holds(folder, inputs, plan.tau)
     if "movement" in wanted:
         found += _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
@@ -145,6 +148,24 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
                 uses=networks, after=folder.classifier,
             )  # fmt: skip
     return found
+
+
+def _holds(folder: StudyFolder, inputs: Mapping[Cell, Inputs], tau: float) -> list[Piece]:
+    """List the measurements of every tuned cell by the clusters of its original space."""
+    starts = [(cell, cell.start(inputs)) for cell in inputs if cell.tuned_on is not None]
+    return [
+        Piece(
+            "hold",
+            str(cell),
+            folder.held(cell),
+            partial(hold_cell, cell, folder.geometry(start), inputs[cell], folder.held(cell), tau),
+            needs=(*_needs(folder, cell, inputs[cell]), folder.geometry(start)),
+            uses=Uses(memory=inputs[cell].n_bytes),
+            problem=inputs[start].problem or inputs[cell].problem,
+        )
+        for cell, start in starts
+        if start in inputs
+    ]
 
 
 def _moves(folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:

@@ -153,6 +153,9 @@ class Plan(Record):
     resamples : int
         Bootstrap resamples of the units for the intervals of distances and similarities; each of
         them measures all distances again. 0 leaves these intervals out.
+    fixed_partition : bool
+        Whether the clusters of each original space are also measured in the spaces tuned from it,
+        for the similarity of a partition that is kept while the space moves.
     parquet : bool
         Whether the tables are written as parquet beside csv.
     """
@@ -178,6 +181,7 @@ class Plan(Record):
     min_cluster_size: Positive = 1
     reduce: Literal["mean", "minimum"] = "mean"
     resamples: Whole = 0
+    fixed_partition: Flag = False
     parquet: Flag = False
 
     @field_validator("layers", mode="before")

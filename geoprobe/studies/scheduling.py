@@ -22,6 +22,7 @@ LONGEST_LOOK_S = 10.0
 _PHASES = {
     "measure": "measuring",
     "move": "intervals of movement",
+    "hold": "measuring kept clusters",
     "resample": "resampling",
     "classify": "classifying",
     "memorise": "learning curves",

@@ -46,6 +46,8 @@ class StudyData:
         Short name of each model of the plan.
     geometries : tuple of Geometry
         In the order of their cells.
+    held : mapping from Cell to Geometry
+        Cells measured by the clusters of the spaces that they were tuned from.
     runs : tuple of Trajectory
     classifier : mapping from Cell to list of float
         Test accuracies of the classifier probe.
@@ -62,6 +64,7 @@ class StudyData:
     plan: Plan
     names: dict[str, str]
     geometries: tuple[Geometry, ...]
+    held: Mapping[Cell, Geometry]
     runs: tuple[Trajectory, ...]
     classifier: Mapping[Cell, list[float]]
     networks: Mapping[Cell, Network]
@@ -103,6 +106,7 @@ def load_study_data(folder: StudyFolder) -> StudyData:
         plan,
         names,
         geometries,
+        _held(plan, folder, listed),
         tuple(arrange_runs(geometries)),
         {cell: noted["each"] for cell, noted in classified.items()},
         {cell: chosen_network(noted) for cell, noted in classified.items()},
@@ -120,10 +124,22 @@ def geometry_of(folder: StudyFolder, cell: Cell) -> Geometry:
     FormatError
         If the file is damaged, was changed, or is that of another cell.
     """
-    path = folder.geometry(cell)
+    return read_cell(folder.geometry(cell), cell)
+
+
+def read_cell(path: Path, cell: Cell) -> Geometry:
+    """Read a geometry that has to be of a cell."""
     geometry = read_geometry(path)
     _check_cell(path, geometry.cell.as_dict(), cell)
     return geometry
+
+
+def _held(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[Cell, Geometry]:
+    if not plan.fixed_partition:
+        return {}
+    return {
+        cell: read_cell(folder.held(cell), cell) for cell in listed if folder.held(cell).is_file()
+    }
 
 
 def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:

@@ -98,7 +98,10 @@ TEXTS = {
         "Similarity of each layer to its original",
         "How much of the original layout is left?",
         "The Pearson correlation of the distances between labels with those of the same layer "
-        "before fine-tuning: 1 is the original layout, whatever its size.",
+        "before fine-tuning: 1 is the original layout, whatever its size. Each space has the "
+        "clusters found in it; the fixed similarity keeps those of the original space while the "
+        "space moves, and is dashed where the two differ. Where a space is not linear, the lines "
+        "below say what the distances of its labels are.",
     ),
     "differences": Text(
         "Directions in which the labels move",
@@ -305,6 +308,11 @@ def _by_family(
     return make
 
 
+def _similarity(m: StudyData) -> Made:
+    analysis = partial(similarity_to_original, held=m.held)
+    return _by_family(analysis, intervals="similarity")(m)
+
+
 def _cross_task(m: StudyData) -> Made:
     for runs in _grouped(m.runs, lambda run: (run.model,)).values():
         yield (
@@ -342,7 +350,7 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "centroid-paths": _by_family(follow_centroids),
     "cross-task": _cross_task,
     "movement": _by_family(measure_movement, reduces=False, intervals="movement"),
-    "similarity": _by_family(similarity_to_original, intervals="similarity"),
+    "similarity": _similarity,
     "differences": _by_layer(difference_vectors, reduces=False),
 }
 

@@ -215,7 +215,7 @@ def test_every_arrow_has_a_number_and_a_key(findings: dict[str, Finding], n_labe
         for k, (x, y) in enumerate(ends.tolist())
     )
     key = (0, 0)
-    finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, ())
+    finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, {}, ())
     figure = finding.plot()
     (ax,) = figure.axes
     numbers = [text.get_text() for text in ax.texts]
