@@ -21,8 +21,8 @@ LONGEST_LOOK_S = 10.0
 
 _PHASES = {
     "measure": "measuring",
-    "move": "intervals of movement",
     "hold": "measuring kept clusters",
+    "move": "intervals of movement",
     "resample": "resampling",
     "classify": "classifying",
     "memorise": "learning curves",

@@ -28,7 +28,7 @@ from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
 from geoprobe.probes.partition import measure_partition
 from geoprobe.spaces import Space
-from tests.support.findings_cases import LINE, (
+from tests.support.findings_cases import (
     LINE,
     line,
     published,
