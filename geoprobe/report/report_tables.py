@@ -73,6 +73,7 @@ REASONS = {
     "accuracy_after": "no test units were predicted",
     "accuracy_change": "no test units were predicted",
     "mean_change": "no label has a distance at both ends",
+    "spread": "it was not measured",
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
     "fixed": "a reason in the last column holds for both, or the original space is not linear and "

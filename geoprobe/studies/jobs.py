@@ -242,5 +242,6 @@ def _parameters(plan: ClassifierPlan) -> dict[str, Any]:
         "n_folds": plan.folds,
         "n_initialisations": plan.initialisations,
         "search": plan.search,
+        "early_stopping": plan.early_stopping,
         "max_epochs": plan.max_epochs,
     }

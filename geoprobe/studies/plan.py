@@ -83,6 +83,8 @@ class ClassifierPlan(Record):
     folds, initialisations, max_epochs : int
     search : {"full", "quick"}
         ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
+    early_stopping : bool
+        False trains every network on all points for ``max_epochs``.
     """
 
     hidden_sizes: Annotated[
@@ -97,6 +99,7 @@ class ClassifierPlan(Record):
     initialisations: Positive = 5
     max_epochs: Positive = 1000
     search: Literal["full", "quick"] = "full"
+    early_stopping: Flag = True
 
 
 class LimitPlan(Record):

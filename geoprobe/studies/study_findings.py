@@ -71,7 +71,9 @@ TEXTS = {
         "Minimum distance of each label during fine-tuning",
         "Which labels does fine-tuning push away from the others, and when?",
         "A line is the distance from a label to the nearest other one, in the units of the space, "
-        "by update. The three labels that gain most and the three that gain least are named.",
+        "by update. The three labels that gain most and the three that gain least are named. "
+        "Beside it stands how far the units of the same labels lie from their mean: distances that "
+        "grow only as these do are a space that has become larger.",
     ),
     "centroid-paths": Text(
         "Paths of the centroids of the closest labels",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -143,6 +145,19 @@ def test_bands_are_intervals_of_one_seed_and_deviations_of_several() -> None:
     mean, std = (two.over_seeds()[f"distance_{what}"] for what in ("mean", "std"))
     assert std[at] > 0
     assert (low[at], high[at]) == pytest.approx((mean[at] - std[at], mean[at] + std[at]))
+
+
+def test_spread_stands_beside_the_distances() -> None:
+    ends = [line(published()), line(tuned(), 2.0)]
+    found = minimum_distances(arrange_runs(ends))
+    # The corners of a unit square, drawn apart with their centres or not.
+    assert [row.spread for row in found.rows] == pytest.approx([0.5**0.5] * 8)
+    figure = found.plot(measure="spread")
+    assert "RMS" in figure.axes[0].get_ylabel()
+    with pytest.raises(InputError, match="distance, spread"):
+        found.plot(measure="width")
+    unknown = minimum_distances(arrange_runs([replace(g, spread=None) for g in ends]))
+    assert np.isnan([row.spread for row in unknown.rows]).all()
 
 
 def test_one_checkpoint_only(growing: list[Geometry]) -> None:
