@@ -85,6 +85,14 @@ def test_revision_of_a_model() -> None:
     assert plan_from_table(plan.as_table()) == plan
 
 
+@pytest.mark.parametrize("name", ["five_tasks", "paper"])
+def test_plans_of_the_scripts_are_read(name: str) -> None:
+    plan = read_plan(Path(__file__).parents[2] / "scripts" / f"{name}.toml")
+    assert plan.tasks == ("pos", "dep", "ps-role", "ps-fxn", "trec-50")
+    # The paper's causal test: units of PS-fxn after tuning on POS and on PS-role.
+    assert all("ps-fxn" in plan.extracted(task) for task in ("pos", "ps-role", "ps-fxn"))
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
     ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
