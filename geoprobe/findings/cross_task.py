@@ -245,8 +245,8 @@ def _label_changes(
 ) -> list[LabelChange]:
     """Compare the smallest distances of the labels that have one before and after."""
     ends: list[dict[str, float]] = []
+    notes.extend(split_labels([run.original, run.last], reduce, str(run)))
     for g in (run.original, run.last):
-        notes.extend(note for note in split_labels(g, reduce) if note not in notes)
         distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
         distance = dict(zip(g.labels, distances.minimum()[0].tolist(), strict=True))
         ends.append({name: value for name, value in distance.items() if not np.isnan(value)})

@@ -154,27 +154,32 @@ _OF_SPLIT_LABELS = {
 }
 
 
-def split_labels(geometry: Geometry, reduce: Reduce, which: str = "") -> list[str]:
-    """Return a sentence on what the distances of labels are in a space that is not linear.
+def split_labels(spaces: Sequence[Geometry], reduce: Reduce, where: str) -> list[str]:
+    """Return a sentence on what the distances of labels are where a space is not linear.
 
     Parameters
     ----------
-    geometry : Geometry
+    spaces : sequence of Geometry
+        One, or those of a fine-tuning step by step.
     reduce : {"mean", "minimum", "hull"}
-    which : str
-        Tells the space from others of its cell, such as ``"of the test units "``.
+    where : str
+        What they are, for the sentence.
 
     Returns
     -------
     list of str
-        Empty for a linear space.
+        Empty where all are linear.
     """
-    if geometry.is_linear:
+    split = [g for g in spaces if not g.is_linear]
+    if not split:
         return []
-    n_clusters = "" if geometry.clusters is None else f" ({geometry.n_clusters:,} clusters)"
+    steps = "" if len(spaces) == 1 else f" at {len(split)} of {len(spaces)} steps"
+    counts = sorted(g.n_clusters for g in split if g.clusters is not None)
+    clusters = " to ".join(dict.fromkeys(f"{n:,}" for n in counts[:1] + counts[-1:]))
+    known = f" ({clusters} clusters)" if counts else ""
     return [
-        f"{geometry.cell}: the space {which}is not linear{n_clusters} for {geometry.n_labels} "
-        f"labels; the distance of two labels is {_OF_SPLIT_LABELS[reduce]}."
+        f"{where}: not linear{steps}{known} for {split[0].n_labels} labels; the distance of two "
+        f"labels is {_OF_SPLIT_LABELS[reduce]}."
     ]
 
 

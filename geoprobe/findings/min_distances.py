@@ -179,12 +179,12 @@ def minimum_distances(
     notes: dict[str, None] = {}
     for run in runs:
         need_steps(run)
+        notes |= dict.fromkeys(split_labels(run.geometries, reduce, str(run)))
         ends: list[dict[str, float]] = []
         for g in run.geometries:
             distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
             distance, nearest = distances.minimum()
             ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
-            notes |= dict.fromkeys(split_labels(g, reduce))
             of_cell = fitting(intervals or {}, g, reduce, notes) or {}
             spreads = np.full(g.n_labels, NAN) if g.spread is None else g.spread
             for label, value, other, wide in zip(

@@ -243,5 +243,6 @@ def _alike(
         return NAN, 0, "there is no test space of two labels or more"
     similarity = spatial_similarity(g, g.test, reduce=reduce, min_cluster_size=min_cluster_size)
     notes.extend(f"{g.cell}, training and test: {text}" for text in similarity.differences())
-    notes.extend(split_labels(g, reduce) + split_labels(g.test, reduce, "of the test units "))
+    notes.extend(split_labels([g], reduce, str(g.cell)))
+    notes.extend(split_labels([g.test], reduce, f"{g.cell}, test units"))
     return similarity.value, similarity.n_pairs, similarity.undefined

@@ -307,12 +307,12 @@ def similarity_to_original(
     notes: dict[str, None] = {}
     for run in runs:
         need_steps(run)
+        notes |= dict.fromkeys(split_labels(run.geometries, reduce, str(run)))
         for g in run.geometries:
             similarity = spatial_similarity(
                 run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
             )
             notes |= dict.fromkeys(f"{g.cell}: {text}" for text in similarity.differences())
-            notes |= dict.fromkeys(split_labels(g, reduce))
             kept = kept_similarity(
                 run.original, g, (held or {}).get(g.cell), min_cluster_size=min_cluster_size
             )

@@ -68,12 +68,12 @@ def test_performance_says_where_a_space_is_not_linear() -> None:
     (row,) = found.rows
     assert (row.n_labels, row.n_clusters, row.is_linear) == (3, 4, False)
     assert found.notes == tuple(
-        f"pos tiny layer 1: the space {which}is not linear (4 clusters) for 3 labels; the distance "
-        f"of two labels is the mean over all pairs of their clusters."
-        for which in ("", "of the test units ")
+        f"pos tiny layer 1{which}: not linear (4 clusters) for 3 labels; the distance of two "
+        f"labels is the mean over all pairs of their clusters."
+        for which in ("", ", test units")
     )
     notes = compare_performance([split], reduce="hull").notes
-    assert notes[0].endswith("is not linear (4 clusters) for 3 labels; the distance of two labels "
+    assert notes[0].endswith(": not linear (4 clusters) for 3 labels; the distance of two labels "
                              "is 0 where their hulls overlap.")  # fmt: skip
     assert compare_performance([bare], reduce="hull").rows[0].n_clusters is None
 
