@@ -53,6 +53,7 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
     return {
         "analysis": section.analysis,
         "title": section.title,
+        "paper": section.paper,
         "missing": list(section.missing),
         "views": [
             {
@@ -74,6 +75,7 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     from geoprobe.report.report_tables import extras, make_table
 
     print(f"{section.title}: {section.question}")
+    print(f"Against the paper: {section.paper}")
     for view in views:
         name = view_name(view.choices)
         print(f"\n{name}" if name else "")

@@ -52,7 +52,7 @@ class Performance(Finding):
 
     The paper finds that fine-tuning raises the accuracy and lowers the similarity: the model
     arranges the training units in a way that the test units follow less well. Labels, clusters
-    and the classifier's chosen layers stand beside, as in the paper's full table (appendix C).
+    and the classifier's chosen layers stand beside, as in the paper's full table (appendix).
 
     Attributes
     ----------

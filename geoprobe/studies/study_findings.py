@@ -37,6 +37,8 @@ class Text(NamedTuple):
     title: str
     question: str
     reading: str
+    paper: str
+    """Where the numbers differ from those of Zhou & Srikumar (2022) by their definition."""
 
 
 TEXTS = {
@@ -50,6 +52,9 @@ TEXTS = {
         "labels in the train and in the test space: 1 means that both are laid out alike. Beside "
         "them stand labels, clusters, whether the train space is linear, and the hidden layers "
         "that cross-validation has chosen for the classifier.",
+        "In the paper, a label that one of the two spaces lacks may count: the authors' code "
+        "gives it the distance 0. Here labels that both have are compared, and the others are "
+        "listed.",
     ),
     "memorisation": Text(
         "Memorisation",
@@ -59,6 +64,8 @@ TEXTS = {
         "subtrain. Where its curve on subtest keeps to that on subtrain and runs far above that "
         "on test, the representation knows the training units better than new ones. A table says "
         "who has seen what.",
+        "The paper's experiment as the authors' blog describes it. Here units are split one by "
+        "one, and classifiers are followed for 100 epochs at most, without early stopping.",
     ),
     "linearity": Text(
         "Linearity",
@@ -66,6 +73,8 @@ TEXTS = {
         "With as many clusters as labels a hyperplane separates every two labels. Further "
         "clusters count how often a label had to be split. Where a label is split, the other "
         "view names the cluster of another label that stands in between.",
+        "As in the paper. Units that coincide with one of another label, on which the authors' "
+        "code breaks its definition, stay clusters of their own and are counted.",
     ),
     "min-distances": Text(
         "Minimum distance of each label during fine-tuning",
@@ -74,6 +83,8 @@ TEXTS = {
         "by update. The three labels that gain most and the three that gain least are named. "
         "Beside it stands how far the units of the same labels lie from their mean: distances that "
         "grow only as these do are a space that has become larger.",
+        "As in the paper wherever a space is linear. Else a distance is the mean over pairs of "
+        "clusters, as in the authors' code, unless the plan says otherwise.",
     ),
     "centroid-paths": Text(
         "Paths of the centroids of the closest labels",
@@ -81,6 +92,8 @@ TEXTS = {
         "Each path is the mean of the points of a label, update by update, in the plane of the two "
         "principal components of the path's own points; the first layer that knows the context "
         "(layer 1) beside the last.",
+        "As in the paper, but for the choice of labels, of which no rule is known to us: here "
+        "they are the closest ones of the last layer before fine-tuning.",
     ),
     "cross-task": Text(
         "Fine-tuning on another task",
@@ -89,12 +102,16 @@ TEXTS = {
         "further from, or closer to, their nearest neighbour, the mean change of that distance, "
         "and the accuracies before and after. The head is that of the task tuned on, so it has an "
         "accuracy on that task alone.",
+        "As in the paper for its tunings on POS, PS-role and PS-fxn looked at through PS-fxn. Its "
+        "accuracy is that of the classifier probe; DirectProbe's and the head's are added.",
     ),
     "movement": Text(
         "Movement of the labels by layer",
         "Which layers does fine-tuning change?",
         "The distance between the mean of a label's points before and after, for each layer. "
         "Higher layers usually move further.",
+        "As in the paper; the share of the radius of the original space is added, for layers "
+        "differ in scale.",
     ),
     "similarity": Text(
         "Similarity of each layer to its original",
@@ -104,6 +121,8 @@ TEXTS = {
         "clusters found in it; the fixed similarity keeps those of the original space while the "
         "space moves, and is dashed where the two differ. Where a space is not linear, the lines "
         "below say what the distances of its labels are.",
+        "As in the paper where the original space is linear, for then its clusters are the labels. "
+        "Elsewhere the fixed similarity is the one that keeps the partition.",
     ),
     "differences": Text(
         "Directions in which the labels move",
@@ -112,6 +131,7 @@ TEXTS = {
         "plane of their two principal components. Arrows in different directions mean that labels "
         "move away from each other. The drift is their mean, the movement that all labels share; "
         "another figure is drawn without it.",
+        "As in the paper; what is left without the drift is added.",
     ),
 }
 
@@ -138,8 +158,8 @@ class Section:
     Attributes
     ----------
     analysis : str
-    title, question, reading : str
-        What it is called, what it answers and how to read it.
+    title, question, reading, paper : str
+        What it is called, what it answers, how to read it, and where it differs from the paper.
     views : tuple of View
         All with the same keys of choices.
     missing : tuple of str
@@ -150,6 +170,7 @@ class Section:
     title: str
     question: str
     reading: str
+    paper: str
     views: tuple[View, ...]
     missing: tuple[str, ...]
 
@@ -226,7 +247,7 @@ def _section(analysis: str, material: StudyData) -> Section:
     if not views and not missing:
         missing.append(_lacking(analysis, material))
     text = TEXTS[analysis]
-    return Section(analysis, text.title, text.question, text.reading, tuple(views), tuple(missing))
+    return Section(analysis, *text, tuple(views), tuple(missing))
 
 
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]

@@ -81,7 +81,7 @@ def geometries(
 
 def section(analysis: str, views: Sequence[View], missing: Sequence[str] = ()) -> Section:
     text = TEXTS[analysis]
-    return Section(analysis, text.title, text.question, text.reading, tuple(views), tuple(missing))
+    return Section(analysis, *text, tuple(views), tuple(missing))
 
 
 def curves(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
