@@ -106,7 +106,9 @@ def main() -> None:
     costs = Costs(**vars(parser.parse_args()))
     alone = expected(costs, 1).total
     print("A calculation, not a measurement.", costs)
-    print("| nodes | start s | cells s | report s | all, min | times faster | what limits the cells |")
+    print(
+        "| nodes | start s | cells s | report s | all, min | times faster | what limits the cells |"
+    )
     print("|---:|---:|---:|---:|---:|---:|---|")
     for nodes in NODES:
         wall = expected(costs, nodes)

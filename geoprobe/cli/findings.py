@@ -53,6 +53,7 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
     return {
         "analysis": section.analysis,
         "title": section.title,
+        "paper": section.paper,
         "beside": list(section.beside),
         "missing": list(section.missing),
         "views": [
@@ -75,6 +76,7 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     from geoprobe.report.report_tables import extras, make_table
 
     print(f"{section.title}: {section.question}")
+    print(f"Against the paper: {section.paper}")
     for line in section.beside:
         print(line)
     for view in views:

@@ -32,6 +32,12 @@ Model = Annotated[
         "the Hugging Face hub."
     ),
 ]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a model on the hub: branch, tag, commit or refs/pr/NUMBER.", show_default=False
+    ),
+]
 Store = Annotated[Path, typer.Option(help="Folder of the spaces.")]
 Layers = Annotated[
     str, typer.Option(help="all, or numbers with commas between; 0 is the embedding layer.")
@@ -95,6 +101,7 @@ def extract(
     task: TaskName,
     *,
     model: Model = "minilm",
+    revision: Revision = None,
     layers: Layers = "all",
     store: Store = Path("geoprobe-spaces"),
     data: Data = None,
@@ -112,7 +119,7 @@ def extract(
     from geoprobe.spaces import SpaceStore
 
     units = read_any_task(task, data)
-    encoder = load_encoder(model, device=device)
+    encoder = load_encoder(model, revision=revision, device=device)
     kept = SpaceStore(store)
     with show_progress() as progress:
         keys = extract_to_store(
@@ -134,11 +141,14 @@ def finetune(
     task: TaskName,
     *,
     model: Model = "minilm",
+    revision: Revision = None,
     checkpoints: Annotated[
-        str, typer.Option(help="When to extract: epochs, linear:N, log:N or steps:10,50,last.")
+        str,
+        typer.Option(help="When to extract: epochs, linear:N, log:N, every:N or steps:10,50,last."),
     ] = "epochs",
     epochs: Annotated[
-        int | None, typer.Option(help="Default 10, and 3 for bert-base.", show_default=False)
+        int | None,
+        typer.Option(help="Default 10, and 3 for models of 12 layers or more.", show_default=False),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="The highest one.")] = 3e-4,
     batch_size: Annotated[int, typer.Option(help="Sentences of an update.")] = 32,
@@ -173,7 +183,7 @@ def finetune(
     schedule = Schedule(checkpoints)
     units = read_any_task(task, data)
     others = [read_any_task(name, data) for name in also or []]
-    encoder = load_encoder(model, device=device)
+    encoder = load_encoder(model, revision=revision, device=device)
     kept = SpaceStore(store)
     with show_progress() as progress:
         result = tune(

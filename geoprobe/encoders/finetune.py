@@ -126,7 +126,7 @@ def finetune(
     spec = TuningSpec(
         encoder=encoder,
         task=task,
-        options=(options or TuningOptions()).chosen_for(encoder.name),
+        options=(options or TuningOptions()).chosen_for(encoder.n_layers),
         schedule=checkpoints or Schedule(),
         tasks=tuple(extract if extract is not None else (task,)),
         layers=checked_layers(layers, encoder),

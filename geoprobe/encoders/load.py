@@ -116,7 +116,8 @@ def load_encoder(
     MissingModelError
         If something is missing, pickled, damaged, or not what transformers can load.
     InputError
-        If CUDA is asked for but absent, or the model or tokenizer is of a kind that cannot be used.
+        If CUDA is asked for but absent, a revision is asked of what is not on the hub, or the model
+        or tokenizer is of a kind that cannot be used.
     """
     place = checked_device(device)
     files = find_files(name, revision)
@@ -171,10 +172,15 @@ def _reserved_positions(model: torch.nn.Module) -> int:
 
 
 def _config(files: ModelFiles) -> PretrainedConfig:
-    # The first models on the hub are older than the entry that says what they are.
-    if files.model in HUB.values() and "model_type" not in read_config(files.folder):
+    # The first BERTs on the hub are older than the entry that says what they are.
+    noted = read_config(files.folder)
+    if "model_type" not in noted and "type_vocab_size" in noted and _has_word_pieces(files):
         return BertConfig.from_pretrained(files.folder)
     return AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+
+
+def _has_word_pieces(files: ModelFiles) -> bool:
+    return (files.folder / "vocab.txt").is_file() or files.model in HUB.values()
 
 
 def _model(files: ModelFiles, config: PretrainedConfig) -> torch.nn.Module:

@@ -146,13 +146,18 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
     MissingModelError
         If something is missing, with the way to get it; if there are weights, but pickled ones; if
         the offline model is not the one that is expected.
+    InputError
+        If a revision is asked of what is not on the hub.
     """
     text = os.fspath(name)
+    known = HUB.get(text) if isinstance(name, str) else None
+    folder = Path(text).expanduser()
+    if revision is not None and (text == OFFLINE or (known is None and folder.is_dir())):
+        raise InputError(f"{text} has no revisions: it is not taken from the hub.")
     if text == OFFLINE:
         return _offline()
-    if isinstance(name, str) and text in HUB:
-        return _from_hub(HUB[text], revision)
-    folder = Path(text).expanduser()
+    if known is not None:
+        return _from_hub(known, revision)
     if folder.is_dir():
         return _from_folder(folder.resolve())
     if not isinstance(name, str) or not _HUB_ID.fullmatch(text):

@@ -9,17 +9,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from geoprobe.encoders.model_files import short_name
 from geoprobe.errors import InputError
 from geoprobe.schema import Number, Positive, Record, Whole
 
-_THREE_EPOCHS = "bert-base"
+_LAYERS_OF_BASE = 12
 _SCHEDULES = (
-    "a schedule of checkpoints is 'linear:N', 'log:N', 'epochs', or 'steps:' and whole numbers "
-    "between commas, of which one may be 'last'"
+    "a schedule of checkpoints is 'linear:N', 'log:N', 'every:N', 'epochs', or 'steps:' and whole "
+    "numbers between commas, of which one may be 'last'"
 )
 _SCHEDULE = re.compile(
-    "epochs|(linear|log):[1-9][0-9]{0,8}|steps:([0-9]{1,18}|last)(,([0-9]{1,18}|last))*"
+    "epochs|(linear|log|every):[1-9][0-9]{0,8}|steps:([0-9]{1,18}|last)(,([0-9]{1,18}|last))*"
 )
 
 
@@ -35,7 +34,8 @@ class TuningOptions(Record):
     Attributes
     ----------
     epochs : int or None
-        Passes over the training split. None is the papers' choice: 3 for bert-base, else 10.
+        Passes over the training split. None is the papers' choice by the model's own layers:
+        3 from twelve layers on, as of their bert-base, else 10.
     learning_rate : float
         The highest one, reached at the end of the warm-up. 3e-4 suits the small models of the
         paper.
@@ -71,11 +71,11 @@ class TuningOptions(Record):
     precision: Literal["float32", "bfloat16"] = "float32"
     max_pieces: Positive = 8192
 
-    def epochs_for(self, model: str) -> int:
-        """Return the number of epochs for a model, by its short name or its id on the hub."""
+    def epochs_for(self, n_layers: int) -> int:
+        """Return the number of epochs for a model of so many layers, whatever its name."""
         if self.epochs is not None:
             return self.epochs
-        return 3 if short_name(model) == _THREE_EPOCHS else 10
+        return 3 if n_layers >= _LAYERS_OF_BASE else 10
 
     def learning_rate_at(self, update: int, n_updates: int) -> float:
         """Return the learning rate of an update, counted from 0.
@@ -88,9 +88,9 @@ class TuningOptions(Record):
             return self.learning_rate * (update / n_warm)
         return self.learning_rate * ((n_updates - update) / max(1, n_updates - n_warm))
 
-    def chosen_for(self, model: str) -> TuningOptions:
+    def chosen_for(self, n_layers: int) -> TuningOptions:
         """Return the options with the number of epochs that they leave to the model."""
-        return self.replaced(epochs=self.epochs_for(model))
+        return self.replaced(epochs=self.epochs_for(n_layers))
 
 
 class Schedule(Record):
@@ -103,8 +103,9 @@ class Schedule(Record):
     text : str
         ``"linear:8"``: eight checkpoints after the original, evenly apart, the last update the
         eighth. ``"log:8"``: eight from update 1 to the last, in geometric progression; where
-        neighbours round to the same update there are fewer. ``"epochs"``: the end of every
-        epoch. ``"steps:10,50"``: these updates; ``last`` may be among them.
+        neighbours round to the same update there are fewer. ``"every:5"``: every fifth update.
+        ``"epochs"``: the end of every epoch. ``"steps:10,50"``: these updates; ``last`` may be
+        among them.
 
     Raises
     ------
@@ -157,6 +158,8 @@ class Schedule(Record):
                 )
         elif kind == "epochs":
             chosen = list(range(0, n_updates, updates_per_epoch))
+        elif kind == "every":
+            chosen = list(range(0, n_updates, int(rest)))
         elif kind == "linear":
             chosen = np.linspace(0, n_updates, int(rest) + 1).round().astype(int).tolist()
         else:

@@ -28,6 +28,7 @@ from .memorisation import (
 )
 from .min_distances import MinDistances as MinDistances, minimum_distances as minimum_distances
 from .movement import Movement as Movement, measure_movement as measure_movement
+from .networks import Network as Network
 from .performance import Performance as Performance, compare_performance as compare_performance
 from .resampling import (
     ResampledDistances as ResampledDistances,
@@ -40,6 +41,7 @@ from .finding import over_seeds as over_seeds
 from .similarity import (
     Similarity as Similarity,
     SimilarityDuringTuning as SimilarityDuringTuning,
+    kept_similarity as kept_similarity,
     similarity_to_original as similarity_to_original,
     spatial_similarity as spatial_similarity,
 )

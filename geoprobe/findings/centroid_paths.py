@@ -145,7 +145,7 @@ def follow_centroids(
     reduce: Reduce = "mean",
     min_cluster_size: int = 1,
 ) -> CentroidPaths:
-    """Follow the centroids of the closest labels in the first and the last layer.
+    """Follow the centroids of the closest labels in the first and the last contextual layer.
 
     The closest labels are those of the original space of the last layer: the closest pair, then
     always the label that is closest to one already taken.
@@ -158,7 +158,8 @@ def follow_centroids(
     labels : sequence of str, optional
         These instead of the closest.
     layers : sequence of int, optional
-        These instead of the first and the last that there are.
+        These instead of the first from layer 1 on, and the last. Layer 0, the embeddings, knows no
+        context and hardly moves; it is taken where there is no other.
     reduce, min_cluster_size
         As in :func:`geoprobe.findings.label_distances`, for choosing labels.
 
@@ -173,7 +174,8 @@ def follow_centroids(
     """
     task, model, tuned_on = one_family(runs)
     there = sorted({run.layer for run in runs})
-    wanted = {there[0], there[-1]} if layers is None else set(layers)
+    contextual = [layer for layer in there if layer > 0] or there
+    wanted = {contextual[0], contextual[-1]} if layers is None else set(layers)
     if not wanted <= set(there):
         raise InputError(f"layers {sorted(wanted)} were asked for, but there are {there}.")
     if labels is None:

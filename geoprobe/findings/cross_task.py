@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_change_interval, same_units
-from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.plot_style import INK, colour_bar, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
@@ -41,7 +41,10 @@ class CrossTaskRow(NamedTuple):
     change_low: float
     change_high: float
     classifier_before: float
+    classifier_before_std: float
     classifier_after: float
+    classifier_after_std: float
+    head: float
 
 
 class LabelChange(NamedTuple):
@@ -70,7 +73,9 @@ class CrossTask(Finding):
     rows : tuple of CrossTaskRow
         ``n_increased`` and ``n_decreased`` count labels whose smallest distance to the others
         grew and shrank, ``mean_change`` averages over all labels. Accuracies are DirectProbe's on
-        the test units, with a paired bootstrap interval of their change.
+        the test units, with a paired bootstrap interval of their change; those of the classifier
+        probe are means over its initialisations, with their sample standard deviation. ``head``
+        is the fine-tuned head's accuracy, which it has on the task it was tuned on alone.
     changes : tuple of LabelChange
         The same by label.
     notes : tuple of str
@@ -91,17 +96,25 @@ class CrossTask(Finding):
         "accuracy_change",
         "classifier_before",
         "classifier_after",
+        "head",
     )
+    measures = ("mean_change", "accuracy", "classifier")
 
-    def plot(self, ax: Any = None, model: str | None = None) -> Any:
-        """Draw mean change (colour) and labels grown and shrunk (text), task by tuned-on task.
+    def plot(self, ax: Any = None, model: str | None = None, measure: str = "mean_change") -> Any:
+        """Draw a matrix of tasks looked at by tasks tuned on.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
         model : str, optional
             The first by default.
+        measure : {"mean_change", "accuracy", "classifier"}
+            Colour and text: the mean change of the smallest distances, with the labels grown and
+            shrunk; or the change of the accuracy of DirectProbe or of the classifier probe, with
+            the accuracy before and after, and on the diagonal that of the head.
         """
+        if measure not in self.measures:
+            raise InputError(f"measure is one of {', '.join(self.measures)}, not {measure!r}.")
         columns = self.over_seeds()
         models = list(dict.fromkeys(columns["model"]))
         model = models[0] if model is None and models else model
@@ -118,11 +131,7 @@ class CrossTask(Finding):
         grid = np.full((len(tasks), len(tuned)), np.nan)
         for k in rows:
             where = tasks.index(columns["task"][k]), tuned.index(columns["tuned_on"][k])
-            grid[where] = columns["mean_change_mean"][k]
-            text = (
-                f"{grid[where]:+.3g}\n+{columns['n_increased_mean'][k]:.3g} "
-                f"\u2212{columns['n_decreased_mean'][k]:.3g}"
-            )
+            grid[where], text = _entry(columns, k, measure)
             ax.text(where[1], where[0], text, ha="center", va="center", fontsize=8, color="black")
         reach = np.nanmax(np.abs(grid)) if np.isfinite(grid).any() else 1.0
         ax.grid(False)
@@ -130,17 +139,36 @@ class CrossTask(Finding):
         image = ax.imshow(
             grid, cmap="PuOr_r", vmin=-reach or -1, vmax=reach or 1, aspect="auto", alpha=0.6
         )
-        colour_bar(image, ax, "mean change")
+        colour_bar(image, ax, "mean change" if measure == "mean_change" else "change of accuracy")
         ax.patch.set_facecolor("white")
         ax.set_yticks(range(len(tasks)), tasks, parse_math=False)
         ax.set_xticks(range(len(tuned)), tuned, parse_math=False, color=INK)
         describe(
             ax,
-            title=f"{model}: mean change of the smallest distances,\nlabels that gained and lost",
+            title=f"{model}: {_TITLES[measure]}",
             x="tuned on",
             y="task looked at",
         )
         return figure
+
+
+_TITLES = {
+    "mean_change": "mean change of the smallest distances,\nlabels that gained and lost",
+    "accuracy": "accuracy of DirectProbe, before to after",
+    "classifier": "accuracy of the classifier probe, before to after",
+}
+
+
+def _entry(columns: Columns, k: int, measure: str) -> tuple[float, str]:
+    """Return colour and text of one field of the matrix."""
+    if measure == "mean_change":
+        change = columns["mean_change_mean"][k]
+        gained, lost = (columns[f"n_{way}_mean"][k] for way in ("increased", "decreased"))
+        return change, f"{change:+.3g}\n+{gained:.3g} \N{MINUS SIGN}{lost:.3g}"
+    before, after = (columns[f"{measure}_{when}_mean"][k] for when in ("before", "after"))
+    head = columns["head_mean"][k]
+    below = "" if np.isnan(head) else f"\nhead {head:.3f}"
+    return after - before, f"{before:.3f} to {after:.3f}{below}"
 
 
 def compare_tasks(
@@ -148,6 +176,7 @@ def compare_tasks(
     *,
     layer: int | None = None,
     classifier: Mapping[Cell, Sequence[float]] | None = None,
+    head: Mapping[Cell, float] | None = None,
     reduce: Reduce = "mean",
     min_cluster_size: int = 1,
     n_bootstrap: int = 1000,
@@ -163,7 +192,9 @@ def compare_tasks(
     layer : int, optional
         The last layer by default.
     classifier : mapping from Cell to sequence of float, optional
-        Test accuracies of the classifier probe, averaged.
+        Test accuracies of the classifier probe, one for each initialisation.
+    head : mapping from Cell to float, optional
+        Test accuracy of the fine-tuned head, of cells of the task that it was tuned on.
     reduce, min_cluster_size
         As in :func:`geoprobe.findings.label_distances`.
     n_bootstrap, confidence, seed
@@ -181,11 +212,6 @@ def compare_tasks(
     rows: list[CrossTaskRow] = []
     changes: list[LabelChange] = []
     notes: list[str] = []
-    scores = {
-        cell: float(np.mean(accuracies))
-        for cell, accuracies in (classifier or {}).items()
-        if len(accuracies)
-    }
     for run in at_layer(runs, layer):
         need_steps(run)
         of_run = _label_changes(run, reduce, min_cluster_size, notes)
@@ -207,8 +233,8 @@ def compare_tasks(
                 n_unchanged=int(np.sum(same)),
                 mean_change=float(np.mean(change)) if len(change) else NAN,
                 **_accuracies(run, n_bootstrap, confidence, seed, notes),
-                classifier_before=scores.get(run.original.cell, NAN),
-                classifier_after=scores.get(run.last.cell, NAN),
+                **_scores(classifier or {}, run),
+                head=(head or {}).get(run.last.cell, NAN),
             )
         )
     return CrossTask(tuple(rows), tuple(changes), tuple(notes))
@@ -219,6 +245,7 @@ def _label_changes(
 ) -> list[LabelChange]:
     """Compare the smallest distances of the labels that have one before and after."""
     ends: list[dict[str, float]] = []
+    notes.extend(split_labels([run.original, run.last], reduce, str(run)))
     for g in (run.original, run.last):
         distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
         distance = dict(zip(g.labels, distances.minimum()[0].tolist(), strict=True))
@@ -234,6 +261,16 @@ def _label_changes(
         )
         for name in match.common
     ]  # fmt: skip
+
+
+def _scores(classifier: Mapping[Cell, Sequence[float]], run: Trajectory) -> dict[str, float]:
+    """Return mean and standard deviation of the classifiers' accuracies at both ends."""
+    scores = {}
+    for when, cell in (("before", run.original.cell), ("after", run.last.cell)):
+        each = classifier.get(cell, ())
+        scores[f"classifier_{when}"] = float(np.mean(each)) if len(each) else NAN
+        scores[f"classifier_{when}_std"] = float(np.std(each, ddof=1)) if len(each) > 1 else NAN
+    return scores
 
 
 def _accuracies(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from geoprobe.findings.plot_style import (
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import FloatArray
 
+_ROUNDING = 1e-12
+
 
 class DifferenceRow(NamedTuple):
     """One label's difference vector in the plane of its layer and seed."""
@@ -36,6 +39,25 @@ class DifferenceRow(NamedTuple):
     x: float
     y: float
     length: float
+
+
+class Drift(NamedTuple):
+    """The mean of the difference vectors of a layer, and what is left without it.
+
+    Attributes
+    ----------
+    length : float
+        Of the mean vector, in the units of the points.
+    share : float
+        Of all squared movement: 1 where every label moved alike; NaN where none did.
+    mean_cosine : float
+        Mean cosine of the vectors less their mean; about -1 / (n - 1) for n labels without any
+        direction in common. NaN where one is left without a vector.
+    """
+
+    length: float
+    share: float
+    mean_cosine: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +80,8 @@ class Differences(Finding):
     mean_cosine : dict of (int, int) to float
         Mean cosine between the vectors of two labels: 1 where all move the same way. NaN where a
         label did not move.
+    drift : dict of (int, int) to Drift
+        By layer and seed, what all labels have in common: their mean vector.
     notes : tuple of str
     """
 
@@ -65,6 +89,7 @@ class Differences(Finding):
     origins: dict[tuple[int, int], tuple[float, float]]
     explained: dict[tuple[int, int], tuple[float, float]]
     mean_cosine: dict[tuple[int, int], float]
+    drift: dict[tuple[int, int], Drift]
     notes: tuple[str, ...]
 
     row_type = DifferenceRow
@@ -77,6 +102,7 @@ class Differences(Finding):
         layer: int | None = None,
         seed: int | None = None,
         names: bool | None = None,
+        drift: bool = True,
     ) -> Any:
         """Draw the vectors as arrows from where no movement would be.
 
@@ -91,20 +117,28 @@ class Differences(Finding):
         names : bool, optional
             Whether to write the labels beside the arrows; by default every arrow has a number,
             the same in all panels, and a key below the figure says whose it is.
+        drift : bool, default=True
+            Without it arrows start at the mean vector: what is left of each when the movement that
+            all labels share is taken off. The plane is the same, for it is centred there.
         """
         moving = dict.fromkeys(row.label for row in self.rows if row.length > 0)
         texts = {label: label if names else str(k) for k, label in enumerate(moving, 1)}
 
         def write(panel: Any, number: int, of_seed: int) -> None:
             if names is not False:
-                self._write(panel, number, of_seed, texts)
+                self._write(panel, number, of_seed, texts, drift)
 
         key = list(moving) if names is None else []
-        return draw_planes(self.explained, self._draw, write, ax, layer, seed, key)
+        draw = partial(self._draw, drift=drift)
+        return draw_planes(self.explained, draw, write, ax, layer, seed, key)
 
-    def _draw(self, ax: Any, layer: int, seed: int) -> None:
+    def _start(self, layer: int, seed: int, drift: bool) -> FloatArray:
+        """Return where the arrows begin: no movement, or the mean, on which a plane is centred."""
+        return np.array(self.origins[layer, seed] if drift else (0.0, 0.0))
+
+    def _draw(self, ax: Any, layer: int, seed: int, drift: bool) -> None:
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
-        start = np.array(self.origins[layer, seed])
+        start = self._start(layer, seed, drift)
         ends = np.array([(row.x, row.y) for row in rows])
         away = ends - start
         ax.quiver(
@@ -116,7 +150,8 @@ class Differences(Finding):
         ax.margins(0.1)
         ax.plot(*start, "+", color=INK, markersize=10)
         across, up = axis_names(self.explained[layer, seed])
-        cosine = self.mean_cosine[layer, seed]
+        common = None if drift else self.drift[layer, seed]
+        cosine = self.mean_cosine[layer, seed] if common is None else common.mean_cosine
         moved = any(row.length > 0 for row in rows)
         if not moved:
             what = "no label moved"
@@ -124,6 +159,8 @@ class Differences(Finding):
             what = "some labels did not move"
         else:
             what = f"mean cosine {cosine:.2f}"
+            if common is not None:
+                what += f", without the drift ({common.share:.0%} of the movement)"
         describe(
             ax,
             title=f"layer {layer}: {what}",
@@ -132,10 +169,10 @@ class Differences(Finding):
         )
         ax.set_aspect("equal", adjustable="datalim")
 
-    def _write(self, ax: Any, layer: int, seed: int, texts: dict[str, str]) -> None:
+    def _write(self, ax: Any, layer: int, seed: int, texts: dict[str, str], drift: bool) -> None:
         """Write a text beyond the tip of every arrow."""
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
-        start = np.array(self.origins[layer, seed])
+        start = self._start(layer, seed, drift)
         ends = np.array([(row.x, row.y) for row in rows])
         away = ends - start
         named = [k for k, row in enumerate(rows) if row.length > 0]
@@ -165,7 +202,7 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
     task, model, tuned_on = one_family(runs)
     rows: list[DifferenceRow] = []
     notes: list[str] = []
-    origins, explained, cosines = {}, {}, {}
+    origins, explained, cosines, drifts = {}, {}, {}, {}
     for run in runs:
         need_steps(run)
         match, vectors = displacements(run.original, run.last)
@@ -177,6 +214,7 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
         origins[key] = (float(seen.origin[0]), float(seen.origin[1]))
         explained[key] = seen.explained
         cosines[key] = mean_cosine(vectors)
+        drifts[key] = common_drift(vectors)
         lengths = np.linalg.norm(vectors, axis=1).tolist()
         for label, (x, y), length in zip(match.common, seen.points.tolist(), lengths, strict=True):
             rows.append(
@@ -185,7 +223,24 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
                     length,
                 )
             )  # fmt: skip
-    return Differences(tuple(rows), origins, explained, cosines, tuple(notes))
+    return Differences(tuple(rows), origins, explained, cosines, drifts, tuple(notes))
+
+
+def common_drift(vectors: FloatArray) -> Drift:
+    """Split difference vectors into their mean and the rest.
+
+    Parameters
+    ----------
+    vectors : ndarray of float64, shape (n_vectors, n_dims)
+        At least two.
+    """
+    mean = vectors.mean(axis=0)
+    total = float(np.sum(vectors**2))
+    share = len(vectors) * float(mean @ mean) / total if total else float("nan")
+    rest = vectors - mean
+    # What rounding leaves of equal vectors has no direction.
+    rest[np.linalg.norm(rest, axis=1) <= _ROUNDING * np.sqrt(total)] = 0.0
+    return Drift(float(np.linalg.norm(mean)), share, mean_cosine(rest))
 
 
 def mean_cosine(vectors: FloatArray) -> float:

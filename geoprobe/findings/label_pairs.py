@@ -147,6 +147,42 @@ def label_distances(
     return LabelDistances(geometry.labels, matrix, left_out, reduce, min_cluster_size)
 
 
+_OF_SPLIT_LABELS = {
+    "mean": "the mean over all pairs of their clusters",
+    "minimum": "the smallest one of their clusters",
+    "hull": "0 where their hulls overlap",
+}
+
+
+def split_labels(spaces: Sequence[Geometry], reduce: Reduce, where: str) -> list[str]:
+    """Return a sentence on what the distances of labels are where a space is not linear.
+
+    Parameters
+    ----------
+    spaces : sequence of Geometry
+        One, or those of a fine-tuning step by step.
+    reduce : {"mean", "minimum", "hull"}
+    where : str
+        What they are, for the sentence.
+
+    Returns
+    -------
+    list of str
+        Empty where all are linear.
+    """
+    split = [g for g in spaces if not g.is_linear]
+    if not split:
+        return []
+    steps = "" if len(spaces) == 1 else f" at {len(split)} of {len(spaces)} steps"
+    counts = sorted(g.n_clusters for g in split if g.clusters is not None)
+    clusters = " to ".join(dict.fromkeys(f"{n:,}" for n in counts[:1] + counts[-1:]))
+    known = f" ({clusters} clusters)" if counts else ""
+    return [
+        f"{where}: not linear{steps}{known} for {split[0].n_labels} labels; the distance of two "
+        f"labels is {_OF_SPLIT_LABELS[reduce]}."
+    ]
+
+
 def _square(n_labels: int, pairs: PairwiseDistances, distance: FloatArray) -> FloatArray:
     matrix = np.full((n_labels, n_labels), np.nan)
     matrix[pairs.first, pairs.second] = distance

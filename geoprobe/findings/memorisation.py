@@ -10,9 +10,11 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
+from geoprobe.findings.networks import UNKNOWN, Network
 from geoprobe.findings.plot_style import (
     AFTER,
     BEFORE,
+    INK,
     describe,
     legend,
     new_axes,
@@ -22,7 +24,23 @@ from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.spaces import Space
 
-SUBTEST, TEST = "subtest", "test"
+SUBTRAIN, SUBTEST, TEST = "subtrain", "subtest", "test"
+
+
+class Visibility(NamedTuple):
+    """Who has seen the units of a part of the data."""
+
+    part: str
+    seen_by_fine_tuning: bool
+    seen_by_classifier: bool
+
+
+VISIBILITY = (
+    Visibility(SUBTRAIN, True, True),
+    Visibility(SUBTEST, True, False),
+    Visibility(TEST, False, False),
+)
+"""The experiment in a table: only subtest tells what fine-tuning alone has seen."""
 
 
 class Train(Protocol):
@@ -83,7 +101,7 @@ def subtrain_curves(
     seed: int = 0,
     groups: Any = None,
 ) -> dict[str, FloatArray]:
-    """Train a fresh classifier on subtrain and follow its accuracy on subtest and test.
+    """Train a fresh classifier on subtrain and follow its accuracy on all three parts.
 
     Parameters
     ----------
@@ -99,7 +117,7 @@ def subtrain_curves(
     Returns
     -------
     dict of str to ndarray of float64, shape (n_initialisations, n_epochs)
-        Accuracies under ``"subtest"`` and ``"test"``.
+        Accuracies under ``"subtrain"``, ``"subtest"`` and ``"test"``.
 
     Raises
     ------
@@ -116,10 +134,11 @@ def subtrain_curves(
         train = learning_curves
     first, second = subtrain_split(space.n_points, fraction=fraction, seed=seed, groups=groups)
     evaluate = {
+        SUBTRAIN: (space.points[first], space.labels[first]),
         SUBTEST: (space.points[second], space.labels[second]),
         TEST: (test.points, test.labels),
     }
-    answer = train(space.points[first], space.labels[first], evaluate)
+    answer = train(*evaluate[SUBTRAIN], evaluate)
     accuracies = getattr(answer, "accuracies", answer)
     return {part: _curves(accuracies, part, space.name) for part in evaluate}
 
@@ -155,12 +174,18 @@ class CurveRow(NamedTuple):
 
 
 class GapRow(NamedTuple):
-    """Where the curves of one cell end."""
+    """Where the curves of one cell end, and the network that was trained.
+
+    ``hidden_sizes`` and ``weight_decay`` are empty and NaN where nobody said which.
+    """
 
     cell: Cell
+    subtrain: float
     subtest: float
     test: float
     gap: float
+    hidden_sizes: str
+    weight_decay: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +193,9 @@ class Memorisation(Finding):
     """Learning curves on units that fine-tuning saw (subtest) and did not see (test).
 
     Subtest and test are alike to the classifier: it trains on neither. Before fine-tuning their
-    curves are close. If afterwards the curve of subtest rises at once to the top and that of test
-    stays behind, the fine-tuned model has memorised the training units (ACL 2022, section 4.1).
+    curves are close. If afterwards the curve of subtest keeps to that of subtrain, which the
+    classifier trains on, and that of test stays behind, the fine-tuned model has memorised the
+    training units (the authors' blog, and the first version of ACL 2022 on arXiv).
 
     Attributes
     ----------
@@ -178,6 +204,8 @@ class Memorisation(Finding):
         their sample standard deviation.
     gaps : tuple of GapRow
         For each cell the last accuracies, and subtest less test.
+    visibility : tuple of Visibility
+        Who has seen which part; for the model as published, fine-tuning has seen nothing.
     notes : tuple of str
     """
 
@@ -188,9 +216,10 @@ class Memorisation(Finding):
     row_type = CurveRow
     keys = ("task", "model", "tuned_on", "step", "layer", "part", "epoch")
     values = ("accuracy", "std")
+    visibility = VISIBILITY
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw one panel a moment, all on the same scale: subtest and test over the epochs.
+        """Draw one panel a moment, all on the same scale: all three parts over the epochs.
 
         Bands are a standard deviation wide: over seeds where there are several, otherwise over
         the initialisations.
@@ -208,7 +237,9 @@ class Memorisation(Finding):
             raise InputError(f"there are {len(panels)} panels to draw, which need their own axes.")
         figure, axes = (ax.figure, [ax]) if ax is not None else new_axes(len(panels))
         for panel, key in zip(axes, panels, strict=True):
-            for part, colour, dash in ((SUBTEST, BEFORE, "-"), (TEST, AFTER, "--")):
+            for part, colour, dash in (
+                (SUBTRAIN, INK, ":"), (SUBTEST, BEFORE, "-"), (TEST, AFTER, "--"),
+            ):  # fmt: skip
                 rows = [
                     k for k, other in enumerate(of_row)
                     if other == key and columns["part"][k] == part
@@ -235,14 +266,18 @@ class Memorisation(Finding):
         return figure
 
 
-def compare_memorisation(curves: Mapping[Cell, Mapping[str, Any]]) -> Memorisation:
+def compare_memorisation(
+    curves: Mapping[Cell, Mapping[str, Any]], *, networks: Mapping[Cell, Network] | None = None
+) -> Memorisation:
     """Arrange learning curves of spaces before and after fine-tuning.
 
     Parameters
     ----------
     curves : mapping from Cell to curves
-        As :func:`subtrain_curves` gives them: accuracies under ``"subtest"`` and ``"test"``, of
-        shape (n_initialisations, n_epochs) or (n_epochs,).
+        As :func:`subtrain_curves` gives them: accuracies under ``"subtrain"``, ``"subtest"`` and
+        ``"test"``, of shape (n_initialisations, n_epochs) or (n_epochs,).
+    networks : mapping from Cell to Network, optional
+        The networks that were trained.
 
     Returns
     -------
@@ -257,7 +292,7 @@ def compare_memorisation(curves: Mapping[Cell, Mapping[str, Any]]) -> Memorisati
     gaps = []
     for cell in sorted(curves, key=lambda cell: cell.order):
         ends = {}
-        for part in (SUBTEST, TEST):
+        for part in (SUBTRAIN, SUBTEST, TEST):
             of_part = _curves(curves[cell], part, cell)
             mean = of_part.mean(axis=0)
             spread = of_part.std(axis=0, ddof=1) if len(of_part) > 1 else np.full(len(mean), np.nan)
@@ -269,7 +304,14 @@ def compare_memorisation(curves: Mapping[Cell, Mapping[str, Any]]) -> Memorisati
                         cell.layer, part, k + 1, accuracy, std,
                     )
                 )  # fmt: skip
-        gaps.append(GapRow(cell, ends[SUBTEST], ends[TEST], ends[SUBTEST] - ends[TEST]))
+        network = (networks or {}).get(cell, UNKNOWN)
+        gap = ends[SUBTEST] - ends[TEST]
+        gaps.append(
+            GapRow(
+                cell, ends[SUBTRAIN], ends[SUBTEST], ends[TEST], gap, network.sizes,
+                network.weight_decay,
+            )
+        )  # fmt: skip
     tuned = {cell.tuned_on is not None for cell in curves}
     notes = () if len(tuned) == 2 else ("There are no curves both before and after fine-tuning.",)
     return Memorisation(tuple(rows), tuple(gaps), notes)

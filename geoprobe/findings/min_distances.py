@@ -11,7 +11,7 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances
+from geoprobe.findings.label_pairs import Reduce, label_distances, split_labels
 from geoprobe.findings.plot_style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
@@ -33,6 +33,13 @@ class MinDistanceRow(NamedTuple):
     nearest: str
     low: float
     high: float
+    spread: float
+
+
+_AXES = {
+    "distance": "smallest distance to another label",
+    "spread": "distance of its units to their mean (RMS)",
+}
 
 
 class Gain(NamedTuple):
@@ -53,7 +60,8 @@ class MinDistances(Finding):
     ----------
     rows : tuple of MinDistanceRow
         ``nearest`` is the label at that distance; ``low`` and ``high`` are NaN unless intervals
-        were given.
+        were given. ``spread`` is the root mean square distance of the label's units to their
+        mean: distances that grow only as spreads do are a space that has become larger.
     gains : dict of int to tuple of Gain
         By layer, the largest gain first; the mean over seeds.
     n : int
@@ -68,7 +76,7 @@ class MinDistances(Finding):
 
     row_type = MinDistanceRow
     keys = ("task", "model", "tuned_on", "layer", "step", "label")
-    values = ("distance",)
+    values = ("distance", "spread")
 
     def most(self, layer: int | None = None) -> tuple[Gain, ...]:
         """Return the labels that gain most at a layer (the last by default), the most first."""
@@ -79,7 +87,7 @@ class MinDistances(Finding):
         rest = self.gains[self._layer(layer)][self.n :]
         return rest[::-1][: self.n]
 
-    def plot(self, ax: Any = None, layer: int | None = None) -> Any:
+    def plot(self, ax: Any = None, layer: int | None = None, measure: str = "distance") -> Any:
         """Draw the labels that gain most (full lines) and least (dashed); bands: seeds, intervals.
 
         Parameters
@@ -87,10 +95,17 @@ class MinDistances(Finding):
         ax : matplotlib.axes.Axes, optional
         layer : int, optional
             The last one by default.
+        measure : {"distance", "spread"}
+            ``"spread"`` draws how far the units of the same labels lie from their mean.
         """
+        if measure not in self.values:
+            raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
         layer = self._layer(layer)
         figure, ax = one_axes(ax, height=4.8)
-        columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "distance")
+        columns, single = self.over_seeds(), self.columns()
+        if measure == "spread":
+            single |= {"low": single["spread"], "high": single["spread"]}
+        spread = bands(single, self.keys, measure)
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
         for k, (gain, dash) in enumerate(drawn):
@@ -100,7 +115,7 @@ class MinDistances(Finding):
                 if name == gain.label and columns["layer"][row] == layer
             ]
             steps = [columns["step"][row] for row in rows]
-            mean = [columns["distance_mean"][row] for row in rows]
+            mean = [columns[f"{measure}_mean"][row] for row in rows]
             style = {**line_style(k), "linestyle": dash}
             # A label that begins with an underscore would be hidden from the legend.
             ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
@@ -111,7 +126,7 @@ class MinDistances(Finding):
         describe(
             ax,
             title=f"{row.task}, {row.model} tuned on {row.tuned_on}, layer {layer}",
-            y="smallest distance to another label",
+            y=_AXES[measure],
         )
         legend(ax, below=True, title="gain and label")
         return figure
@@ -164,18 +179,22 @@ def minimum_distances(
     notes: dict[str, None] = {}
     for run in runs:
         need_steps(run)
+        notes |= dict.fromkeys(split_labels(run.geometries, reduce, str(run)))
         ends: list[dict[str, float]] = []
         for g in run.geometries:
             distances = label_distances(g, reduce=reduce, min_cluster_size=min_cluster_size)
             distance, nearest = distances.minimum()
             ends.append(dict(zip(g.labels, distance.tolist(), strict=True)))
             of_cell = fitting(intervals or {}, g, reduce, notes) or {}
-            for label, value, other in zip(g.labels, distance.tolist(), nearest, strict=True):
+            spreads = np.full(g.n_labels, NAN) if g.spread is None else g.spread
+            for label, value, other, wide in zip(
+                g.labels, distance.tolist(), nearest, spreads.tolist(), strict=True
+            ):
                 low, high = of_cell[label][1:3] if label in of_cell else (NAN, NAN)
                 rows.append(
                     MinDistanceRow(
                         task, model, tuned_on, run.seed, run.layer, g.cell.step, label, value,
-                        other, low, high,
+                        other, low, high, wide,
                     )
                 )  # fmt: skip
             if distances.left_out:

@@ -11,7 +11,8 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
-from geoprobe.findings.label_pairs import Reduce
+from geoprobe.findings.label_pairs import Reduce, split_labels
+from geoprobe.findings.networks import UNKNOWN, Network
 from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.geometry.cells import Cell
@@ -29,11 +30,16 @@ class PerformanceRow(NamedTuple):
     seed: int | None
     step: int
     layer: int
+    n_labels: int
+    n_clusters: int | None
+    is_linear: bool
     directprobe: float
     directprobe_low: float
     directprobe_high: float
     classifier: float
     classifier_std: float
+    hidden_sizes: str
+    weight_decay: float
     head: float
     similarity: float
     n_pairs: int
@@ -45,14 +51,17 @@ class Performance(Finding):
     """Accuracies, and the spatial similarity of training and test space (ACL 2022, section 4.1).
 
     The paper finds that fine-tuning raises the accuracy and lowers the similarity: the model
-    arranges the training units in a way that the test units follow less well.
+    arranges the training units in a way that the test units follow less well. Labels, clusters
+    and the classifier's chosen layers stand beside, as in the paper's full table (appendix).
 
     Attributes
     ----------
     rows : tuple of PerformanceRow
         ``tuned_on`` is empty for the model as published. ``directprobe`` is the accuracy of the
         nearest cluster with a bootstrap interval; ``classifier`` the mean over the scores given,
-        with their sample standard deviation; ``head`` the fine-tuned head's own accuracy.
+        with their sample standard deviation; ``hidden_sizes`` and ``weight_decay`` are those of
+        its network, empty and NaN where nobody said which; ``head`` is the fine-tuned head's own
+        accuracy.
     notes : tuple of str
     """
 
@@ -61,7 +70,8 @@ class Performance(Finding):
 
     row_type = PerformanceRow
     keys = ("task", "model", "tuned_on", "step", "layer")
-    values = ("directprobe", "classifier", "head", "similarity")
+    measures = ("directprobe", "classifier", "head", "similarity")
+    values = ("n_clusters", *measures)
 
     def plot(self, ax: Any = None, measure: str = "directprobe") -> Any:
         """Draw one measure for every task and model, before and after.
@@ -76,8 +86,8 @@ class Performance(Finding):
         ax : matplotlib.axes.Axes, optional
         measure : {"directprobe", "classifier", "head", "similarity"}
         """
-        if measure not in self.values:
-            raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
+        if measure not in self.measures:
+            raise InputError(f"measure is one of {', '.join(self.measures)}, not {measure!r}.")
         columns = self.over_seeds()
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
         place = {name: number for number, name in enumerate(names)}
@@ -135,6 +145,7 @@ def compare_performance(
     *,
     layer: int | None = None,
     classifier: Mapping[Cell, Sequence[float]] | None = None,
+    networks: Mapping[Cell, Network] | None = None,
     head: Mapping[Cell, float] | None = None,
     reduce: Reduce = "mean",
     min_cluster_size: int = 1,
@@ -152,6 +163,8 @@ def compare_performance(
         The last layer given of each task and model by default.
     classifier : mapping from Cell to sequence of float, optional
         Test accuracies of the classifier probe, one for each initialisation.
+    networks : mapping from Cell to Network, optional
+        The networks that the classifier probe has chosen.
     head : mapping from Cell to float, optional
         Test accuracy of the fine-tuned head.
     reduce, min_cluster_size
@@ -173,6 +186,7 @@ def compare_performance(
     rows = []
     for g in chosen:
         scores = (classifier or {}).get(g.cell, ())
+        network = (networks or {}).get(g.cell, UNKNOWN)
         low = high = accuracy = NAN
         if g.predictions is None:
             notes.append(f"{g.cell}: no test units were predicted.")
@@ -192,11 +206,16 @@ def compare_performance(
                 seed=g.cell.seed,
                 step=g.cell.step,
                 layer=g.cell.layer,
+                n_labels=g.n_labels,
+                n_clusters=None if g.clusters is None else g.n_clusters,
+                is_linear=g.is_linear,
                 directprobe=accuracy,
                 directprobe_low=low,
                 directprobe_high=high,
                 classifier=float(np.mean(scores)) if len(scores) else NAN,
                 classifier_std=float(np.std(scores, ddof=1)) if len(scores) > 1 else NAN,
+                hidden_sizes=network.sizes,
+                weight_decay=network.weight_decay,
                 head=(head or {}).get(g.cell, NAN),
                 similarity=value,
                 n_pairs=n_pairs,
@@ -231,4 +250,6 @@ def _alike(
         return NAN, 0, "there is no test space of two labels or more"
     similarity = spatial_similarity(g, g.test, reduce=reduce, min_cluster_size=min_cluster_size)
     notes.extend(f"{g.cell}, training and test: {text}" for text in similarity.differences())
+    notes.extend(split_labels([g], reduce, str(g.cell)))
+    notes.extend(split_labels([g.test], reduce, f"{g.cell}, test units"))
     return similarity.value, similarity.n_pairs, similarity.undefined

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import pearsonr
 
+from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.plot_style import (
     describe,
     legend,
@@ -132,6 +133,70 @@ def spatial_similarity(
     )
 
 
+class Kept(NamedTuple):
+    """Correlation of the distances of one partition in two spaces."""
+
+    value: float
+    n_pairs: int
+    undefined: str
+
+
+def kept_similarity(
+    original: Geometry, later: Geometry, held: Geometry | None = None, *, min_cluster_size: int = 1
+) -> Kept:
+    """Correlate the distances between the original space's clusters before and after.
+
+    Clusters are not found anew: those of the original space are kept while its points move.
+
+    Parameters
+    ----------
+    original : Geometry
+    later : Geometry
+        The same units after some updates. Where the original space is linear, its clusters are the
+        labels, whose distances are known of any space.
+    held : Geometry, optional
+        ``later``'s space measured by the clusters of the original one
+        (:func:`geoprobe.probes.partition.measure_partition`), for originals that are not linear.
+    min_cluster_size : int, default=1
+        Clusters of fewer points in the original space are left out.
+
+    Returns
+    -------
+    Kept
+        Undefined as a :class:`Similarity` is, and for an original that is not linear without
+        ``held``.
+
+    Raises
+    ------
+    InputError
+        If ``held`` was measured by other clusters.
+    """
+    if original.is_linear:
+        large = {
+            name
+            for name, count in zip(original.labels, original.counts.tolist(), strict=True)
+            if count >= min_cluster_size
+        }
+        common = [name for name in match_labels(original.labels, later.labels).common
+                  if name in large]  # fmt: skip
+        first, second = (
+            label_distances(g, reduce="hull").vector(common) for g in (original, later)
+        )
+    elif later is original or held is not None:
+        clusters = original.need_clusters()
+        kept = (held or original).need_clusters()
+        if not np.array_equal(clusters.assignment, kept.assignment):
+            raise InputError(f"{later.cell} was measured by other clusters than its original has.")
+        pairs = clusters.distances
+        large_pairs = np.minimum(clusters.size[pairs.first], clusters.size[pairs.second])
+        chosen = large_pairs >= min_cluster_size
+        first, second = pairs.distance[chosen], kept.distances.distance[chosen]
+    else:
+        return Kept(NAN, 0, "the original space is not linear, and its clusters were not kept")
+    value, undefined = pearson(first, second)
+    return Kept(value, len(first), undefined)
+
+
 class SimilarityRow(NamedTuple):
     """One layer at one step."""
 
@@ -145,6 +210,9 @@ class SimilarityRow(NamedTuple):
     low: float
     high: float
     n_pairs: int
+    fixed: float
+    fixed_pairs: int
+    is_linear: bool
     undefined: str
 
 
@@ -158,7 +226,10 @@ class SimilarityDuringTuning(Finding):
     Attributes
     ----------
     rows : tuple of SimilarityRow
-        ``low`` and ``high`` are NaN unless intervals were given.
+        ``low`` and ``high`` are NaN unless intervals were given. ``fixed`` is the similarity with
+        the clusters of the original space kept, over ``fixed_pairs`` of them
+        (:func:`kept_similarity`); where both spaces are linear it is the same. ``is_linear`` is of
+        the space itself; where it is not, a note says what the distances are of.
     notes : tuple of str
     """
 
@@ -167,21 +238,29 @@ class SimilarityDuringTuning(Finding):
 
     row_type = SimilarityRow
     keys = ("task", "model", "tuned_on", "layer", "step")
-    values = ("similarity",)
+    values = ("similarity", "fixed")
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the similarity over the steps, one line a layer; bands span seeds or intervals."""
+        """Draw the similarity over the steps, one line a layer; bands span seeds or intervals.
+
+        The similarity of the fixed partition is a dashed line where it differs.
+        """
         figure, ax = one_axes(ax)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
         layers = sorted(set(columns["layer"]))
+        split = {row.layer for row in self.rows if not row.is_linear}
         for layer in layers:
             rows = [k for k, other in enumerate(columns["layer"]) if other == layer]
             steps = [columns["step"][k] for k in rows]
             mean = [columns["similarity_mean"][k] for k in rows]
             low, high = ([ends[k] for k in rows] for ends in spread)
+            label = f"layer {layer}" + (" (not linear)" if layer in split else "")
             ink = shade(layers.index(layer) / max(1, len(layers) - 1))
-            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=f"layer {layer}")
+            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=label)
             ax.fill_between(steps, low, high, color=ink, alpha=0.2, linewidth=0)
+            fixed = [columns["fixed_mean"][k] for k in rows]
+            if not np.allclose(mean, fixed, rtol=0, atol=1e-6):
+                ax.plot(steps, fixed, color=ink, linestyle="--", label=f"layer {layer}, fixed")
         step_axis(ax, columns["step"])
         describe(
             ax,
@@ -198,6 +277,7 @@ def similarity_to_original(
     reduce: Reduce = "mean",
     min_cluster_size: int = 1,
     intervals: Mapping[Cell, Interval] | None = None,
+    held: Mapping[Cell, Geometry] | None = None,
 ) -> SimilarityDuringTuning:
     """Compare every layer at every step with the same layer of the model as published.
 
@@ -210,6 +290,8 @@ def similarity_to_original(
     intervals : mapping from Cell to Interval, optional
         As :func:`geoprobe.findings.similarity_interval` gives them: of whole hulls, and so only
         used where the space is linear or ``reduce`` is ``"hull"``.
+    held : mapping from Cell to Geometry, optional
+        As for :func:`kept_similarity`.
 
     Returns
     -------
@@ -225,11 +307,15 @@ def similarity_to_original(
     notes: dict[str, None] = {}
     for run in runs:
         need_steps(run)
+        notes |= dict.fromkeys(split_labels(run.geometries, reduce, str(run)))
         for g in run.geometries:
             similarity = spatial_similarity(
                 run.original, g, reduce=reduce, min_cluster_size=min_cluster_size
             )
             notes |= dict.fromkeys(f"{g.cell}: {text}" for text in similarity.differences())
+            kept = kept_similarity(
+                run.original, g, (held or {}).get(g.cell), min_cluster_size=min_cluster_size
+            )
             interval = fitting(intervals or {}, g, reduce, notes)
             rows.append(
                 SimilarityRow(
@@ -243,6 +329,9 @@ def similarity_to_original(
                     low=NAN if interval is None else interval.low,
                     high=NAN if interval is None else interval.high,
                     n_pairs=similarity.n_pairs,
+                    fixed=kept.value,
+                    fixed_pairs=kept.n_pairs,
+                    is_linear=g.is_linear,
                     undefined=similarity.undefined,
                 )
             )

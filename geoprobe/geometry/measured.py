@@ -94,6 +94,9 @@ class Geometry:
         The test space measured by itself; None without one, or when it has a single label.
     counters : Counts or None
         Of the work and of odd points; None without DirectProbe.
+    spread : ndarray of float64, shape (n_labels,), or None
+        Root mean square distance of the points of each label to their mean; None where it was not
+        measured.
     fingerprints : dict of str to str
         SHA-256 of the points and of the labels.
     dtype : str
@@ -111,6 +114,7 @@ class Geometry:
     predictions: Predictions | None = None
     test: Geometry | None = None
     counters: Counts | None = None
+    spread: FloatArray | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     dtype: str = "float64"
     timings: dict[str, float] = field(default_factory=dict)

@@ -77,6 +77,8 @@ def read_geometry(path: str | os.PathLike[str]) -> Geometry:
 def _pack(g: Geometry, prefix: str, arrays: Arrays) -> dict[str, Any]:
     """Put the arrays under names that begin with ``prefix``; return the rest for JSON."""
     arrays |= {f"{prefix}counts": _small(g.counts), f"{prefix}centroids": g.centroids}
+    if g.spread is not None:
+        arrays[f"{prefix}spread"] = g.spread
     _pack_pairs(g.hulls, f"{prefix}hulls.", arrays)
     about: dict[str, Any] = {
         "cell": g.cell.as_dict(),
@@ -171,6 +173,9 @@ def _unpack(about: dict[str, Any], prefix: str, arrays: Arrays) -> Geometry:
         if noted is None or clusters is None
         else _unpack_predictions(noted, clusters, f"{prefix}predictions.", arrays),
         test=None if test is None else _unpack(test, f"{prefix}test.", arrays),
+        spread=_column(arrays, f"{prefix}spread", np.float64, len(classes))
+        if f"{prefix}spread" in arrays
+        else None,
         counters=None if about["counters"] is None else Counts(**about["counters"]),
         fingerprints={str(k): str(v) for k, v in about["fingerprints"].items()},
         dtype=str(about["dtype"]),

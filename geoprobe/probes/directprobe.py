@@ -249,11 +249,13 @@ def describe_points(
     points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], clustered: ClusteredSpace
 ) -> Geometry:
     """Put what clustering found beside what follows from the points alone."""
+    centroids = label_means(points, codes, len(classes))
     return Geometry(
         cell=Cell(""),
         classes=classes,
         counts=np.bincount(codes, minlength=len(classes)).astype(np.int64),
-        centroids=label_means(points, codes, len(classes)),
+        centroids=centroids,
+        spread=label_spreads(points, codes, centroids),
         hulls=replace(clustered.hulls, names=classes),
         clusters=clustered.clusters,
         counters=clustered.counters,
@@ -265,6 +267,16 @@ def label_means(points: NDArray[Any], codes: NDArray[Any], n_labels: int) -> Flo
     """Return the mean of the points of each label in float64, shape (n_labels, n_dims)."""
     return np.array(
         [np.mean(points[codes == k], axis=0, dtype=np.float64) for k in range(n_labels)]
+    )
+
+
+def label_spreads(points: NDArray[Any], codes: NDArray[Any], centroids: FloatArray) -> FloatArray:
+    """Return the root mean square distance of each label's points to their mean, (n_labels,)."""
+    return np.array(
+        [
+            np.sqrt(np.mean(np.sum((points[codes == k] - centre) ** 2, axis=1)))
+            for k, centre in enumerate(centroids)
+        ]
     )
 
 

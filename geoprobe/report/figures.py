@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from geoprobe.findings import Finding, Movement, Performance
+from geoprobe.findings import CrossTask, Differences, Finding, MinDistances, Movement, Performance
 from geoprobe.findings.finding import need
 from geoprobe.findings.plot_style import COLOURS, INK
 from geoprobe.report.svg import inline_svg, well_formed, without_controls
@@ -23,6 +23,9 @@ _MEASURES = {
     "head": "accuracy of the fine-tuned head",
     "similarity": "spatial similarity of training and test space",
 }
+
+
+_MATRICES = {"accuracy": _MEASURES["directprobe"], "classifier": _MEASURES["classifier"]}
 
 
 class Drawing(NamedTuple):
@@ -40,6 +43,20 @@ def drawings(finding: Finding) -> Iterator[Drawing]:
         for measure, caption in _MEASURES.items():
             if any(not math.isnan(value) for value in finding.columns()[measure]):
                 yield Drawing(measure, caption, partial(finding.plot, measure=measure))
+    elif isinstance(finding, CrossTask):
+        yield Drawing("", "smallest distances", finding.plot)
+        for measure, caption in _MATRICES.items():
+            if any(not math.isnan(value) for value in finding.columns()[f"{measure}_after"]):
+                yield Drawing(measure, caption, partial(finding.plot, measure=measure))
+    elif isinstance(finding, MinDistances):
+        yield Drawing("", "smallest distances", finding.plot)
+        if not math.isnan(finding.rows[0].spread):
+            caption = "how far the units of the same labels lie from their mean"
+            yield Drawing("spread", caption, partial(finding.plot, measure="spread"))
+    elif isinstance(finding, Differences):
+        yield Drawing("", "the whole vectors", finding.plot)
+        caption = "the vectors less their mean, the movement that all labels share"
+        yield Drawing("without-drift", caption, partial(finding.plot, drift=False))
     elif isinstance(finding, Movement):
         yield Drawing("", "distance moved, in the units of the points", finding.plot)
         caption = "the same as a share of R, the radius of the original space"

@@ -60,7 +60,7 @@ class PageSection:
 
     Attributes
     ----------
-    anchor, title, question, reading : str
+    anchor, title, question, reading, paper : str
     beside, missing : tuple of str
     count, opening : int
         How many views there are, and which is seen first.
@@ -80,6 +80,7 @@ class PageSection:
     title: str
     question: str
     reading: str
+    paper: str
     beside: tuple[str, ...]
     missing: tuple[str, ...]
     count: int
@@ -133,6 +134,7 @@ def make_section(section: Section, html: Sequence[Any], elsewhere: int = 0) -> P
         title=section.title,
         question=section.question,
         reading=section.reading,
+        paper=section.paper,
         beside=tuple(section.beside),
         missing=tuple(section.missing),
         count=len(views),

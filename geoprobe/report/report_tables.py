@@ -45,6 +45,15 @@ HEADINGS = {
     "control_std": "control, sd",
     "p_value": "p",
     "standard_score": "standard score",
+    "fixed": "similarity, fixed clusters",
+    "fixed_pairs": "cluster pairs",
+    "drift": "length of the drift",
+    "drift_share": "drift, share of the movement",
+    "classifier_before_std": "classifier before, sd",
+    "classifier_after_std": "classifier after, sd",
+    "hidden_sizes": "hidden layers",
+    "seen_by_fine_tuning": "seen by fine-tuning",
+    "seen_by_classifier": "seen by the classifier",
 }
 
 REASONS = {
@@ -53,9 +62,12 @@ REASONS = {
     "directprobe_high": "no test units were predicted",
     "classifier": "no classifier probe was trained here",
     "classifier_std": "fewer than two initialisations",
+    "classifier_before_std": "fewer than two initialisations",
+    "classifier_after_std": "fewer than two initialisations",
+    "weight_decay": "no classifier probe was trained here",
     "classifier_before": "no classifier probe was trained on the original space",
     "classifier_after": "no classifier probe was trained on the last space",
-    "head": "no head was fine-tuned",
+    "head": "no head was fine-tuned, or on another task",
     "low": "no interval was computed, or a label has a single unit",
     "high": "no interval was computed, or a label has a single unit",
     "std": "fewer than two initialisations",
@@ -65,14 +77,19 @@ REASONS = {
     "accuracy_after": "no test units were predicted",
     "accuracy_change": "no test units were predicted",
     "mean_change": "no label has a distance at both ends",
+    "spread": "it was not measured",
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
+    "fixed": "a reason in the last column holds for both, or the original space is not linear and "
+    "its clusters were not kept (fixed_partition)",
     "cosine": "a label did not move",
     "control": "the measure is itself a control",
     "control_std": "fewer than two controls were drawn",
     "p_value": "the control is a comparison only",
     "score": "the control is a comparison only",
     "standard_score": "the controls do not vary, or are a comparison only",
+    "drift_share": "no label moved",
+    "cosine_without_drift": "a label moved as the mean does",
 }
 
 
@@ -101,6 +118,7 @@ def extras(finding: Finding) -> Iterator[Extra]:
     """Yield the further tables of a finding, in the order in which to read them."""
     if isinstance(finding, Memorisation):
         yield Extra("gaps", "Where the curves end", _gaps(finding))
+        yield Extra("visibility", "Who has seen what", _of_rows(finding.visibility))
     elif isinstance(finding, MinDistances):
         columns: Columns = {"layer": [], "label": [], "gain": [], "rank": []}
         for layer, gains in finding.gains.items():
@@ -110,10 +128,14 @@ def extras(finding: Finding) -> Iterator[Extra]:
     elif isinstance(finding, CrossTask):
         yield Extra("labels", "Smallest distance of each label", _of_rows(finding.changes))
     elif isinstance(finding, Differences):
-        columns = {"layer": [], "seed": [], "cosine": [], "explained_x": [], "explained_y": []}
+        columns = {
+            "layer": [], "seed": [], "cosine": [], "drift": [], "drift_share": [],
+            "cosine_without_drift": [], "explained_x": [], "explained_y": [],
+        }  # fmt: skip
         for key, cosine in finding.mean_cosine.items():
-            _append(columns, *key, cosine, *finding.explained[key])
-        yield Extra("planes", "Mean cosine of the vectors, and variance in the plane", columns)
+            _append(columns, *key, cosine, *finding.drift[key], *finding.explained[key])
+        title = "Mean cosine of the vectors, the drift that they share, and variance in the plane"
+        yield Extra("planes", title, columns)
     elif isinstance(finding, CentroidPaths):
         columns = {"layer": [], "seed": [], "explained_x": [], "explained_y": []}
         for key, explained in finding.explained.items():
@@ -129,7 +151,8 @@ def extras(finding: Finding) -> Iterator[Extra]:
 def _gaps(finding: Memorisation) -> Columns:
     columns: Columns = {
         "task": [], "model": [], "tuned_on": [], "seed": [], "step": [], "layer": [],
-        "subtest": [], "test": [], "gap": [],
+        "subtrain": [], "subtest": [], "test": [], "gap": [], "hidden_sizes": [],
+        "weight_decay": [],
     }  # fmt: skip
     for cell, *ends in finding.gaps:
         about = (

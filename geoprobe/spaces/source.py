@@ -217,17 +217,13 @@ class Source:
             If there is no such thing, or not one for each point.
         """
         from geoprobe.spaces.drawing import drawn_rows
-        from geoprobe.spaces.text_formats import read_column
 
-        if self.path is not None and self.path.suffix.lower() in _TEXT_TABLES:
-            names = read_column(self.path, label=where)
-        else:
-            found = replace(self, labels=where, column=where).open().labels
-            # It was named, so that there is one.
-            names = np.asarray(found)
+        # It was named, so that there is one.
+        names = np.asarray(replace(self, labels=where, column=where).open().labels)
         if self.subsample is not None:
             names = names[drawn_rows(len(names), self.subsample, self.seed)]
-        return names.astype(str)
+        text: NDArray[np.str_] = names.astype(str)
+        return text
 
     def open(self) -> PointsFile:
         """Open the file, of which nothing but the labels is read yet.

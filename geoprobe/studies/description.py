@@ -10,6 +10,7 @@ from geoprobe.spaces.keys import SpaceKey
 from geoprobe.studies.given_index import GivenIndex
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
+from geoprobe.studies.text_facts import TextFacts, read_facts
 from geoprobe.versions import installed_versions
 
 _PACKAGES = (
@@ -29,6 +30,7 @@ def describe_study(
 ) -> dict[str, Any]:
     """Describe a study for its readers, as tables within a table."""
     seconds = folder.seconds()
+    facts = read_facts(folder.text_facts)
     given = folder.given() if plan.spaces is not None else None
     return {
         "Plan": {
@@ -45,7 +47,7 @@ def describe_study(
         },
         "Tasks": {task: _task(task, names, folder, geometries) for task in plan.all_tasks}
         | ({} if given is None else _given_tasks(given)),
-        "Models": {names[model]: _model(names[model], plan, folder) for model in plan.models}
+        "Models": {names[model]: _model(names[model], plan, folder, facts) for model in plan.models}
         | ({} if given is None else _given_models(given)),
         "Versions": study_versions(),
         "Time": {kind: f"{sum(each):,.0f} s for {len(each):,}" for kind, each in seconds.items()},
@@ -60,7 +62,7 @@ def study_versions() -> dict[str, str]:
 def _of_text(plan: Plan) -> dict[str, str]:
     return {
         "tasks": ", ".join(plan.tasks),
-        "models": ", ".join(plan.models),
+        "models": ", ".join(map(plan.revised, plan.models)),
         "seeds": ", ".join(map(str, plan.seeds)),
         "checkpoints": plan.checkpoints.text,
         "fine-tuning": _options(plan),
@@ -100,7 +102,7 @@ def _given_models(given: GivenIndex) -> dict[str, str]:
 
 def _options(plan: Plan) -> str:
     options = plan.finetune
-    epochs = "10 epochs (3 for bert-base)"
+    epochs = "10 epochs (3 for models of twelve layers or more)"
     if options.epochs is not None:
         epochs = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'}"
     return (
@@ -130,12 +132,15 @@ def _task(
     return "not extracted yet"
 
 
-def _model(name: str, plan: Plan, folder: StudyFolder) -> str:
+def _model(name: str, plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> str:
     for task in plan.all_tasks:
         key = SpaceKey(task, name, "train")
         if key in folder.store:
             noted = folder.store.open(key).provenance
             parts = [str(noted[part]) for part in ("model", "revision") if noted.get(part)]
+            if facts is not None and name in facts.models:
+                shape = facts.models[name]
+                parts.append(f"{shape.n_layers} layers of {shape.n_dims} dimensions")
             weights = noted.get("weights_sha256") or noted.get("weights")
             return ", ".join(parts) + (f", weights sha256 {weights}" if weights else "")
     return "not loaded yet"

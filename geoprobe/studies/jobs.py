@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.files.json_files import write_json
-from geoprobe.findings import Interval, movement_intervals, resample_distances, save_resamples
-from geoprobe.geometry import Cell, write_geometry
+from geoprobe.files.json_files import read_json, write_json
+from geoprobe.findings import (
+    Interval,
+    Network,
+    movement_intervals,
+    resample_distances,
+    save_resamples,
+)
+from geoprobe.geometry import Cell, read_geometry, write_geometry
 from geoprobe.probes import measure
 from geoprobe.probes.partition import measure_partition
 from geoprobe.reference.inputs import read_clusters
@@ -91,6 +97,26 @@ def measure_cell(
     write_geometry(geometry, path)
 
 
+def hold_cell(
+    cell: Cell,
+    start: Path,
+    inputs: Inputs,
+    path: Path,
+    tau: float,
+    n_threads: int,
+    progress: object = None,
+) -> None:
+    """Measure a cell by the clusters of the space that it was tuned from and write it."""
+    original, train = read_geometry(start), read_train(inputs)
+    if original.fingerprints.get("labels") != train.fingerprints()["labels"]:
+        raise InputError(
+            f"{cell}: its units are not those of {original.cell}, whose clusters were to be kept."
+        )
+    clusters = original.need_clusters().assignment
+    geometry = measure_partition(train, clusters, cell=cell, tau=tau, n_threads=n_threads)
+    write_geometry(geometry, path)
+
+
 def move_cell(
     cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
 ) -> None:
@@ -150,24 +176,35 @@ def classify_cell(
     )
 
 
+def chosen_network(content: dict[str, Any]) -> Network:
+    """Return the network that a file of classifiers names as the best."""
+    best = content["best"]
+    first, second = best["hidden_sizes"]
+    return Network((first, second), float(best["weight_decay"]))
+
+
 def memorise_cell(
     cell: Cell,
     inputs: Inputs,
     path: Path,
+    chosen: Path,
     plan: ClassifierPlan,
     device: str,
     n_threads: int,
     progress: object = None,
 ) -> None:
-    """Follow classifiers of part of a cell's training units and write their curves."""
+    """Follow classifiers of part of a cell's training units and write their curves.
+
+    Their network is the one that the classifier probe has chosen for the cell.
+    """
     from geoprobe.findings import subtrain_curves
     from geoprobe.probes.classifier import learning_curves
 
     train, test = read_both(cell, inputs)
-    size = max(plan.hidden_sizes)
+    network = chosen_network(read_json(chosen, CLASSIFIER_FORMAT, VERSION))
     follow = partial(
         learning_curves,
-        hidden_sizes=(size, size),
+        **network._asdict(),
         n_epochs=min(plan.max_epochs, _MOST_CURVE_EPOCHS),
         n_initialisations=plan.initialisations,
         device=device,
@@ -191,5 +228,6 @@ def _parameters(plan: ClassifierPlan) -> dict[str, Any]:
         "n_folds": plan.folds,
         "n_initialisations": plan.initialisations,
         "search": plan.search,
+        "early_stopping": plan.early_stopping,
         "max_epochs": plan.max_epochs,
     }

@@ -17,6 +17,7 @@ from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
+    hold_cell,
     measure_cell,
     memorise_cell,
     move_cell,
@@ -29,7 +30,7 @@ from geoprobe.studies.text_facts import TextFacts, tuned
 from geoprobe.studies.text_jobs import extract_job, tune_job
 
 KINDS = (
-    "extract", "fine-tune", "measure", "move", "resample", "classify", "memorise",
+    "extract", "fine-tune", "measure", "hold", "move", "resample", "classify", "memorise",
     "shuffle", "shuffle-move", "sample", "select",
 )  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
@@ -116,39 +117,43 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
         of: Sequence[Cell],
         *more: object,
         uses: Uses = ONE_CORE,
+        after: Callable[[Cell], Path] | None = None,
     ) -> list[Piece]:
         return [
             Piece(
                 kind,
                 str(cell),
                 target,
-                partial(work, cell, inputs[cell], target, *more),
-                needs=_needs(folder, cell, inputs[cell]),
+                partial(work, cell, inputs[cell], target, *made, *more),
+                needs=(*_needs(folder, cell, inputs[cell]), *made),
                 uses=uses._replace(memory=inputs[cell].n_bytes),
                 problem=inputs[cell].problem,
             )
             for cell, target in zip(of, map(path, of), strict=True)
+            for made in [() if after is None else (after(cell),)]
         ]
 
     found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
+    if plan.fixed_partition and "similarity" in wanted:
+        found += _holds(folder, inputs, plan.tau)
     if "movement" in wanted:
         found += _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
         found += listed("resample", resample_cell, path, cells, plan.tau, plan.resamples)
-    grid = plan.classifier
-    if grid is not None and wanted & {"performance", "cross-task"}:
-        more = (grid, plan.device)
-        found += listed("classify", classify_cell, folder.classifier, last, *more, uses=networks)
-    if grid is not None and "memorisation" in wanted:
-        own, more = (
-            [cell for cell in last if cell.tuned_on in (None, cell.task)],
-            (
-                grid,
-                plan.device,
-            ),
-        )
-        found += listed("memorise", memorise_cell, folder.memorisation, own, *more, uses=networks)
+    if plan.classifier is not None:
+        more = (plan.classifier, plan.device)
+        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
+        asked = last if wanted & {"performance", "cross-task"} else own
+        if wanted & {"performance", "cross-task", "memorisation"}:
+            found += listed(
+                "classify", classify_cell, folder.classifier, asked, *more, uses=networks
+            )
+        if "memorisation" in wanted:
+            found += listed(
+                "memorise", memorise_cell, folder.memorisation, own, *more,
+                uses=networks, after=folder.classifier,
+            )  # fmt: skip
     classified = {piece.name: piece.path for piece in found if piece.kind == "classify"}
     return found + _controls(plan, folder, inputs, classified, networks)
 
@@ -222,6 +227,24 @@ def _controls(
                 )
             )
     return found
+
+
+def _holds(folder: StudyFolder, inputs: Mapping[Cell, Inputs], tau: float) -> list[Piece]:
+    """List the measurements of every tuned cell by the clusters of its original space."""
+    starts = [(cell, cell.start(inputs)) for cell in inputs if cell.tuned_on is not None]
+    return [
+        Piece(
+            "hold",
+            str(cell),
+            folder.held(cell),
+            partial(hold_cell, cell, folder.geometry(start), inputs[cell], folder.held(cell), tau),
+            needs=(*_needs(folder, cell, inputs[cell]), folder.geometry(start)),
+            uses=Uses(memory=inputs[cell].n_bytes),
+            problem=inputs[start].problem or inputs[cell].problem,
+        )
+        for cell, start in starts
+        if start in inputs
+    ]
 
 
 def _moves(folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:

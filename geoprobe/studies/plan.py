@@ -27,7 +27,10 @@ from geoprobe.suggestions import suggestion
 from geoprobe.tasks import TaskSpec, task_names
 from geoprobe.tolerances import TAU, checked_tau
 
-ABOUT_TEXT = ("seeds", "checkpoints", "cross", "finetune", "limit", "task", "data", "overlong")
+ABOUT_TEXT = (
+    *("seeds", "checkpoints", "cross", "finetune", "limit", "task", "data", "overlong"),
+    "revision",
+)
 """Keys of a plan that mean nothing without tasks."""
 
 ANALYSES = (
@@ -81,6 +84,8 @@ class ClassifierPlan(Record):
     folds, initialisations, max_epochs : int
     search : {"full", "quick"}
         ``"quick"`` is an approximation; see :class:`geoprobe.probes.classifier.ClassifierProbe`.
+    early_stopping : bool
+        False trains every network on all points for ``max_epochs``.
     """
 
     hidden_sizes: Annotated[
@@ -95,6 +100,7 @@ class ClassifierPlan(Record):
     initialisations: Positive = 5
     max_epochs: Positive = 1000
     search: Literal["full", "quick"] = "full"
+    early_stopping: Flag = True
 
 
 class LimitPlan(Record):
@@ -116,6 +122,8 @@ class Plan(Record):
         Empty in a study of given spaces alone, as ``models`` is.
     models : tuple of str
         Encoders, as :func:`geoprobe.encoders.load_encoder` takes them.
+    revision : mapping of str to str
+        For a model on the hub, its branch, tag, commit or ``"refs/pr/<number>"``.
     spaces : SpacesPlan or None
         Spaces that somebody already has.
     seeds : tuple of int
@@ -124,7 +132,8 @@ class Plan(Record):
         None is all.
     checkpoints : Schedule
     cross : mapping of str to tuple of str
-        For a task to fine-tune on, the further tasks whose units are extracted as well.
+        For a task to fine-tune on, the further tasks whose units are extracted as well. A plan may
+        say ``"all"`` instead: every task of it, for each.
     analyses : tuple of str
         Some of :data:`ANALYSES`.
     classifier : ClassifierPlan or None
@@ -150,6 +159,9 @@ class Plan(Record):
     resamples : int
         Bootstrap resamples of the units for the intervals of distances and similarities; each of
         them measures all distances again. 0 leaves these intervals out.
+    fixed_partition : bool
+        Whether the clusters of each original space are also measured in the spaces tuned from it,
+        for the similarity of a partition that is kept while the space moves.
     parquet : bool
         Whether the tables are written as parquet beside csv.
     """
@@ -157,6 +169,7 @@ class Plan(Record):
     name: Text = "study"
     tasks: MaybeNames = ()
     models: MaybeNames = ()
+    revision: dict[str, Text] = Field(default_factory=dict)
     spaces: SpacesPlan | None = None
     seeds: Numbers = (0,)
     layers: Numbers | None = None
@@ -175,6 +188,7 @@ class Plan(Record):
     min_cluster_size: Positive = 1
     reduce: Literal["mean", "minimum"] = "mean"
     resamples: Whole = 0
+    fixed_partition: Flag = False
     parquet: Flag = False
 
     @field_validator("layers", mode="before")
@@ -200,6 +214,17 @@ class Plan(Record):
         if isinstance(value, bool):
             return ControlsPlan() if value else None
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_tasks(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("cross") != "all":
+            return values
+        tasks = values.get("tasks")
+        if not isinstance(tasks, list | tuple) or not all(isinstance(task, str) for task in tasks):
+            return {**values, "cross": {}}
+        others = {task: tuple(each for each in tasks if each != task) for task in tasks}
+        return {**values, "cross": {task: rest for task, rest in others.items() if rest}}
 
     @field_validator("finetune", mode="before")
     @classmethod
@@ -247,6 +272,11 @@ class Plan(Record):
                 raise InputError(
                     f"cross names {task!r}, but fine-tuning is done on {', '.join(self.tasks)}."
                 )
+        for model in self.revision:
+            if model not in self.models:
+                raise InputError(
+                    f"revision names {model!r}, but the models are {', '.join(self.models)}."
+                )
         if self.resamples == 1:
             raise InputError("resamples is 1, but intervals need two at least, or 0 for none.")
         return self
@@ -264,6 +294,10 @@ class Plan(Record):
     def extracted(self, tuned_on: str) -> tuple[str, ...]:
         """Return the tasks whose units are extracted when fine-tuning on one."""
         return tuple(dict.fromkeys((tuned_on, *self.cross.get(tuned_on, ()))))
+
+    def revised(self, model: str) -> str:
+        """Return a model with the revision that the plan names, for people to read."""
+        return f"{model} ({self.revision[model]})" if model in self.revision else model
 
     @property
     def all_tasks(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ LONGEST_LOOK_S = 10.0
 
 _PHASES = {
     "measure": "measuring",
+    "hold": "measuring kept clusters",
     "move": "intervals of movement",
     "resample": "resampling",
     "classify": "classifying",

@@ -15,6 +15,7 @@ from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
     Interval,
+    Network,
     ResampledDistances,
     Trajectory,
     arrange_runs,
@@ -28,6 +29,7 @@ from geoprobe.studies.jobs import (
     MEMORISATION_FORMAT,
     MOVEMENT_FORMAT,
     VERSION,
+    chosen_network,
 )
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import Run, runs
@@ -46,9 +48,13 @@ class StudyData:
         Short name of each model of the plan.
     geometries : tuple of Geometry
         In the order of their cells.
+    held : mapping from Cell to Geometry
+        Cells measured by the clusters of the spaces that they were tuned from.
     runs : tuple of Trajectory
     classifier : mapping from Cell to list of float
         Test accuracies of the classifier probe.
+    networks : mapping from Cell to Network
+        What the classifier probe has chosen.
     head : mapping from Cell to float
         Test accuracy of the fine-tuned head, for every layer.
     curves : mapping from Cell to mapping from str to ndarray
@@ -61,8 +67,10 @@ class StudyData:
     plan: Plan
     names: dict[str, str]
     geometries: tuple[Geometry, ...]
+    held: Mapping[Cell, Geometry]
     runs: tuple[Trajectory, ...]
     classifier: Mapping[Cell, list[float]]
+    networks: Mapping[Cell, Network]
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
@@ -97,12 +105,15 @@ def load_study_data(folder: StudyFolder) -> StudyData:
     geometries = tuple(
         geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
     )
+    classified = _classified(folder, listed)
     return StudyData(
         plan,
         names,
         geometries,
+        _held(plan, folder, listed),
         tuple(arrange_runs(geometries)),
-        _classifiers(folder, listed),
+        {cell: noted["each"] for cell, noted in classified.items()},
+        {cell: chosen_network(noted) for cell, noted in classified.items()},
         _heads(plan, folder, names, listed),
         _curves(folder, listed),
         _intervals(plan, folder, listed),
@@ -118,10 +129,22 @@ def geometry_of(folder: StudyFolder, cell: Cell) -> Geometry:
     FormatError
         If the file is damaged, was changed, or is that of another cell.
     """
-    path = folder.geometry(cell)
+    return read_cell(folder.geometry(cell), cell)
+
+
+def read_cell(path: Path, cell: Cell) -> Geometry:
+    """Read a geometry that has to be of a cell."""
     geometry = read_geometry(path)
     _check_cell(path, geometry.cell.as_dict(), cell)
     return geometry
+
+
+def _held(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[Cell, Geometry]:
+    if not plan.fixed_partition:
+        return {}
+    return {
+        cell: read_cell(folder.held(cell), cell) for cell in listed if folder.held(cell).is_file()
+    }
 
 
 def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:
@@ -136,9 +159,9 @@ def _check_cell(path: Path, noted: Any, cell: Cell) -> None:
         raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
 
 
-def _classifiers(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, list[float]]:
+def _classified(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:
     return {
-        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)["each"]
+        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)
         for cell in listed
         if folder.classifier(cell).is_file()
     }

@@ -39,6 +39,8 @@ class Text(NamedTuple):
     title: str
     question: str
     reading: str
+    paper: str
+    """Where the numbers differ from those of Zhou & Srikumar (2022) by their definition."""
 
 
 TEXTS = {
@@ -49,14 +51,23 @@ TEXTS = {
         "on the test split are those of DirectProbe (the label of the nearest cluster), of the "
         "classifier probe (mean and standard deviation over initialisations) and of the "
         "fine-tuned head. The similarity is the Pearson correlation of the distances between "
-        "labels in the train and in the test space: 1 means that both are laid out alike.",
+        "labels in the train and in the test space: 1 means that both are laid out alike. Beside "
+        "them stand labels, clusters, whether the train space is linear, and the hidden layers "
+        "that cross-validation has chosen for the classifier.",
+        "In the paper, a label that one of the two spaces lacks may count: the authors' code "
+        "gives it the distance 0. Here labels that both have are compared, and the others are "
+        "listed.",
     ),
     "memorisation": Text(
         "Memorisation",
         "Does fine-tuning remember the training units?",
         "The training units are split 80 to 20 into subtrain and subtest; fine-tuning saw both. A "
-        "classifier is trained on subtrain. Where its curve on subtest runs far above that on "
-        "test, the representation knows the training units better than new ones.",
+        "classifier, of the size that cross-validation has chosen for the space, is trained on "
+        "subtrain. Where its curve on subtest keeps to that on subtrain and runs far above that "
+        "on test, the representation knows the training units better than new ones. A table says "
+        "who has seen what.",
+        "The paper's experiment as the authors' blog describes it. Here units are split one by "
+        "one, and classifiers are followed for 100 epochs at most, without early stopping.",
     ),
     "linearity": Text(
         "Linearity",
@@ -64,44 +75,65 @@ TEXTS = {
         "With as many clusters as labels a hyperplane separates every two labels. Further "
         "clusters count how often a label had to be split. Where a label is split, the other "
         "view names the cluster of another label that stands in between.",
+        "As in the paper. Units that coincide with one of another label, on which the authors' "
+        "code breaks its definition, stay clusters of their own and are counted.",
     ),
     "min-distances": Text(
         "Minimum distance of each label during fine-tuning",
         "Which labels does fine-tuning push away from the others, and when?",
         "A line is the distance from a label to the nearest other one, in the units of the space, "
-        "by update. The three labels that gain most and the three that gain least are named.",
+        "by update. The three labels that gain most and the three that gain least are named. "
+        "Beside it stands how far the units of the same labels lie from their mean: distances that "
+        "grow only as these do are a space that has become larger.",
+        "As in the paper wherever a space is linear. Else a distance is the mean over pairs of "
+        "clusters, as in the authors' code, unless the plan says otherwise.",
     ),
     "centroid-paths": Text(
         "Paths of the centroids of the closest labels",
         "Where do labels go that lie close together?",
         "Each path is the mean of the points of a label, update by update, in the plane of the two "
-        "principal components of the path's own points; the first layer beside the last.",
+        "principal components of the path's own points; the first layer that knows the context "
+        "(layer 1) beside the last.",
+        "As in the paper, but for the choice of labels, of which no rule is known to us: here "
+        "they are the closest ones of the last layer before fine-tuning.",
     ),
     "cross-task": Text(
         "Fine-tuning on another task",
         "What does fine-tuning on one task do to the space of another?",
         "For each task that was looked at and each that was fine-tuned on: how many labels came "
         "further from, or closer to, their nearest neighbour, the mean change of that distance, "
-        "and the accuracy before and after.",
+        "and the accuracies before and after. The head is that of the task tuned on, so it has an "
+        "accuracy on that task alone.",
+        "As in the paper for its tunings on POS, PS-role and PS-fxn looked at through PS-fxn. Its "
+        "accuracy is that of the classifier probe; DirectProbe's and the head's are added.",
     ),
     "movement": Text(
         "Movement of the labels by layer",
         "Which layers does fine-tuning change?",
         "The distance between the mean of a label's points before and after, for each layer. "
         "Higher layers usually move further.",
+        "As in the paper; the share of the radius of the original space is added, for layers "
+        "differ in scale.",
     ),
     "similarity": Text(
         "Similarity of each layer to its original",
         "How much of the original layout is left?",
         "The Pearson correlation of the distances between labels with those of the same layer "
-        "before fine-tuning: 1 is the original layout, whatever its size.",
+        "before fine-tuning: 1 is the original layout, whatever its size. Each space has the "
+        "clusters found in it; the fixed similarity keeps those of the original space while the "
+        "space moves, and is dashed where the two differ. Where a space is not linear, the lines "
+        "below say what the distances of its labels are.",
+        "As in the paper where the original space is linear, for then its clusters are the labels. "
+        "Elsewhere the fixed similarity is the one that keeps the partition.",
     ),
     "differences": Text(
         "Directions in which the labels move",
         "Do labels move apart, or all the same way?",
         "Arrows are the vectors from each label's mean before fine-tuning to that after it, in the "
         "plane of their two principal components. Arrows in different directions mean that labels "
-        "move away from each other.",
+        "move away from each other. The drift is their mean, the movement that all labels share; "
+        "another figure is drawn without it.",
+        "As in the paper; what is left without the drift is added.",
     ),
     "controls": Text(
         "Beside their controls",
@@ -110,6 +142,7 @@ TEXTS = {
         "pseudo-test drawn from training, of a control task. The p-value is the share of controls "
         "that reach it, (1 + reached) / (1 + drawn); above 0.05 it is not distinguishable from "
         "chance. The score is 0 at chance and 1 at its best.",
+        "The papers have no controls.",
     ),
 }
 
@@ -136,8 +169,8 @@ class Section:
     Attributes
     ----------
     analysis : str
-    title, question, reading : str
-        What it is called, what it answers and how to read it.
+    title, question, reading, paper : str
+        What it is called, what it answers, how to read it, and where it differs from the paper.
     views : tuple of View
         All with the same keys of choices.
     missing : tuple of str
@@ -150,6 +183,7 @@ class Section:
     title: str
     question: str
     reading: str
+    paper: str
     views: tuple[View, ...]
     missing: tuple[str, ...]
     beside: tuple[str, ...] = ()
@@ -237,8 +271,7 @@ def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Sec
     if not views and not missing:
         missing.append(_lacking(analysis, material))
     text = TEXTS[analysis]
-    words = (text.title, text.question, text.reading)
-    return Section(analysis, *words, tuple(views), tuple(missing), beside if views else ())
+    return Section(analysis, *text, tuple(views), tuple(missing), beside if views else ())
 
 
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
@@ -249,14 +282,20 @@ def _performance(m: StudyData) -> Made:
     if any(g.predictions is not None for g in own):
         yield (
             {},
-            partial(compare_performance, own, classifier=m.classifier, head=m.head, **m.reduction),
-        )
+            partial(
+                compare_performance, own, classifier=m.classifier, networks=m.networks,
+                head=m.head, **m.reduction,
+            ),
+        )  # fmt: skip
 
 
 def _memorisation(m: StudyData) -> Made:
     for cells in _grouped(m.curves, _who).values():
         curves = {cell: m.curves[cell] for cell in cells}
-        yield {"task": cells[0].task, **_model(cells[0], m)}, partial(compare_memorisation, curves)
+        yield (
+            {"task": cells[0].task, **_model(cells[0], m)},
+            partial(compare_memorisation, curves, networks=m.networks),
+        )
 
 
 def _linearity(m: StudyData) -> Made:
@@ -312,11 +351,16 @@ def _by_family(
     return make
 
 
+def _similarity(m: StudyData) -> Made:
+    analysis = partial(similarity_to_original, held=m.held)
+    return _by_family(analysis, intervals="similarity")(m)
+
+
 def _cross_task(m: StudyData) -> Made:
     for runs in _grouped(m.runs, lambda run: (run.model,)).values():
         yield (
             _model(runs[0].last.cell, m),
-            partial(compare_tasks, runs, classifier=m.classifier, **m.reduction),
+            partial(compare_tasks, runs, classifier=m.classifier, head=m.head, **m.reduction),
         )
 
 
@@ -366,7 +410,7 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "centroid-paths": _by_family(follow_centroids),
     "cross-task": _cross_task,
     "movement": _by_family(measure_movement, reduces=False, intervals="movement"),
-    "similarity": _by_family(similarity_to_original, intervals="similarity"),
+    "similarity": _similarity,
     "differences": _by_layer(difference_vectors, reduces=False),
     "controls": _controls,
 }

@@ -28,6 +28,7 @@ _FREE = (
     "name",
     "tasks",
     "models",
+    "revision",
     "seeds",
     "layers",
     "spaces",
@@ -39,6 +40,7 @@ _FREE = (
     "min_cluster_size",
     "resamples",
     "controls",
+    "fixed_partition",
     "parquet",
 )
 
@@ -54,8 +56,8 @@ class StudyFolder:
     ``plan.json``; ``given.json``, the files of given spaces; ``text.json``, sizes of tasks and
     models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
-    ``geometry``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of controls,
-    ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``,
+    ``geometry``, ``held``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of
+    controls, ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``,
     ``figures`` and ``report.html``.
 
     Parameters
@@ -102,6 +104,10 @@ class StudyFolder:
     def geometry(self, cell: Cell) -> Path:
         """Return the file of a measured cell."""
         return self._cell("geometry", cell, ".npz")
+
+    def held(self, cell: Cell) -> Path:
+        """Return the file of a cell measured by the clusters of the space it was tuned from."""
+        return self._cell("held", cell, ".npz")
 
     def classifier(self, cell: Cell) -> Path:
         """Return the file of the classifiers trained on a cell."""

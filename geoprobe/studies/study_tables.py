@@ -100,6 +100,7 @@ def space_rows(m: StudyData) -> Iterator[Row]:
             g.scale,
             min(known, default=None),
             _mean(known),
+            None if g.spread is None else float(g.spread.mean()),
             None if start is None else spatial_similarity(start, g, **m.reduction).value,
             None if g.predictions is None else len(g.predictions.true),
             None if g.test is None else spatial_similarity(g, g.test, **m.reduction).value,

@@ -6,6 +6,7 @@ CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
 SPACE = (
     "units", "dimensions", "labels", "clusters", "linear", "overlapping_pairs",
     "duplicate_points", "contradictory_points", "radius", "smallest_distance", "mean_distance",
+    "mean_spread",
     "similarity_to_original", "test_units", "similarity_to_test", "directprobe_accuracy",
     "classifier_accuracy", "classifier_std", "head_accuracy",
 )  # fmt: skip
@@ -52,6 +53,7 @@ MEANING = {
     "radius": "largest distance of a point to the mean of all",
     "smallest_distance": "of two labels",
     "mean_distance": "of two labels",
+    "mean_spread": "root mean square distance of a label's points to their mean, over the labels",
     "similarity_to_original": "Pearson correlation of the distances with those before fine-tuning",
     "test_units": "points to test",
     "similarity_to_test": "Pearson correlation of the distances in train and test space",

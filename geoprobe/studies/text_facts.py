@@ -53,7 +53,8 @@ class TextFacts(Record):
         """Return the updates of a run after which spaces are extracted; the first is 0."""
         options = plan.finetune
         each = updates_per_epoch(self.tasks[run.tuned_on].n_sentences, options.batch_size)
-        return plan.checkpoints.steps(options.epochs_for(run.model) * each, each)
+        n_epochs = options.epochs_for(self.models[run.model].n_layers)
+        return plan.checkpoints.steps(n_epochs * each, each)
 
     def n_bytes(self, cell: Cell, split: str) -> int:
         """Return what the numbers of a cell take in memory at the least, as they are worked on."""

@@ -97,7 +97,9 @@ class Text:
         from geoprobe.encoders import load_encoder
 
         if model not in self._encoders:
-            self._encoders[model] = load_encoder(model, device="cpu")
+            self._encoders[model] = load_encoder(
+                model, revision=self.plan.revision.get(model), device="cpu"
+            )
         return self._encoders[model]
 
 

@@ -12,7 +12,7 @@ from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.inputs import Inputs, study_inputs
 from geoprobe.studies.jobs import read_test, read_train
-from geoprobe.studies.study_data import geometry_of
+from geoprobe.studies.study_data import geometry_of, read_cell
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.threads import checked_threads
 from geoprobe.verify import VerificationReport, verify_geometry
@@ -105,13 +105,16 @@ def _outcomes(
 def verify_cell(
     root: Path, cell: Cell, inputs: Inputs, max_gap: float | None
 ) -> VerificationReport | str:
-    """Check one cell of a study; return what was checked, or what does not hold."""
+    """Check one cell of a study; return what was checked, or what does not hold.
+
+    A cell that was also measured by the clusters of its original space is checked by both.
+    """
     folder = StudyFolder(root)
     path = folder.geometry(cell)
     try:
         geometry = geometry_of(folder, cell)
         train, test = read_train(inputs), read_test(inputs)
-        return verify_geometry(
+        report = verify_geometry(
             geometry,
             train.points,
             train.labels,
@@ -120,6 +123,11 @@ def verify_cell(
             max_gap=max_gap,
             where=str(path),
         )
+        path = folder.held(cell)
+        if path.is_file():
+            held = read_cell(path, cell)
+            verify_geometry(held, train.points, train.labels, max_gap=max_gap, where=str(path))
+        return report
     except VerificationError as error:
         return str(error)
     except GeoprobeError as error:

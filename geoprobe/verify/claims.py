@@ -34,6 +34,7 @@ from geoprobe.verify.partition import (
     check_counters,
     check_data,
     check_listed,
+    check_spread,
 )
 from geoprobe.verify.predictions import check_consistent, check_nearest, check_test_data
 
@@ -155,6 +156,8 @@ def verify_geometry(
         ("data", check_data(g, data, classes, codes, where)),
         ("centroids", check_centroids(g, data, codes, where)),
     ]
+    if spreads := check_spread(g, data, codes, where):
+        checks.append(("spreads of labels", spreads))
     of_labels = CentredPoints(data, codes, g.n_labels)
     _check_scale(g, of_labels, where)
     checks.append(("tau and scale", 2))

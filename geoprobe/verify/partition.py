@@ -57,6 +57,22 @@ def check_centroids(g: Geometry, points: NDArray[Any], codes: IntArray, where: s
     return g.n_labels
 
 
+def check_spread(g: Geometry, points: NDArray[Any], codes: IntArray, where: str) -> int:
+    """Check how far every label's points lie from their mean, up to the rounding of their sums."""
+    if g.spread is None:
+        return 0
+    for k, name in enumerate(g.labels):
+        own = points[codes == k].astype(np.float64)
+        found = float(np.sqrt(np.mean(np.linalg.norm(own - own.mean(axis=0), axis=1) ** 2)))
+        room = 1e-14 * (own.size + 16) * float(np.abs(own).max())
+        if not abs(found - g.spread[k]) <= room:
+            raise VerificationError(
+                f"{where}: the spread of label {name!r} is {float(g.spread[k])!r}, but that of its "
+                f"{len(own)} points is {found!r}."
+            )
+    return g.n_labels
+
+
 def check_clusters(clusters: Clusters, codes: IntArray, labels: tuple[str, ...], where: str) -> int:
     """Check labels and order of the clusters; return the number of points looked at."""
     assignment, label = clusters.assignment, clusters.label

@@ -91,9 +91,14 @@ def test_bad_option_is_named(wrong: dict[str, object]) -> None:
 
 
 def test_epochs_of_the_paper() -> None:
-    assert TuningOptions().epochs_for("bert-base") == 3
-    assert TuningOptions().epochs_for("bert-tiny") == 10
-    assert TuningOptions(epochs=4).epochs_for("bert-base") == 4
+    assert TuningOptions().epochs_for(12) == 3
+    assert TuningOptions().epochs_for(8) == 10
+    assert TuningOptions(epochs=4).epochs_for(12) == 4
+
+
+def test_every_so_many_updates() -> None:
+    assert Schedule("every:5").steps(n_updates=12, updates_per_epoch=4) == (0, 5, 10, 12)
+    assert Schedule("every: 20").steps(n_updates=12, updates_per_epoch=4) == (0, 12)
 
 
 @pytest.mark.parametrize("n_updates", [1, 2, 9, 100])

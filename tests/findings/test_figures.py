@@ -61,14 +61,14 @@ def spaces() -> list[Geometry]:
 @pytest.fixture(scope="module")
 def findings(spaces: list[Geometry]) -> dict[str, Finding]:
     runs = arrange_runs(spaces)
-    curve = {"subtest": [0.2, 0.7, 0.9], "test": [0.2, 0.5, 0.6]}
+    curve = {"subtrain": [0.4, 0.9, 1.0], "subtest": [0.2, 0.7, 0.9], "test": [0.2, 0.5, 0.6]}
     return {
         "performance": compare_performance(spaces, head={spaces[-1].cell: 0.9}),
         "memorisation": compare_memorisation({published(): curve, tuned(): curve}),
         "linearity": compare_linearity(spaces),
         "between": standing_between(measure(squares({"$": SPLIT["s"], "t": SPLIT["t"]}))),
         "minimum": minimum_distances(runs, n=2),
-        "paths": follow_centroids(runs),
+        "paths": follow_centroids(runs, layers=[0, 1]),
         "tasks": compare_tasks(runs),
         "movement": measure_movement(runs),
         "similarity": similarity_to_original(runs),
@@ -159,8 +159,8 @@ def test_colours_are_explained_by_a_bar(findings: dict[str, Finding]) -> None:
 
 def test_panels_of_memorisation_share_their_axes(findings: dict[str, Finding]) -> None:
     pytest.importorskip("matplotlib", reason="figures need the extra report")
-    low = {"subtest": [0.1, 0.2], "test": [0.1, 0.15]}
-    high = {"subtest": [0.5, 0.9, 0.95], "test": [0.4, 0.5, 0.6]}
+    low = {"subtrain": [0.1, 0.3], "subtest": [0.1, 0.2], "test": [0.1, 0.15]}
+    high = {"subtrain": [0.6, 0.9, 1.0], "subtest": [0.5, 0.9, 0.95], "test": [0.4, 0.5, 0.6]}
     figure = compare_memorisation({published(): low, tuned(): high}).plot()
     first, second = figure.axes
     assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
@@ -215,7 +215,7 @@ def test_every_arrow_has_a_number_and_a_key(findings: dict[str, Finding], n_labe
         for k, (x, y) in enumerate(ends.tolist())
     )
     key = (0, 0)
-    finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, ())
+    finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, {}, ())
     figure = finding.plot()
     (ax,) = figure.axes
     numbers = [text.get_text() for text in ax.texts]

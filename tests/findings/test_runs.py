@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -128,7 +130,8 @@ def test_intervals_of_whole_hulls_do_not_fit_split_labels() -> None:
         assert sum("not linear; intervals" in note for note in found.notes) == len(cells)
     whole = minimum_distances(runs, reduce="hull", intervals=given)
     assert [row.high for row in whole.rows if row.label == "s"] == [3, 3]
-    assert whole.notes == ()
+    assert all("0 where their hulls overlap" in note for note in whole.notes)
+    assert {row.is_linear for row in similarity_to_original(runs).rows} == {False}
 
 
 def test_bands_are_intervals_of_one_seed_and_deviations_of_several() -> None:
@@ -142,6 +145,19 @@ def test_bands_are_intervals_of_one_seed_and_deviations_of_several() -> None:
     mean, std = (two.over_seeds()[f"distance_{what}"] for what in ("mean", "std"))
     assert std[at] > 0
     assert (low[at], high[at]) == pytest.approx((mean[at] - std[at], mean[at] + std[at]))
+
+
+def test_spread_stands_beside_the_distances() -> None:
+    ends = [line(published()), line(tuned(), 2.0)]
+    found = minimum_distances(arrange_runs(ends))
+    # The corners of a unit square, drawn apart with their centres or not.
+    assert [row.spread for row in found.rows] == pytest.approx([0.5**0.5] * 8)
+    figure = found.plot(measure="spread")
+    assert "RMS" in figure.axes[0].get_ylabel()
+    with pytest.raises(InputError, match="distance, spread"):
+        found.plot(measure="width")
+    unknown = minimum_distances(arrange_runs([replace(g, spread=None) for g in ends]))
+    assert np.isnan([row.spread for row in unknown.rows]).all()
 
 
 def test_one_checkpoint_only(growing: list[Geometry]) -> None:
@@ -203,6 +219,16 @@ def test_paths_of_layers_chosen_and_bad_choices(growing: list[Geometry]) -> None
         follow_centroids(runs, layers=[9])
     with pytest.raises(InputError, match="no label x, y; the labels are a, b, c, d"):
         follow_centroids(runs, labels=["x", "a", "y"])
+
+
+def test_paths_begin_at_the_first_contextual_layer() -> None:
+    def rows(*layers: int) -> set[int]:
+        ends = [line(cell(layer)) for layer in layers for cell in (published, tuned)]
+        return {row.layer for row in follow_centroids(arrange_runs(ends)).rows}
+
+    assert rows(0, 1, 2, 3) == {1, 3}
+    assert rows(0, 2) == {2}
+    assert rows(0) == {0}
 
 
 def test_paths_of_what_does_not_move_and_of_one_dimension() -> None:
@@ -276,6 +302,23 @@ def test_all_labels_moved_alike_point_the_same_way() -> None:
     found = difference_vectors(runs)
     assert found.mean_cosine[1, 0] == pytest.approx(1)
     assert [r.length for r in found.rows] == pytest.approx([5**0.5] * 4)
+    assert found.drift[1, 0][:2] == pytest.approx((5**0.5, 1))
+    assert np.isnan(found.drift[1, 0].mean_cosine)
+
+
+def test_drift_is_what_all_labels_share() -> None:
+    before = {"a": [(0, 0)], "b": [(10, 0)], "c": [(0, 10)], "d": [(10, 10)]}
+    # All go 3 up; besides, two labels go right and two left.
+    after = {"a": [(1, 3)], "b": [(11, 3)], "c": [(-1, 13)], "d": [(9, 13)]}
+    found = difference_vectors(arrange_runs([moved(published(), before), moved(tuned(), after)]))
+    drift = found.drift[1, 0]
+    assert drift.length == pytest.approx(3)
+    assert drift.share == pytest.approx(9 / 10)
+    assert found.mean_cosine[1, 0] == pytest.approx((2 * 1.0 + 4 * 0.8) / 6)
+    assert drift.mean_cosine == pytest.approx(-1 / 3)
+    titles = [found.plot(drift=way).axes[0].get_title() for way in (True, False)]
+    assert titles[0] == "layer 1: mean cosine 0.87"
+    assert titles[1] == "layer 1: mean cosine -0.33, without the drift (90% of the movement)"
 
 
 def test_difference_vectors_agree_with_scikit_learn() -> None:
@@ -319,7 +362,8 @@ def test_cross_task_by_hand() -> None:
     after = {"a": [(0, 0)], "b": [(2, 0)], "c": [(7, 0)], "d": [(17, 0)]}
     other = moved(tuned(tuned_on="dep"), after, test=squares(LINE))
     runs = arrange_runs([before, other])
-    found = compare_tasks(runs, classifier={before.cell: [0.5, 0.7], other.cell: [0.4]})
+    scores = {before.cell: [0.5, 0.7], other.cell: [0.4]}
+    found = compare_tasks(runs, classifier=scores, head={tuned(): 0.9})
     (row,) = found.rows
     assert (row.task, row.tuned_on, row.n_labels) == ("pos", "dep", 4)
     assert (row.n_increased, row.n_decreased, row.n_unchanged) == (2, 2, 0)
@@ -331,7 +375,28 @@ def test_cross_task_by_hand() -> None:
     assert row.accuracy_change == pytest.approx(-2 / 16)
     assert row.change_low <= row.accuracy_change <= row.change_high <= 0
     assert (row.classifier_before, row.classifier_after) == pytest.approx((0.6, 0.4))
+    assert row.classifier_before_std == pytest.approx(0.02**0.5)
+    assert np.isnan([row.classifier_after_std, row.head]).all()
     assert found.notes == ()
+
+
+def test_matrices_of_cross_tunings() -> None:
+    before = moved(published(), LINE, test=squares(LINE))
+    own, other = (moved(tuned(tuned_on=task), LINE, test=squares(LINE)) for task in ("pos", "dep"))
+    found = compare_tasks(
+        arrange_runs([before, own, other]),
+        classifier={before.cell: [0.5], own.cell: [0.8], other.cell: [0.4]},
+        head={own.cell: 0.9},
+    )
+    shown = {
+        measure: [text.get_text() for text in found.plot(measure=measure).axes[0].texts]
+        for measure in found.measures
+    }
+    assert shown["classifier"] == ["0.500 to 0.400", "0.500 to 0.800\nhead 0.900"]
+    assert shown["accuracy"] == ["1.000 to 1.000", "1.000 to 1.000\nhead 0.900"]
+    assert len(shown["mean_change"]) == 2
+    with pytest.raises(InputError, match="measure is one of"):
+        found.plot(measure="head")
 
 
 def test_cross_task_without_a_change_counts_none() -> None:

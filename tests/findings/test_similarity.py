@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from geoprobe import pairwise_hull_distances
+from geoprobe import hull_distance, pairwise_hull_distances
 from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import (
     Interval,
     ResampledDistances,
     arrange_runs,
+    kept_similarity,
+    label_distances,
     load_resamples,
     resample_distances,
     save_resamples,
@@ -24,8 +26,17 @@ from geoprobe.findings import (
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Geometry
 from geoprobe.probes import measure
+from geoprobe.probes.partition import measure_partition
 from geoprobe.spaces import Space
-from tests.support.findings_cases import LINE, line, published, random_space, scaled, squares, tuned
+from tests.support.findings_cases import (
+    LINE,
+    line,
+    published,
+    random_space,
+    scaled,
+    squares,
+    tuned,
+)
 
 
 def measured(space: Space) -> Geometry:
@@ -209,3 +220,61 @@ def test_resamples_come_back_from_their_file(tmp_path: Path) -> None:
     save_resamples(ResampledDistances(found.labels[1:], found.distances, found.draws, ""), path)
     with pytest.raises(FormatError, match="do not fit"):
         load_resamples(path)
+
+
+# the clusters of the original space, kept
+
+
+def split_space(seed: int) -> Space:
+    """Return overlapping labels; the same units at every seed, elsewhere."""
+    rng = np.random.default_rng(seed)
+    return Space(rng.normal(size=(60, 2)), np.repeat(["x", "y", "z"], 20))
+
+
+def test_kept_clusters_are_compared_pair_by_pair() -> None:
+    before = measure(split_space(1), cell=published(), n_threads=1)
+    clusters = before.need_clusters()
+    assert before.n_clusters > before.n_labels
+    moved = split_space(2)
+    later = measure(moved, cell=tuned(), n_threads=1)
+    held = measure_partition(moved, clusters.assignment, cell=tuned(), n_threads=1)
+    found = kept_similarity(before, later, held)
+    groups = [
+        [space.points[clusters.assignment == k] for k in range(len(clusters))]
+        for space in (split_space(1), moved)
+    ]
+    apart = [
+        [
+            hull_distance(of_space[a], of_space[b]).distance
+            for a in range(len(clusters))
+            for b in range(a + 1, len(clusters))
+            if clusters.label[a] != clusters.label[b]
+        ]
+        for of_space in groups
+    ]
+    assert found.n_pairs == len(apart[0])
+    assert found.value == pytest.approx(np.corrcoef(*apart)[0, 1], abs=1e-6)
+    assert kept_similarity(before, before).value == pytest.approx(1)
+    large = kept_similarity(before, later, held, min_cluster_size=4)
+    assert 0 < large.n_pairs < found.n_pairs
+    without = kept_similarity(before, later)
+    assert np.isnan(without.value) and "were not kept" in without.undefined
+    other = measure_partition(moved, np.arange(60), cell=tuned(), n_threads=1)
+    with pytest.raises(InputError, match="other clusters"):
+        kept_similarity(before, later, other)
+
+
+def test_kept_clusters_of_a_linear_space_are_its_labels() -> None:
+    before, after = line(published()), line(tuned(), 2.0)
+    (_, row) = similarity_to_original(arrange_runs([before, after])).rows
+    assert row.fixed == row.similarity
+    assert row.fixed_pairs == row.n_pairs == 6
+    # A label that has been split is still one cluster of the original partition.
+    crossed = {**LINE, "a": [(0, 0), (5, 0)]}
+    split = measure(squares({**crossed, "b": [(3, 0), (9, 0)]}), cell=tuned(), n_threads=1)
+    wide = measure(squares({**LINE, "a": [(0, 0), (0, 9)], "b": [(3, 0), (3, 9)]}),
+                   cell=published(), n_threads=1)  # fmt: skip
+    assert wide.is_linear and not split.is_linear
+    hulls = [label_distances(g, reduce="hull").vector(g.labels) for g in (wide, split)]
+    assert kept_similarity(wide, split).value == pytest.approx(np.corrcoef(*hulls)[0, 1])
+    assert kept_similarity(wide, split, min_cluster_size=5).n_pairs == 1

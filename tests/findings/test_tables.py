@@ -10,6 +10,7 @@ import pytest
 
 from geoprobe.errors import InputError
 from geoprobe.findings import (
+    Network,
     compare_linearity,
     compare_memorisation,
     compare_performance,
@@ -38,6 +39,7 @@ def test_performance_by_hand() -> None:
     found = compare_performance(
         [after, between, before],
         classifier={before.cell: [0.5, 0.7, 0.6]},
+        networks={before.cell: Network((32, 256), 1e-3)},
         head={after.cell: 0.9},
     )
     first, last = found.rows
@@ -52,7 +54,28 @@ def test_performance_by_hand() -> None:
     assert first.classifier_std == pytest.approx(0.1)
     assert np.isnan([last.classifier, last.classifier_std, first.head]).all()
     assert last.head == 0.9
+    assert (first.n_labels, first.n_clusters, first.is_linear) == (4, 4, True)
+    assert (first.hidden_sizes, first.weight_decay) == ("32 x 256", 1e-3)
+    assert last.hidden_sizes == ""
+    assert np.isnan(last.weight_decay)
     assert found.notes == ()
+
+
+def test_performance_says_where_a_space_is_not_linear() -> None:
+    split = measure(squares(SPLIT), cell=published(), test=squares(SPLIT))
+    bare = measure(squares(SPLIT), cell=published(), clusters=False)
+    found = compare_performance([split])
+    (row,) = found.rows
+    assert (row.n_labels, row.n_clusters, row.is_linear) == (3, 4, False)
+    assert found.notes == tuple(
+        f"pos tiny layer 1{which}: not linear (4 clusters) for 3 labels; the distance of two "
+        f"labels is the mean over all pairs of their clusters."
+        for which in ("", ", test units")
+    )
+    notes = compare_performance([split], reduce="hull").notes
+    assert notes[0].endswith(": not linear (4 clusters) for 3 labels; the distance of two labels "
+                             "is 0 where their hulls overlap.")  # fmt: skip
+    assert compare_performance([bare], reduce="hull").rows[0].n_clusters is None
 
 
 def test_performance_takes_the_last_layer_or_the_one_asked_for() -> None:
@@ -212,7 +235,7 @@ def test_curves_of_a_memorised_space() -> None:
     test = Space(9 * rng.random((60, 2)), np.repeat(["a", "b", "c"], 20))
     tight = subtrain_curves(train, test, train=nearest_centroid)
     assert tight["subtest"].shape == (1, 3)
-    assert tight["subtest"][0, -1] == 1.0
+    assert tight["subtrain"][0, -1] == tight["subtest"][0, -1] == 1.0
     assert tight["test"][0, -1] < 0.6
     loose = Space(9 * rng.random((120, 2)), labels)
     open_ = subtrain_curves(loose, test, train=functools.partial(nearest_centroid, n_epochs=4))
@@ -220,30 +243,39 @@ def test_curves_of_a_memorised_space() -> None:
     assert [gap.cell for gap in found.gaps] == [published(), tuned()]
     assert found.gaps[1].gap == pytest.approx(1 - tight["test"][0, -1])
     assert abs(found.gaps[0].gap) < 0.3
-    assert len(found.rows) == 2 * 4 + 2 * 3
+    assert len(found.rows) == 3 * 4 + 3 * 3
+    assert found.gaps[1].subtrain == 1.0
     assert [r.epoch for r in found.rows[:4]] == [1, 2, 3, 4]
     assert found.notes == ()
 
 
 def test_curves_of_several_initialisations_by_hand() -> None:
-    curves = {"subtest": np.array([[0.2, 0.6], [0.4, 0.8]]), "test": [0.1, 0.5]}
-    found = compare_memorisation({published(): curves})
+    subtest = np.array([[0.2, 0.6], [0.4, 0.8]])
+    curves = {"subtrain": [0.9, 1.0], "subtest": subtest, "test": [0.1, 0.5]}
+    network = Network((64, 128), 1e-2)
+    found = compare_memorisation({published(): curves}, networks={published(): network})
     rows = {(r.part, r.epoch): r for r in found.rows}
     assert rows["subtest", 2].accuracy == pytest.approx(0.7)
     assert rows["subtest", 2].std == pytest.approx(0.2 / 2**0.5)
     assert np.isnan(rows["test", 1].std)
     assert found.gaps[0].gap == pytest.approx(0.2)
+    assert (found.gaps[0].subtrain, found.gaps[0].hidden_sizes) == (1.0, "64 x 128")
+    assert [tuple(row) for row in found.visibility] == [
+        ("subtrain", True, True), ("subtest", True, False), ("test", False, False),
+    ]  # fmt: skip
     assert "before and after" in found.notes[0]
 
 
 def test_bad_curves() -> None:
     cell = Cell("pos")
-    for curves in ({"subtest": [0.1]}, {"subtest": [0.1], "test": []}):
+    for test in ({}, {"test": []}):
         with pytest.raises(InputError, match="'test'"):
-            compare_memorisation({cell: curves})
+            compare_memorisation({cell: {"subtrain": [0.1], "subtest": [0.1], **test}})
+    with pytest.raises(InputError, match="'subtrain' is missing"):
+        compare_memorisation({cell: {"subtest": [0.1], "test": [0.1]}})
     with pytest.raises(InputError, match="no test space"):
         subtrain_curves(squares(LINE), train=nearest_centroid)
-    with pytest.raises(InputError, match="'subtest' is missing"):
+    with pytest.raises(InputError, match="'subtrain' is missing"):
         subtrain_curves(squares(LINE), squares(LINE), train=lambda X, y, evaluate: {})
 
 
@@ -257,6 +289,7 @@ def test_curves_of_the_classifier_probe() -> None:
     wide = squares({k: scaled(LINE, 4)[k] * 5 for k in LINE})
     found = subtrain_curves(wide, wide, train=train)
     assert {part: curves.shape for part, curves in found.items()} == {
+        "subtrain": (2, 4),
         "subtest": (2, 4),
         "test": (2, 4),
     }

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from geoprobe.errors import GeoprobeError
+from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.probes.classifier import Accuracies, ClassifierProbe, learning_curves
 from geoprobe.progress import Progress
 
@@ -182,6 +182,23 @@ def test_progress_is_reported() -> None:
         reports = [report for report in seen if report.phase == phase]
         assert [report.done for report in reports] == list(range(1, total + 1))
         assert {report.total for report in reports} == {total}
+
+
+def test_without_early_stopping_all_points_are_trained_on_to_the_end() -> None:
+    # A label of two points keeps both: without early stopping none is held out.
+    points = np.concatenate([np.eye(3).repeat(20, axis=0), 9 * np.ones((2, 3))])
+    labels = np.array(["a"] * 20 + ["b"] * 20 + ["c"] * 20 + ["d"] * 2)
+    small = {"hidden_sizes": (16,), "weight_decays": (1e-4,), "n_initialisations": 2}
+    fitted = ClassifierProbe(**small, max_epochs=60, early_stopping=False, learning_rate=0.01).fit(
+        points, labels
+    )
+    assert fitted.epochs_.tolist() == [60, 60]
+    assert not fitted.converged_.any()
+    assert fitted.accuracies(points, labels).each == (1.0, 1.0)
+    stopped = ClassifierProbe(**small, max_epochs=60, patience=0, learning_rate=0.01)
+    assert (stopped.fit(points, labels).epochs_ < 60).all()
+    with pytest.raises(InputError, match="early_stopping"):
+        ClassifierProbe(**small, early_stopping="no").fit(points, labels)
 
 
 def test_the_limit_of_epochs_is_named() -> None:

@@ -86,7 +86,7 @@ def test_what_all_rows_share_is_said_once_and_undefined_numbers_have_a_reason() 
     }  # fmt: skip
     assert table.rows[0] == ("\u2013", "\u2013", "undefined", "4")
     assert table.footnotes == (
-        "head is undefined where no head was fine-tuned.",
+        "head is undefined where no head was fine-tuned, or on another task.",
         "\u2013 under tuned on: the model as published.",
     )
 

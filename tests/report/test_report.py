@@ -126,8 +126,10 @@ def test_every_figure_lies_beside_the_page_as_pdf_and_svg(report: Report) -> Non
     figures = {path.stem for path in report.figures.glob("*.svg")}
     assert figures == {path.stem for path in report.figures.glob("*.pdf")}
     n_views = sum(len(one.views) for one in report.gathered.sections)
-    # Performance is drawn in four ways, movement in two.
-    assert len(figures) == n_views + 3 + len(section(report, "movement").views)
+    # Performance is drawn in four ways, cross-task in three.
+    drawn_twice = ("min-distances", "movement", "differences")
+    twice = [view for name in drawn_twice for view in section(report, name).views]
+    assert len(figures) == n_views + 3 + 2 + len(twice)
     listed = {
         row["file"]
         for row in csv.DictReader(io.StringIO((report.figures / "index.csv").read_text("utf8")))
@@ -349,7 +351,8 @@ def test_a_page_of_many_layers_shows_some_and_says_where_the_others_are(
     page = write_report(gathered, tmp_path / "r.html", figures=tmp_path / "figures")
     assert len(views(page, "min-distances")) == 3
     assert "2 more views, of the layers between" in page.read_text(encoding="utf8")
-    assert len(list((tmp_path / "figures").glob("*.svg"))) == 5
+    # Each is drawn in two ways, by the distances and by the spreads.
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == 2 * 5
 
 
 def test_the_first_view_is_the_last_layer_of_its_own_task(report: Report) -> None:

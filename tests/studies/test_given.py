@@ -238,6 +238,27 @@ def test_classifier_and_memorisation(place: Path, tmp_path: Path) -> None:
     assert [len(section.views) for section in gathered.sections] == [1, 2]
 
 
+def test_clusters_of_an_original_that_is_not_linear_are_kept(tmp_path: Path) -> None:
+    for step, apart in ((0, 0.5), (10, 1.0), (20, 6.0)):
+        write_space(tmp_path / f"{step}.npz", clusters(step, apart=apart, n_dims=2))
+    plan = plan_of(tmp_path, "{step}.npz", fixed={"task": "p", "model": "m", "layer": 0})
+    plan = plan.replaced(analyses=("similarity",))
+    outcome = run_study(plan, tmp_path / "study", n_workers=1)
+    (view,) = compute_findings(outcome.folder).sections[0].views
+    assert [row.is_linear for row in view.finding.rows] == [False, False, True]
+    assert np.isnan([row.fixed for row in view.finding.rows]).tolist() == [False, True, True]
+    assert "not linear" in view.finding.notes[0]
+
+    outcome = run_study(plan.replaced(fixed_partition=True), tmp_path / "study", n_workers=1)
+    assert outcome.failed == {} and outcome.done == {"hold": 2}
+    (view,) = compute_findings(outcome.folder).sections[0].views
+    first, *later = view.finding.rows
+    assert first.fixed == pytest.approx(1)
+    assert first.fixed_pairs == later[0].fixed_pairs == later[1].fixed_pairs > first.n_pairs
+    assert all(abs(row.fixed - row.similarity) > 1e-3 for row in later)
+    assert verify_study(outcome.folder, n_workers=1).holds
+
+
 def test_without_test_points_and_steps_what_is_missing_is_named(tmp_path: Path) -> None:
     for layer in (0, 1):
         write_space(tmp_path / f"layer_{layer}.npz", clusters(layer))

@@ -71,6 +71,28 @@ def test_defaults() -> None:
     assert plan_from_table({"tasks": "pos", "models": "m", "classifier": False}).classifier is None
 
 
+def test_cross_all_is_every_other_task_for_each() -> None:
+    plan = plan_from_table({"tasks": ["pos", "dep", "ps-fxn"], "models": "m", "cross": "all"})
+    assert plan.cross["dep"] == ("pos", "ps-fxn")
+    assert all(set(plan.extracted(task)) == set(plan.tasks) for task in plan.tasks)
+    assert plan_from_table({"tasks": ["pos"], "models": "m", "cross": "all"}).cross == {}
+
+
+def test_revision_of_a_model() -> None:
+    table = {"tasks": "pos", "models": ["bert-tiny", "m"], "revision": {"bert-tiny": "refs/pr/2"}}
+    plan = plan_from_table(table)
+    assert [plan.revised(model) for model in plan.models] == ["bert-tiny (refs/pr/2)", "m"]
+    assert plan_from_table(plan.as_table()) == plan
+
+
+@pytest.mark.parametrize("name", ["five_tasks", "paper"])
+def test_plans_of_the_scripts_are_read(name: str) -> None:
+    plan = read_plan(Path(__file__).parents[2] / "scripts" / f"{name}.toml")
+    assert plan.tasks == ("pos", "dep", "ps-role", "ps-fxn", "trec-50")
+    # The paper's causal test: units of PS-fxn after tuning on POS and on PS-role.
+    assert all("ps-fxn" in plan.extracted(task) for task in ("pos", "ps-role", "ps-fxn"))
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
     ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
@@ -94,6 +116,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"limit": {"train": "all"}}, "limit.train"),
     ({"classifier": 3}, "classifier is 3: a table is expected"),
     ({"cross": {"dep": ["pos"]}}, "cross names 'dep'"),
+    ({"cross": "all", "tasks": 3}, "tasks is 3: a list is expected"),
+    ({"revision": {"other": "main"}}, "revision names 'other'"),
+    ({"revision": "main"}, "revision is 'main': a table is expected"),
+    ({"checkpoints": "every:0"}, "'every:0' came"),
     ({"cross": {"pos": ["dpe"]}}, "'dpe'; the nearest known one is 'dep'"),
     ({"task": {"mine": {"train": "a.csv", "fromat": "csv"}}}, "the nearest known one is 'format'"),
     ({"tau": 3.0}, "tau"),

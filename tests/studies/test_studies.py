@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ pytest.importorskip("pandas", reason="tables need the extra report")
 from geoprobe import cli
 from geoprobe.cli import app
 from geoprobe.errors import FormatError, InputError
+from geoprobe.geometry import read_geometry, write_geometry
 from geoprobe.studies import (
     ANALYSES,
     Plan,
@@ -99,6 +101,56 @@ def test_nothing_is_done_twice(done: StudyFolder, plan: Plan) -> None:
     assert again.done == {}
     assert again.found["extract"] == again.found["fine-tune"] == 1
     assert {path: path.stat().st_mtime_ns for path in done.root.rglob("layer*")} == files
+
+
+def test_clusters_of_the_original_space_are_kept(
+    done: StudyFolder, plan: Plan, tmp_path: Path
+) -> None:
+    shutil.copytree(done.root, tmp_path / "kept")
+    before = compute_findings(done, ["similarity"]).sections[0].views[0].finding
+    outcome = run_study(plan.replaced(fixed_partition=True), tmp_path / "kept", n_workers=1)
+    assert outcome.failed == {}
+    assert set(outcome.done) == {"hold"}
+    rows = compute_findings(outcome.folder, ["similarity"]).sections[0].views[0].finding.rows
+    assert outcome.done["hold"] == sum(row.step > 0 for row in rows)
+    linear = {row.layer for row in rows if row.step == 0 and row.is_linear}
+    for known, row in zip(before.rows, rows, strict=True):
+        # The clusters of a linear space are its labels, whose distances are known anyway.
+        assert np.isfinite(row.fixed)
+        assert known.fixed == row.fixed or (row.layer not in linear and np.isnan(known.fixed))
+    assert verify_study(outcome.folder, n_workers=1).holds
+    # One number of what was measured by kept clusters is another: its file is named.
+    path = outcome.folder.held(next(iter(load_study_data(outcome.folder).held)))
+    held = read_geometry(path)
+    worse = replace(held, centroids=held.centroids + 1.0)
+    write_geometry(worse, path)
+    (failure,) = verify_study(outcome.folder, n_workers=1).failures.values()
+    assert "held" in failure
+
+
+def test_memorisation_takes_the_network_that_was_chosen(done: StudyFolder) -> None:
+    material = load_study_data(done)
+    (view,) = compute_findings(done, ["memorisation"]).sections[0].views
+    assert {gap.hidden_sizes for gap in view.finding.gaps} == {"8 x 8"}
+    assert {row.part for row in view.finding.rows} == {"subtrain", "subtest", "test"}
+    assert {network.weight_decay for network in material.networks.values()} == {1e-3}
+
+
+def test_memorisation_alone_trains_the_classifier_first(
+    done: StudyFolder, plan: Plan, tmp_path: Path
+) -> None:
+    shutil.copytree(done.root, tmp_path / "alone")
+    for what in ("classifier", "memorisation"):
+        shutil.rmtree(tmp_path / "alone" / what)
+    few = plan.replaced(
+        analyses=("memorisation",), classifier={"hidden_sizes": [4, 8], "max_epochs": 3, "folds": 2}
+    )
+    (tmp_path / "alone" / "plan.json").unlink()
+    outcome = run_study(few, tmp_path / "alone", n_workers=1)
+    assert outcome.done == {"classify": 2, "memorise": 2}
+    sizes = {network.sizes for network in load_study_data(outcome.folder).networks.values()}
+    (view,) = compute_findings(outcome.folder).sections[0].views
+    assert {gap.hidden_sizes for gap in view.finding.gaps} == sizes
 
 
 def test_workers_change_nothing(done: StudyFolder, plan: Plan, tmp_path: Path) -> None:

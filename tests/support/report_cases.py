@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from geoprobe.findings import (
+    Network,
     arrange_runs,
     compare_linearity,
     compare_memorisation,
@@ -80,7 +81,7 @@ def geometries(
 
 def section(analysis: str, views: Sequence[View], missing: Sequence[str] = ()) -> Section:
     text = TEXTS[analysis]
-    return Section(analysis, text.title, text.question, text.reading, tuple(views), tuple(missing))
+    return Section(analysis, *text, tuple(views), tuple(missing))
 
 
 def curves(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
@@ -90,6 +91,7 @@ def curves(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     for cell in cells:
         rise = 1 - np.exp(-epochs / (5 if cell.tuned_on is None else 1.5))
         found[cell] = {
+            "subtrain": np.stack([rise, 0.99 * rise]),
             "subtest": np.stack([0.95 * rise, 0.93 * rise]),
             "test": np.stack([(0.9 if cell.tuned_on is None else 0.8) * rise, 0.79 * rise]),
         }
@@ -112,6 +114,7 @@ def gathered(
     own = [g for g in found if g.cell.tuned_on in (None, g.cell.task)]
     ends = [g.cell for g in own if g.cell.layer == layers[-1] and g.cell.step in (0, steps[-1])]
     scores = {cell: [0.8, 0.82, 0.79] for cell in ends}
+    networks = {cell: Network((64, 256), 1e-4) for cell in ends}
     head = {cell: 0.9 for cell in ends if cell.tuned_on}
     runs = arrange_runs(found)
     families: dict[Any, list[Any]] = {}
@@ -142,13 +145,14 @@ def gathered(
     )  # fmt: skip
     sections = (
         section("performance", [View({}, compare_performance(
-            own, classifier=scores, head=head, n_bootstrap=50))]),
+            own, classifier=scores, networks=networks, head=head, n_bootstrap=50))]),
         section("memorisation", [View({"task": "pos", "model": "tiny"}, compare_memorisation(
-            curves([cell for cell in ends if cell.task == "pos"])))]),
+            curves([cell for cell in ends if cell.task == "pos"]), networks=networks))]),
         section("linearity", linear),
         section("min-distances", by_layer(minimum_distances)),
         section("centroid-paths", by_family(follow_centroids)),
-        section("cross-task", [View({"model": "tiny"}, compare_tasks(runs, n_bootstrap=50))]),
+        section("cross-task", [View({"model": "tiny"}, compare_tasks(
+            runs, classifier=scores, head=head, n_bootstrap=50))]),
         section("movement", by_family(measure_movement)),
         section("similarity", by_family(similarity_to_original)),
         section("differences", by_layer(difference_vectors)),

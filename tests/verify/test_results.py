@@ -165,6 +165,7 @@ def other_values(g: Geometry) -> Iterator[tuple[str, Geometry]]:
             centroids = g.centroids.copy()
             centroids[k, j] += 1e-9
             yield "centroid", dataclasses.replace(g, centroids=centroids)
+    yield "spread of label 'a'", dataclasses.replace(g, spread=np.zeros(g.n_labels))
     yield "list of labels", dataclasses.replace(g, classes=np.array(["a", "b", "d"]))
     yield "type of the points", dataclasses.replace(g, dtype="float32")
     for name in ("points", "labels"):

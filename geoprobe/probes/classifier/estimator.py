@@ -70,6 +70,9 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     validation_fraction : float, default=0.1
         Share of the training points held out for early stopping, label by label; a label's last
         point is never held out.
+    early_stopping : bool, default=True
+        False holds no points out: every network is trained on all for ``max_epochs``, and the last
+        epoch counts. The paper names 1,000 iterations and no stopping rule.
     random_state : int or None, default=0
         The same number gives the same bits on the same machine.
     device : str, default="auto"
@@ -126,6 +129,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         patience: int = 10,
         tolerance: float = 1e-4,
         validation_fraction: float = 0.1,
+        early_stopping: bool = True,
         random_state: int | None = 0,
         device: str = "auto",
         n_threads: int | None = None,
@@ -142,6 +146,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.patience = patience
         self.tolerance = tolerance
         self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
         self.random_state = random_state
         self.device = device
         self.n_threads = n_threads
@@ -155,6 +160,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.patience,
             self.tolerance,
             self.validation_fraction,
+            self.early_stopping,
         )
 
     def fit(self, X: Any, y: Any) -> ClassifierProbe:

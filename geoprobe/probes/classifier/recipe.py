@@ -42,6 +42,8 @@ class Recipe:
         What the accuracy on the validation points has to gain to count as improvement.
     validation_fraction : float
         Share of the training points that only early stopping looks at.
+    early_stopping : bool
+        False trains on all points for ``max_epochs``, and the last epoch counts.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Recipe:
     patience: int = 10
     tolerance: float = 1e-4
     validation_fraction: float = 0.1
+    early_stopping: bool = True
 
     def __post_init__(self) -> None:
         positive(self.learning_rate, "learning_rate")
@@ -66,6 +69,10 @@ class Recipe:
             raise InputError(
                 f"validation_fraction must lie between 0 and 1, but it is "
                 f"{self.validation_fraction!r}."
+            )
+        if not isinstance(self.early_stopping, bool):
+            raise InputError(
+                f"early_stopping must be True or False, but it is {self.early_stopping!r}."
             )
 
     def quick(self) -> Recipe:

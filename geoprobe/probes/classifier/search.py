@@ -102,9 +102,12 @@ def torch_stream(purpose: int, seed: Sequence[int]) -> torch.Generator:
 def run_job(job: Job, bench: Bench) -> Done:
     """Train and score the networks of one job, in the calling thread."""
     torch.set_num_threads(1)
-    train_rows, watched_rows = holdout(
-        bench.host_codes[job.rows], bench.recipe.validation_fraction, stream(HOLDOUT, job.seed)
-    )
+    train_on, watched = bench.part(job.rows), None
+    if bench.recipe.early_stopping:
+        train_rows, watched_rows = holdout(
+            bench.host_codes[job.rows], bench.recipe.validation_fraction, stream(HOLDOUT, job.seed)
+        )
+        train_on, watched = bench.part(job.rows[train_rows]), bench.part(job.rows[watched_rows])
     with torch.no_grad():
         start = initial(job.shape, torch_stream(START, job.seed))
         n = len(bench.decays)
@@ -112,7 +115,7 @@ def run_job(job: Job, bench: Bench) -> Done:
             stacked([start] * n, job.shape),
             job.shape,
             bench.decays,
-            (bench.part(job.rows[train_rows]), bench.part(job.rows[watched_rows])),
+            (train_on, watched),
             bench.recipe,
             torch_stream(ORDER, job.seed),
         )
