@@ -30,7 +30,7 @@ def gathered() -> StudyFindings:
     )
     text = TEXTS["linearity"]
     sentences = tuple(map(str, found)) * 5
-    section = Section("linearity", text.title, text.question, text.reading, (), (), sentences)
+    section = Section("linearity", *text, (), (), sentences)
     return StudyFindings("made", {}, (section,), (), True, tuple(found))
 
 
