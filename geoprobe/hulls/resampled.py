@@ -75,8 +75,8 @@ def resampled_hull_distances(
     """Distances of the convex hulls of all pairs of labels in resamples of the points.
 
     The distances are those that :func:`geoprobe.pairwise_hull_distances` finds for the points of
-    each resample, with bounds as close; but R, the unit of ``tau``, is that of all points. Which other
-    resamples are asked about changes last bits at most, of pairs of more than 1,024 points.
+    each resample, with bounds as close; but R, the unit of ``tau``, is that of all points. Which
+    other resamples are asked about changes last bits at most, of pairs of more than 1,024 points.
 
     Parameters
     ----------
