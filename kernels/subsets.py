@@ -211,7 +211,7 @@ def begin(pair, search, number):
         append(pair, work, wanted)
     total_a = total_b = 0.0
     for s in range(work.n_working[0]):
-        # What has lost its whole side begins with all of its weight.
+        # A point that carried nothing is alone on its side, and gets all of its weight.
         weight = max(pair.weight[work.row[s]], LEAST_WEIGHT)
         work.weight[s] = weight
         if work.side[s] == 0:
@@ -330,6 +330,12 @@ def bounds_of_points(pair, points, present, search, levels, crossed):
 
 
 @inner
+def meet(lower, upper, n_dims):
+    """Return whether two bounds are as close as those of a solve from scratch; NaN are not."""
+    return upper - lower <= GAP * upper + 2.0 * rounding(n_dims)
+
+
+@inner
 def solve_subset(pair, points, present, search, threshold, crossed):
     """Solve one subset; return the status, and the lower and the upper bound of the distance.
 
@@ -345,14 +351,13 @@ def solve_subset(pair, points, present, search, threshold, crossed):
     found, level_a, level_b = descend(pair, search)
     if not found:
         return UNPROVED, 0.0, 0.0
-    allowed = 2.0 * rounding(points.shape[1])
     lower, upper = bounds_of_products(pair, search, level_a, level_b)
-    if upper - lower > GAP * upper + allowed or pair.rest[0] < pair.rest[2]:
+    if pair.rest[0] < pair.rest[2] or not meet(lower, upper, points.shape[1]):
         levels = level_a, level_b
         lower, upper = bounds_of_points(pair, points, present, search, levels, crossed)
-    if upper - lower > GAP * upper + allowed or lower <= threshold:
-        return UNPROVED, lower, upper
-    return DISJOINT, lower, upper
+    if meet(lower, upper, points.shape[1]) and lower > threshold:
+        return DISJOINT, lower, upper
+    return UNPROVED, lower, upper
 
 
 @kernel
