@@ -211,7 +211,7 @@ def begin(pair, search, number):
         append(pair, work, wanted)
     total_a = total_b = 0.0
     for s in range(work.n_working[0]):
-        # What has lost its whole side begins with all of its weight.
+        # A point that carried nothing is alone on its side, and gets all of its weight.
         weight = max(pair.weight[work.row[s]], LEAST_WEIGHT)
         work.weight[s] = weight
         if work.side[s] == 0:
@@ -293,11 +293,11 @@ def bounds_of_products(pair, search, level_a, level_b):
 
 
 @inner
-def bounds_of_points(pair, points, present, search, level_a, level_b):
+def bounds_of_points(pair, points, present, search, levels, crossed):
     """Return the bounds of the distance that the points prove.
 
     Exact prices are formed where those among products may be the lowest, and of the points that
-    have no products.
+    have no products; those that cross the level of their side are counted in ``crossed``.
     """
     work, w = search.working, search.working.scratch.w
     n_dims = w.shape[0]
@@ -313,7 +313,7 @@ def bounds_of_points(pair, points, present, search, level_a, level_b):
     gap = 0.0
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
-        level = level_a if side == 0 else level_b
+        level = levels[side]
         # What is not looked at lies behind this by more than its price can be wrong.
         low = level - 1.0 + unsure
         for i in range(pair.start[side], pair.start[side + 1]):
@@ -321,14 +321,22 @@ def bounds_of_points(pair, points, present, search, level_a, level_b):
                 low = min(low, sign * dot(points[pair.row[i]], w))
         for i in range(pair.rest[side], pair.rest[side + 1]):
             if present[i]:
-                low = min(low, sign * dot(points[pair.row[i]], w))
+                exact = sign * dot(points[pair.row[i]], w)
+                crossed[i] += exact < level - 1.0 - unsure
+                low = min(low, exact)
         gap += low
     slack = rounding(n_dims)
     return gap / length - slack, length + slack
 
 
 @inner
-def solve_subset(pair, points, present, search, threshold):
+def meet(lower, upper, n_dims):
+    """Return whether two bounds are as close as those of a solve from scratch; NaN are not."""
+    return upper - lower <= GAP * upper + 2.0 * rounding(n_dims)
+
+
+@inner
+def solve_subset(pair, points, present, search, threshold, crossed):
     """Solve one subset; return the status, and the lower and the upper bound of the distance.
 
     The status is UNPROVED where products do not lead to bounds that meet.
@@ -343,24 +351,25 @@ def solve_subset(pair, points, present, search, threshold):
     found, level_a, level_b = descend(pair, search)
     if not found:
         return UNPROVED, 0.0, 0.0
-    allowed = 2.0 * rounding(points.shape[1])
     lower, upper = bounds_of_products(pair, search, level_a, level_b)
-    if upper - lower > GAP * upper + allowed or pair.rest[0] < pair.rest[2]:
-        lower, upper = bounds_of_points(pair, points, present, search, level_a, level_b)
-    if upper - lower > GAP * upper + allowed or lower <= threshold:
-        return UNPROVED, lower, upper
-    return DISJOINT, lower, upper
+    if pair.rest[0] < pair.rest[2] or not meet(lower, upper, points.shape[1]):
+        levels = level_a, level_b
+        lower, upper = bounds_of_points(pair, points, present, search, levels, crossed)
+    if meet(lower, upper, points.shape[1]) and lower > threshold:
+        return DISJOINT, lower, upper
+    return UNPROVED, lower, upper
 
 
 @kernel
-def solve_subsets(pair, points, present, search, threshold, out):
+def solve_subsets(pair, points, present, search, threshold, crossed, out):
     """Solve subsets of the two hulls of a pair that are disjoint as a whole.
 
     ``present`` (n_subsets, n_points) says which points each subset has, at least one member of each
-    side. The answers are written into ``out`` (:class:`SubsetAnswers`).
+    side. The answers are written into ``out`` (:class:`SubsetAnswers`); ``crossed`` (n_points,)
+    counts the subsets in which a point without products stood in the way.
     """
     for k in range(present.shape[0]):
-        status, lower, upper = solve_subset(pair, points, present[k], search, threshold)
+        status, lower, upper = solve_subset(pair, points, present[k], search, threshold, crossed)
         out.status[k] = status
         out.lower[k] = lower
         out.upper[k] = upper

@@ -32,8 +32,12 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# Points of a pair that have products with each other: their table takes 8 MiB.
+# Points of a pair that have products with each other at first, and in the end: tables of 8 and of
+# 32 MiB.
 MOST_MEMBERS = 1024
+LARGEST_TABLE = 2048
+# Passes over the resamples of a pair, each with more products than the one before.
+PASSES = 4
 # Pairs in one task.
 TASK = 8
 
@@ -71,8 +75,8 @@ def resampled_hull_distances(
     """Distances of the convex hulls of all pairs of labels in resamples of the points.
 
     The distances are those that :func:`geoprobe.pairwise_hull_distances` finds for the points of
-    each resample, with bounds as close; but R, the unit of ``tau``, is that of all points. They do
-    not depend on which other resamples are asked about.
+    each resample, with bounds as close; but R, the unit of ``tau``, is that of all points. Which
+    other resamples are asked about changes last bits at most, of pairs of more than 1,024 points.
 
     Parameters
     ----------
@@ -182,19 +186,20 @@ def _lost(present: BoolArray, index: IntArray, start: IntArray) -> BoolArray:
     return np.stack([np.logical_or.reduceat(~row[index], start[:-1]) for row in present])
 
 
-class _Side(NamedTuple):
-    """The points of one side of a pair, in the order of labels."""
+class _Sides(NamedTuple):
+    """The points of a pair of labels: those of the first, then those of the second."""
 
-    members: IntArray
-    """(n_members,): those that have products, in the order of their rows."""
-    rest: IntArray
-    """(n_rest,): the others."""
+    labels: tuple[int, int]
+    rows: IntArray
+    """(n_points,): in the order of labels."""
+    n_first: int
     support: IntArray
-    """(n_support,): places among the members of those that carry the nearest points."""
-    weights: FloatArray
-    """(n_support,): their convex weights."""
+    """(n_support,): places of the points that carry the nearest points of all."""
+    n_support_first: int
+    weight: FloatArray
+    """(n_points,): convex weights."""
     price: FloatArray
-    """(n_members,): products with the vector from the other side to this one."""
+    """(n_points,): products of signed points with the vector between the nearest points of all."""
 
 
 class _Family:
@@ -231,12 +236,18 @@ class _Family:
         def work(task: IntArray) -> int:
             room = self._spare.pop() if self._spare else activeset.allocate(self._points.shape[1])
             for k in task.tolist():
-                resamples = np.flatnonzero(is_open[:, k])
-                found = self._solve_pair(k, resamples, room)
-                solved = found.status == Status.DISJOINT
-                closed = resamples[solved]
-                lower[closed, k], upper[closed, k] = found.lower[solved], found.upper[solved]
-                is_open[closed, k] = False
+                sides = self._sides(k)
+                is_member = _innermost(sides)
+                for _ in range(PASSES):
+                    left = np.flatnonzero(is_open[:, k])
+                    found, crossed = self._solve_pair(k, sides, is_member, left, room)
+                    solved = found.status == Status.DISJOINT
+                    lower[left[solved], k] = found.lower[solved]
+                    upper[left[solved], k] = found.upper[solved]
+                    is_open[left[solved], k] = False
+                    if solved.all() or not crossed.any():
+                        break
+                    is_member |= crossed
             self._spare.append(room)
             return len(task)
 
@@ -248,86 +259,91 @@ class _Family:
                 if progress is not None:
                     progress(Progress("resampling", done, len(asked)))
 
-    def _solve_pair(self, k: int, resamples: IntArray, room: Working) -> SubsetAnswers:
-        """Solve the resamples of a pair."""
-        a, b = self._sides(k)
-        members = len(a.members), len(b.members)
-        row = np.concatenate([a.members, b.members, a.rest, b.rest])
-        ends = np.cumsum([0, *members, len(a.rest), len(b.rest)])
-        support = np.concatenate([a.support, b.support + members[0]])
-        weight = np.zeros(ends[2])
-        weight[support] = np.concatenate([a.weights, b.weights])
+    def _sides(self, k: int) -> _Sides:
+        """Return the points of a pair, and what all of them say."""
+        labels = int(self._whole.first[k]), int(self._whole.second[k])
+        spans = [slice(self._start[g], self._start[g + 1]) for g in labels]
+        (rows_a, weights_a), (rows_b, weights_b) = (
+            self._supports.side_a(k),
+            self._supports.side_b(k),
+        )
+        w = weights_a @ self._points[rows_a] - weights_b @ self._points[rows_b]
+        rows = np.concatenate([np.arange(span.start, span.stop) for span in spans])
+        support = np.searchsorted(rows, np.concatenate([rows_a, rows_b]))
+        weight = np.zeros(len(rows))
+        weight[support] = np.concatenate([weights_a, weights_b])
+        price = np.concatenate([self._points[spans[0]] @ w, -(self._points[spans[1]] @ w)])
+        n_first = int(spans[0].stop - spans[0].start)
+        return _Sides(labels, rows, n_first, support, len(rows_a), weight, price)
+
+    def _solve_pair(
+        self, k: int, sides: _Sides, is_member: BoolArray, resamples: IntArray, room: Working
+    ) -> tuple[SubsetAnswers, BoolArray]:
+        """Solve resamples of a pair; return the answers, and which points stood in the way."""
+        members, rest = np.flatnonzero(is_member), np.flatnonzero(~is_member)
+        order = np.concatenate([members, rest])
+        start = np.array([0, np.searchsorted(members, sides.n_first), len(members)])
+        end = np.array([0, np.searchsorted(rest, sides.n_first), len(rest)]) + len(members)
         pair = Pair(
-            table=self._table(k, a.members, b.members),
-            row=row,
-            side=np.repeat([0, 1], members),
-            start=ends[:3],
-            rest=ends[2:],
-            support=support,
-            support_start=np.cumsum([0, len(a.support), len(b.support)]),
-            weight=weight,
-            price=np.concatenate([a.price, b.price]),
+            table=self._table(sides, members, int(start[1])),
+            row=sides.rows[order],
+            side=np.repeat([0, 1], np.diff(start)),
+            start=start,
+            rest=end,
+            support=np.searchsorted(members, sides.support),
+            support_start=np.array([0, sides.n_support_first, len(sides.support)]),
+            weight=sides.weight[members],
+            price=sides.price[members],
             lower=float(self._whole.lower[k]),
             upper=float(self._whole.upper[k]),
         )
-        search = SubsetSearch(
-            room, np.empty(ends[2]), np.empty(ends[2]), np.empty(ends[2], np.int64)
-        )
-        n_resamples = len(resamples)
-        out = SubsetAnswers(
-            np.empty(n_resamples, np.uint8), np.empty(n_resamples), np.empty(n_resamples)
-        )
-        present = self._present[np.ix_(resamples, row)]
-        subsets.solve_subsets(pair, self._points, present, search, self._whole.tau, out)
-        return out
+        places = np.empty(len(members), np.int64)
+        search = SubsetSearch(room, np.empty(len(members)), np.empty(len(members)), places)
+        number = len(resamples)
+        out = SubsetAnswers(np.empty(number, np.uint8), np.empty(number), np.empty(number))
+        crossed = np.zeros(len(order), np.int64)
+        present = self._present[np.ix_(resamples, pair.row)]
+        threshold = self._whole.tau
+        subsets.solve_subsets(pair, self._points, present, search, threshold, crossed, out)
+        # More points than there is room for: those that stood in the way the most often.
+        often = np.argsort(-crossed, kind="stable")[: max(0, LARGEST_TABLE - len(members))]
+        stood = np.zeros(len(order), bool)
+        stood[order[often]] = crossed[often] > 0
+        return out, stood
 
-    def _sides(self, k: int) -> tuple[_Side, _Side]:
-        """Return the points of both sides of a pair; the members are those that lie innermost."""
-        labels = int(self._whole.first[k]), int(self._whole.second[k])
-        supports = self._supports.side_a(k), self._supports.side_b(k)
-        w = sum(
-            sign * (weights @ self._points[rows])
-            for sign, (rows, weights) in zip((1, -1), supports, strict=True)
-        )
-        spans = [np.arange(self._start[g], self._start[g + 1]) for g in labels]
-        prices = [
-            sign * (self._points[span[0] : span[-1] + 1] @ w)
-            for sign, span in zip((1, -1), spans, strict=True)
-        ]
-        chosen = [np.ones(len(span), bool) for span in spans]
-        if sum(map(len, spans)) > MOST_MEMBERS:
-            outside = [price - price.min() for price in prices]
-            limit = np.partition(np.concatenate(outside), MOST_MEMBERS)[MOST_MEMBERS]
-            chosen = [each < limit for each in outside]
-            for each, span, (rows, _) in zip(chosen, spans, supports, strict=True):
-                each[rows - span[0]] = True
-        sides = []
-        for span, is_member, price, (rows, weights) in zip(
-            spans, chosen, prices, supports, strict=True
-        ):
-            members = span[is_member]
-            places = np.searchsorted(members, rows)
-            sides.append(_Side(members, span[~is_member], places, weights, price[is_member]))
-        return sides[0], sides[1]
-
-    def _table(self, k: int, members_a: IntArray, members_b: IntArray) -> FloatArray:
-        """Return the products of all members, as :class:`geoprobe.kernels.state.Pair` has them."""
-        n_a, n = len(members_a), len(members_a) + len(members_b)
-        table = np.empty((n, n))
-        table[:n_a, :n_a] = self._own_products(int(self._whole.first[k]), members_a)
-        table[n_a:, n_a:] = self._own_products(int(self._whole.second[k]), members_b)
-        across = self._points[members_a] @ self._points[members_b].T
-        np.negative(across, out=table[:n_a, n_a:])
-        table[n_a:, :n_a] = table[:n_a, n_a:].T
+    def _table(self, sides: _Sides, members: IntArray, n_first: int) -> FloatArray:
+        """Return the products of members, as :class:`geoprobe.kernels.state.Pair` has them."""
+        rows_a, rows_b = np.split(sides.rows[members], [n_first])
+        table = np.empty((len(members), len(members)))
+        table[:n_first, :n_first] = self._own_products(sides.labels[0], rows_a)
+        table[n_first:, n_first:] = self._own_products(sides.labels[1], rows_b)
+        across = self._points[rows_a] @ self._points[rows_b].T
+        np.negative(across, out=table[:n_first, n_first:])
+        table[n_first:, :n_first] = table[:n_first, n_first:].T
         return table
 
-    def _own_products(self, label: int, members: IntArray) -> FloatArray:
-        """Return the products of members of a label with each other, plus 1; kept where few."""
-        whole = len(members) == self._start[label + 1] - self._start[label]
+    def _own_products(self, label: int, rows: IntArray) -> FloatArray:
+        """Return the products of points of a label with each other, plus 1; kept where few."""
+        whole = len(rows) == self._start[label + 1] - self._start[label]
         if whole and label in self._products:
             return self._products[label]
-        points = self._points[members]
+        points = self._points[rows]
         products: FloatArray = points @ points.T + 1.0
-        if whole and len(members) <= MOST_MEMBERS // 2:
+        if whole and len(rows) <= MOST_MEMBERS // 2:
             self._products[label] = products
         return products
+
+
+def _innermost(sides: _Sides) -> BoolArray:
+    """Return which points of a pair have products at first: those that are the closest to crossing.
+
+    The points that carry the distance are always among them.
+    """
+    if len(sides.rows) <= MOST_MEMBERS:
+        return np.ones(len(sides.rows), bool)
+    first, second = np.split(sides.price, [sides.n_first])
+    behind = np.concatenate([first - first.min(), second - second.min()])
+    behind[sides.support] = -1.0
+    limit = np.partition(behind, MOST_MEMBERS)[MOST_MEMBERS]
+    is_member: BoolArray = (behind < limit) | (behind < 0.0)
+    return is_member
