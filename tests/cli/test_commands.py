@@ -25,28 +25,8 @@ from geoprobe.hulls import Stage
 from geoprobe.hulls.fallback import resolve
 from geoprobe.tolerances import TAU
 from geoprobe.verify import verify_results
+from tests.conftest import Run
 from tests.support.geometry_by_hand import LABELS, POINTS, geometry_by_hand
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run the program in an empty folder; return exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoprobe", *map(str, args)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

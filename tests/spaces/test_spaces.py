@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -243,20 +241,3 @@ def test_upper_case_endings(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", X=X, y=Y)
     path = (tmp_path / "some.npz").rename(tmp_path / "some.NPZ")
     check(read_space(str(path)), path)
-
-
-@pytest.mark.full
-def test_reading_imports_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
-    np.savez(tmp_path / "some.npz", X=X, y=Y)
-    code = (
-        "import sys; from geoprobe.spaces import read_space; read_space(sys.argv[1]);"
-        "print([m for m in ('torch', 'sklearn', 'safetensors', 'numba') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "some.npz")],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.stdout.strip() == "[]"

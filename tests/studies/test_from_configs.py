@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,12 @@ import pytest
 
 pytest.importorskip("pandas", reason="tables need the extra report")
 
-from geoprobe import cli
 from geoprobe.errors import FormatError, GeoprobeError, InputError, OutputError
 from geoprobe.findings import label_distances
 from geoprobe.reference import run_config
 from geoprobe.studies import load_study_data, read_plan, run_study, verify_study
 from geoprobe.studies.from_configs import plan_from_configs
+from tests.conftest import Run
 from tests.support.given_cases import LABELS, clusters
 
 CONFIG = """\
@@ -112,23 +111,12 @@ def test_subsamples_are_those_of_the_runs() -> None:
     assert [line.rpartition(" ")[2] for line in lines] == [f"{d:.4f}" for d in found]
 
 
-def test_names_say_what_a_config_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_names_say_what_a_config_is(run: Run) -> None:
     for layer in (3, 11):
         write(f"pos/bert-{layer}", apart=6.0)
-    words = [
-        "geoprobe",
-        "study",
-        "from-configs",
-        "configs",
-        "--names",
-        "{task}/{model}-{layer}.ini",
-    ]
-    monkeypatch.setattr(sys, "argv", [*words, "--fixed", "pooling=mean"])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code and "2 configs name 4 files" in capsys.readouterr().out
+    names = ("--names", "{task}/{model}-{layer}.ini", "--fixed", "pooling=mean")
+    code, out, _ = run("study", "from-configs", "configs", *names)
+    assert code == 0 and "2 configs name 4 files" in out
     outcome = run_study(read_plan("study.toml"), "out", n_workers=1)
     cells = [g.cell for g in load_study_data(outcome.folder).geometries]
     assert [(c.task, c.model, c.layer) for c in cells] == [("pos", "bert", 3), ("pos", "bert", 11)]

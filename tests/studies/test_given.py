@@ -16,7 +16,6 @@ import pytest
 
 pytest.importorskip("pandas", reason="tables need the extra report")
 
-from geoprobe import cli
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress
@@ -39,6 +38,7 @@ from geoprobe.studies.given_index import look_at
 from geoprobe.studies.inputs import planned_files, planned_inputs
 from geoprobe.studies.pieces import KINDS
 from geoprobe.studies.shares import Share
+from tests.conftest import Run
 from tests.support.given_cases import LABELS, PATTERN, clusters, write_space, write_spaces
 
 
@@ -398,6 +398,7 @@ def test_arrays_to_test_that_the_plan_does_not_speak_of_are_left_alone(tmp_path:
 
 OTHERS = np.where(LABELS == "noun", "X", LABELS)
 ONE = np.full(36, "noun")
+NAN = np.full((36, 4), np.nan, np.float32)
 BAD_CELLS: list[tuple[str, str, Callable[[Path], Any], str]] = [
     ("dimensions", "test", lambda p: write_space(p, clusters(0, n_dims=5)), "have 5 dimensions, but those"),
     ("label", "test", lambda p: write_space(p, clusters(0), OTHERS), "'X' among the labels to test"),
@@ -407,7 +408,7 @@ BAD_CELLS: list[tuple[str, str, Callable[[Path], Any], str]] = [
     ("one label", "train", lambda p: write_space(p, clusters(0), ONE), "every label is 'noun', but"),
     ("shape", "train", lambda p: write_space(p, np.zeros(36)), r"of shape (36,): the shape (n_po"),
     ("no points", "train", lambda p: write_space(p, np.zeros((0, 4)), []), "shape (0, 4): labels"),
-    ("nan", "train", lambda p: write_space(p, np.full((36, 4), np.float32("nan"))), "nan in row 0, column 0"),
+    ("nan", "train", lambda p: write_space(p, NAN), "nan in row 0, column 0"),
 ]  # fmt: skip
 
 
@@ -620,25 +621,17 @@ def test_the_index_is_sealed(done: StudyFolder, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_on_the_command_line(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["geoprobe", *words])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0), capsys.readouterr().out
-
+def test_on_the_command_line(place: Path, tmp_path: Path, run: Run) -> None:
     shutil.copy(place / "plan.toml", tmp_path / "short.toml")
     text = (tmp_path / "short.toml").read_text()
     text = f'analyses = ["linearity"]\n{text}'.replace('files = "', f'files = "{place}/')
     (tmp_path / "short.toml").write_text(text)
     plan = str(tmp_path / "short.toml")
-    code, out = run("study", "run", plan, "--dry-run")
+    code, out, _ = run("study", "run", plan, "--dry-run")
     assert code == 0 and "measure" in out and "Spaces:" not in out
-    code, out = run("study", "run", plan)
+    code, out, _ = run("study", "run", plan)
     assert code == 0 and "Clusters for each label" in out
-    code, out = run("study", "status", plan)
+    code, out, _ = run("study", "status", plan)
     assert code == 0 and "12" in out and "To do" not in out
-    code, out = run("verify", str(tmp_path / "short"))
+    code, out, _ = run("verify", str(tmp_path / "short"))
     assert code == 0 and "no failure" in out

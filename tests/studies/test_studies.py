@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ pytest.importorskip("torch", reason="studies run models, which need the extra be
 pytest.importorskip("transformers", reason="studies run models, which need the extra bert")
 pytest.importorskip("pandas", reason="tables need the extra report")
 
-from geoprobe import cli
 from geoprobe.cli import app
 from geoprobe.errors import FormatError, InputError
 from geoprobe.geometry import read_geometry, write_geometry
@@ -40,6 +40,7 @@ from geoprobe.studies import (
 )
 from geoprobe.studies.status import estimate
 from geoprobe.studies.study_data import load_study_data
+from tests.conftest import Run
 from tests.support import encoder_models
 from tests.support.study_cases import PLAN, VERBS, write_task
 
@@ -325,24 +326,19 @@ def measured(folder: StudyFolder) -> set[tuple[int, int, bool]]:
     return {(g.cell.step, g.cell.layer, g.is_linear) for g in load_study_data(folder).geometries}
 
 
-def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    def run(*args: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            app(["findings", str(done.root), *args])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    code, out, err = run()
+def test_findings_on_the_terminal(done: StudyFolder, run: Run) -> None:
+    findings = partial(run, "findings", done.root)
+    code, out, err = findings()
     assert err == ""
     assert code == 0 and all(analysis in out for analysis in ANALYSES)
-    code, out, _ = run("min-distances", "--where", "layer=2", "--json")
+    code, out, _ = findings("min-distances", "--where", "layer=2", "--json")
     (section,) = json.loads(out)
     assert code == 0 and [view["choices"]["layer"] for view in section["views"]] == ["2"]
     frame = tables(compute_findings(done))
     name = next(name for name in frame if name.startswith("min-distances") and "'2'" in name)
     assert section["views"][0]["columns"]["distance"] == [row["distance"] for row in frame[name]]
     for analysis in ANALYSES:
-        code, out, _ = run(analysis)
+        code, out, _ = findings(analysis)
         assert code == 0 and "All numbers" in out
     for args, expected in (
         (("moves",), "nearest known one is 'movement'"),
@@ -351,7 +347,7 @@ def test_findings_on_the_terminal(done: StudyFolder, capsys: pytest.CaptureFixtu
         (("min-distances", "--where", "laeyr=2"), "the nearest known one is 'layer'"),
         (("--where", "colour=red"), "no view is told from others by 'colour'"),
     ):
-        code, out, err = run(*args)
+        code, out, err = findings(*args)
         assert code == 2 and out == "" and expected in err
 
 
@@ -464,18 +460,14 @@ def tampered(root: Path, kind: str) -> Path:
 def test_an_edited_study_is_not_reported(
     done: StudyFolder,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Run,
     command: str,
     kind: str,
 ) -> None:
     root = Path(shutil.copytree(done.root, tmp_path / "copy"))
     path = tampered(root, kind)
-    monkeypatch.setattr(sys, "argv", ["geoprobe", command, str(root)])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    assert str(path) in capsys.readouterr().err
+    code, _, err = run(command, root)
+    assert code == 2 and str(path) in err
 
 
 def test_an_invented_accuracy_of_the_head_is_noticed(done: StudyFolder, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("torch", reason="studies run models, which need the extra bert")
 pytest.importorskip("transformers", reason="studies run models, which need the extra bert")
 
-from geoprobe import cli
 from geoprobe.geometry import Geometry, read_geometry, write_geometry
 from geoprobe.studies import StudyFolder, read_plan, run_study, verify_study
+from tests.conftest import Run
 from tests.support import encoder_models
 from tests.support.study_cases import PLAN, write_task
 
@@ -161,26 +161,17 @@ def test_a_changed_space_in_the_store(study: StudyFolder) -> None:
     assert verify_study(study, n_workers=1).failures
 
 
-def test_the_command(
-    study: StudyFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*options: str) -> int:
-        arguments = ["geoprobe", "verify", str(study.root), "--workers", "1", *options]
-        monkeypatch.setattr(sys, "argv", arguments)
-        try:
-            cli.main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    assert run() == 0
-    out = capsys.readouterr().out
+def test_the_command(study: StudyFolder, run: Run) -> None:
+    verify = partial(run, "verify", study.root, "--workers", "1")
+    code, out, _ = verify()
+    assert code == 0
     assert out.index("Claimed") < out.index("Checked") < out.index("holds: ")
     path = files(study)[0]
     write_geometry(pairs(read_geometry(path), "upper", 0, 1e-3), path)
-    assert run() == 1
-    assert f"Does not hold: {path}" in capsys.readouterr().out
-    assert run("--json") == 1
-    answer = json.loads(capsys.readouterr().out)
+    code, out, _ = verify()
+    assert code == 1 and f"Does not hold: {path}" in out
+    code, out, _ = verify("--json")
+    assert code == 1
+    answer = json.loads(out)
     assert answer["verified"] is False
     assert len(answer["failures"]) == 1
