@@ -1,23 +1,26 @@
 """How long a large study takes on 1 to 64 nodes: a calculation from measured costs, not a run.
 
-Usage: ``python -m scripts.many_nodes --cells 100000 --math 60``. What a cell costs was measured by
-``scripts.many_cells`` and by counting system calls; `docs/scale.md` says how. What the shared file
-system gives is assumed, and said by the arguments: its time for one operation, and how many it does
-a second for all nodes together.
+Usage: ``python -m scripts.many_nodes --cells 100000 --math 10``. What a cell costs was measured by
+``scripts.many_cells`` and by counting system calls; ``docs/scale.md`` says how. What the shared
+file system gives is assumed, and said by the arguments: its time for one operation, and how many it
+does a second for all nodes together.
 
 The model: every node runs one process with a worker for each core, and all of them share the folder
-of the study. A node lists all cells and looks at the stamps of their files before it begins; one
-process has looked into the files before (``geoprobe study run`` looks in parallel). Then its workers
-do its share of the cells, while its process claims pieces and notes what is done, one after the
+of the study. The first process looks into all files, with all its cores, before the others begin.
+Every process lists all cells, and asks for the stamps of the files of its own share. Then its
+workers do its share of the cells, while it claims pieces and notes what is done, one after the
 other. The file system serves the operations of all nodes one after the other. What takes longest of
-workers, processes and file system decides; start and report come on top. Nothing is added for nodes
-that differ, break or wait in a queue, nor for reading points, which hangs on the bandwidth.
+workers, processes and file system decides; looking, start and report come on top. Nothing is added
+for nodes that differ, break or wait in a queue, nor for reading points, which hangs on the
+bandwidth.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, fields
+
+from geoprobe.studies.pieces import KINDS
 
 NODES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -33,7 +36,9 @@ class Costs:
     """Of a cell in its worker: reading, packing, writing."""
     dispatch: float = 0.0010
     """Of a cell in the process that claims it, and hands it to a worker."""
-    listing: float = 90e-6
+    look: float = 0.9e-3
+    """Of a cell, a file to train and one to test, when its files are looked into first."""
+    listing: float = 60e-6
     """Of a cell in every process that takes part: listing of files and of pieces."""
     start: float = 15.0
     """Of a node: Python, kernels from the node's own cache, workers."""
@@ -43,8 +48,12 @@ class Costs:
     """Operations on files for a cell by its worker and by its process."""
     process_ops: float = 8.0
     """Of them, those that its process waits for, one piece after the other."""
-    list_ops: float = 2.3
-    """Operations on files for a cell by every process that takes part."""
+    look_ops: float = 25.0
+    """Operations on files for a cell that is looked into."""
+    list_ops: float = 0.3
+    """Operations on files for a cell by every process that takes part: folders are read."""
+    stamp_ops: float = 2.0
+    """Operations on files for a cell of which a process may do a piece."""
     others_ops: float = 0.0
     """Operations for a cell that another process did; without ``--shard`` about 4."""
     cores: int = 16
@@ -78,15 +87,19 @@ class Wall:
 def expected(costs: Costs, nodes: int) -> Wall:
     """Return the time that the study takes on so many nodes."""
     each = costs.cells / nodes
-    list_ops = costs.cells * costs.list_ops
     others = (costs.cells - each) * costs.others_ops
+    # Pieces of one cell may be of several shares; which they are is not known before.
+    own = costs.cells * (1 - (1 - 1 / nodes) ** len(KINDS))
+    list_ops = costs.cells * costs.list_ops + own * costs.stamp_ops
+    look = costs.cells * (costs.look + costs.look_ops * costs.latency) / costs.cores
     worker_ops = costs.piece_ops - costs.process_ops
     worker = costs.math + costs.overhead + worker_ops * costs.latency
     process = costs.dispatch + costs.process_ops * costs.latency
     return Wall(
-        start=costs.start
-        + costs.cells * costs.listing
         # All nodes begin at once: each waits for its own operations, and for those of all.
+        start=look
+        + costs.start
+        + costs.cells * costs.listing
         + max(list_ops * costs.latency, nodes * list_ops / costs.capacity),
         workers=each * worker / costs.cores,
         processes=each * process + others * costs.latency,
