@@ -172,24 +172,18 @@ def kept_similarity(
         If ``held`` was measured by other clusters.
     """
     if original.is_linear:
-        large = {
-            name
-            for name, count in zip(original.labels, original.counts.tolist(), strict=True)
-            if count >= min_cluster_size
-        }
-        common = [name for name in match_labels(original.labels, later.labels).common
-                  if name in large]  # fmt: skip
-        first, second = (
-            label_distances(g, reduce="hull").vector(common) for g in (original, later)
-        )
+        size = dict(zip(original.labels, original.counts.tolist(), strict=True))
+        common = match_labels(original.labels, later.labels).common
+        large = [name for name in common if size[name] >= min_cluster_size]
+        first, second = (label_distances(g, reduce="hull").vector(large) for g in (original, later))
     elif later is original or held is not None:
         clusters = original.need_clusters()
         kept = (held or original).need_clusters()
         if not np.array_equal(clusters.assignment, kept.assignment):
             raise InputError(f"{later.cell} was measured by other clusters than its original has.")
         pairs = clusters.distances
-        large_pairs = np.minimum(clusters.size[pairs.first], clusters.size[pairs.second])
-        chosen = large_pairs >= min_cluster_size
+        smaller = np.minimum(clusters.size[pairs.first], clusters.size[pairs.second])
+        chosen = smaller >= min_cluster_size
         first, second = pairs.distance[chosen], kept.distances.distance[chosen]
     else:
         return Kept(NAN, 0, "the original space is not linear, and its clusters were not kept")

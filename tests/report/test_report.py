@@ -215,6 +215,12 @@ def test_the_page_says_what_is_proved(report: Report, tmp_path: Path) -> None:
     assert "certificate" not in Reader(empty).text
 
 
+def test_every_section_says_where_it_differs_from_the_paper(report: Report) -> None:
+    said = " ".join(Reader(report.text).text.split())
+    for one in report.gathered.sections:
+        assert f"Against the paper. {one.paper}" in said
+
+
 TURNS = "".join(map(chr, [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
 
 
