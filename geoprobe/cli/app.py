@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="geoprobe",
     help="Exact geometry of labelled representations: clusters and distances, with proofs.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
