@@ -21,7 +21,7 @@ from geoprobe.versions import installed_versions
 
 
 @app.command(
-    short_help="Look at this installation: versions, cache, machine, extras.",
+    short_help="Look at this installation and what it lacks.",
     epilog="Example: geoprobe doctor --need demo",
 )
 @clean

@@ -13,7 +13,7 @@ from geoprobe.cli.app import app, clean, say_json, say_table
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Overlong
     from geoprobe.encoders.environment import Precision
-    from geoprobe.tasks import Task
+    from geoprobe.tasks import Task, TaskInfo
 
 TaskName = Annotated[
     str,
@@ -88,7 +88,7 @@ def tasks(
         say_json([asdict(info) for info in infos])
         return
     header = ("task", "units", "labels are", "text")
-    rows = [(info.name, info.units, info.about, _where(info.corpus, info.found)) for info in infos]
+    rows = [(info.name, info.units, info.about, _where(info)) for info in infos]
     say_table("Tasks", header, rows)
 
 
@@ -335,10 +335,10 @@ def _counted(task: Task) -> dict[str, Any]:
     }
 
 
-def _where(corpus: str | None, there: bool) -> str:
-    if corpus is None:
-        return "built in"
-    return "found" if there else f"geoprobe data get {corpus}"
+def _where(info: TaskInfo) -> str:
+    if info.corpus is None:
+        return "built in" if info.files else info.home
+    return "found" if info.found else f"geoprobe data get {info.corpus}"
 
 
 def _short(layers: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geoprobe import plugins
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.extras import installing
 from geoprobe.files.disk import hash_file
@@ -137,12 +138,14 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
     Parameters
     ----------
     name : str or path-like
-        A name that geoprobe knows, a folder, or an id on the Hugging Face hub.
+        A name that geoprobe or another package knows, a folder, or an id on the Hugging Face hub.
     revision : str, optional
         Branch, tag or commit on the hub.
 
     Raises
     ------
+    PluginError
+        If the name is another package's, and that fails.
     MissingModelError
         If something is missing, with the way to get it; if there are weights, but pickled ones; if
         the offline model is not the one that is expected.
@@ -152,6 +155,10 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
         return _offline()
     if isinstance(name, str) and text in HUB:
         return _from_hub(HUB[text], revision)
+    others = plugins.offered(plugins.ENCODERS, (OFFLINE, *HUB))
+    if isinstance(name, str) and text in others:
+        folder = plugins.ask(others[text], Path)
+        return ModelFiles(folder, text, None, _checked(folder, str(folder)))
     folder = Path(text).expanduser()
     if folder.is_dir():
         return _from_folder(folder.resolve())

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.formats import NamedArrays, reader_of
+from geoprobe.spaces.formats import SUFFIXES, NamedArrays, reader_of
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
     LABEL_SUFFIXES,
-    SUFFIXES,
     Labels,
     PointsFile,
     check_name,

@@ -22,6 +22,7 @@ ROOMS = [
     (
         "errors",
         "extras",
+        "plugins",
         "suggestions",
         "schema",
         "arrays",
