@@ -141,8 +141,8 @@ def open_points(
     ----------
     source : path-like or mapping of str to array
         A file, whose name's ending decides the format (:data:`geoprobe.spaces.SUFFIXES`, and those
-        that other packages read), a folder of the library datasets, activations by name, such as a dict or an ActivationCache, or a data set of the
-        library datasets.
+        that other packages read), a folder of the library datasets, activations by name, such as a
+        dict or an ActivationCache, or a data set of the library datasets.
     points : str or sequence of str, optional
         The array, dataset, key or column of the points. Needed where there is more than one that
         could be them and none is called ``X``. Several columns of a table make up one point.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.formats import SUFFIXES, NamedArrays, reader_of
+from geoprobe.spaces.formats import SUFFIXES, NamedArrays, added_suffixes, reader_of
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
@@ -149,7 +149,7 @@ def is_label_file(labels: str | os.PathLike[str]) -> bool:
 
 def _title(path: Path) -> str:
     """Return the name without its ending; a folder of the library datasets has none."""
-    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return path.stem if path.suffix.lower() in (*SUFFIXES, *added_suffixes()) else path.name
 
 
 def _space(found: PointsFile, name: str, test: Space | None) -> Space:

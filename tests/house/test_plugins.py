@@ -38,7 +38,8 @@ def site(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def outcome(site: Path, code: str, cwd: Path) -> Any:
     """Run code where the package is installed; return what it prints last, as JSON."""
-    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join((str(site), str(root)))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
@@ -125,7 +126,7 @@ from tests.support.geometry_by_hand import geometry_by_hand
 numpy.savez("plane.train.npz", X=numpy.eye(2), y=["a", "b"])
 plan = plan_from_table({
     "analyses": ["sizes", "linearity"], "classifier": False,
-    "spaces": {"files": "{task}.{split}.npz", "fixed": {"model": "m"}},
+    "spaces": {"files": "{task}.{split}.npz", "fixed": {"model": "m", "layer": "0"}},
 })
 material = StudyData(plan, {}, (geometry_by_hand(),), (), {}, {}, {}, {})
 folder = StudyFolder(pathlib.Path("study"))
@@ -135,10 +136,9 @@ print(json.dumps([section.analysis, section.title, section.views[0].finding.colu
 
 
 @pytest.mark.full
-def test_a_finding(site: Path, tmp_path: Path, repository: Path) -> None:
+def test_a_finding(site: Path, tmp_path: Path) -> None:
     """It stands in a plan among the nine, with the words and the views of its own."""
-    code = f"import os; os.chdir({str(tmp_path)!r})\n{FINDING}"
-    analysis, title, columns = outcome(site, code, repository)
+    analysis, title, columns = outcome(site, FINDING, tmp_path)
     assert (analysis, title) == ("sizes", "Sizes")
     assert columns["label"] == sorted(columns["label"])
     assert sum(columns["n_units"]) == 14
@@ -147,7 +147,7 @@ def test_a_finding(site: Path, tmp_path: Path, repository: Path) -> None:
 def test_names_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
     points = tuple(EntryPoint("same", f"m:{which}", plugins.TASKS) for which in ("a", "b"))
     monkeypatch.setattr(plugins, "_installed", lambda group: points)
-    with pytest.raises(PluginError, match="offers 'same' in the group 'geoprobe.tasks', but the"):
+    with pytest.raises(PluginError, match=r"offers 'same' in the group 'geoprobe\.tasks', but the"):
         plugins.offered(plugins.TASKS)
     with pytest.raises(PluginError, match="but geoprobe has one of that name"):
         plugins.offered(plugins.TASKS, ["same"])
