@@ -68,6 +68,10 @@ class ClusterError(GeoprobeError):
     """A cluster of machines that does not answer, or was lost."""
 
 
+class PluginError(GeoprobeError):
+    """An extension by another package that cannot be used; the message names the package."""
+
+
 class VerificationError(GeoprobeError):
     """A result that does not hold against the data."""
 

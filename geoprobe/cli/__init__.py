@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoprobe.cli import probing, studying, text
+from geoprobe.cli import doctor, probing, studying, text
 from geoprobe.cli.app import app, main
 
-__all__ = ["app", "main", "probing", "studying", "text"]
+__all__ = ["app", "doctor", "main", "probing", "studying", "text"]

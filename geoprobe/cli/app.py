@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
+from geoprobe import __version__
 from geoprobe.errors import GeoprobeError, VerificationError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="geoprobe",
     help="Exact geometry of labelled representations: clusters and distances, with proofs.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -65,12 +65,7 @@ def common(
 ) -> None:
     """Exact geometry of labelled representations: clusters and distances, with proofs."""
     if version:
-        from importlib import metadata
-
-        try:
-            print(f"geoprobe {metadata.version('geoprobe')}")
-        except metadata.PackageNotFoundError:
-            print("geoprobe, not installed")
+        print(f"geoprobe {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)

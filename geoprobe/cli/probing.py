@@ -59,7 +59,10 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the results, missing 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
-@app.command(short_help="Clusters and distances, with their proofs.")
+@app.command(
+    short_help="Find clusters and distances, with their proofs.",
+    epilog="Example: geoprobe probe iris.npz --test iris.npz --out iris",
+)
 @clean
 def probe(
     file: File = None,
@@ -134,7 +137,10 @@ def probe(
     say_where(folder, unfinished_of(folder))
 
 
-@app.command(short_help="Distances between the labels.")
+@app.command(
+    short_help="Measure distances between the labels.",
+    epilog="Example: geoprobe distances words.csv --labels pos --all",
+)
 @clean
 def distances(
     file: File = None,
@@ -187,7 +193,10 @@ def distances(
         say_where(folder, unfinished_of(folder))
 
 
-@app.command(short_help="Check every proof of a results folder or of a study.")
+@app.command(
+    short_help="Check every proof of results or of a study.",
+    epilog="Example: geoprobe verify geoprobe-results/iris",
+)
 @clean
 def verify(
     results: Annotated[Path, typer.Argument(help="Folder that probe, distances or study wrote.")],
@@ -310,7 +319,10 @@ def _verify_study(root: Path, workers: int | None, max_gap: float | None, as_jso
         raise typer.Exit(FAILED)
 
 
-@app.command(short_help="Run a config of DirectProbe.")
+@app.command(
+    short_help="Run an unchanged config of DirectProbe.",
+    epilog="Example: geoprobe directprobe config.ini",
+)
 @clean
 def directprobe(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.ini", help="Config of DirectProbe.")],

@@ -26,11 +26,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 
 _MOST_LINES = 10
 
-study = typer.Typer(help="Many spaces by one plan.", no_args_is_help=True)
+study = typer.Typer(help="Run and share a study of many spaces.", no_args_is_help=True)
 app.add_typer(study, name="study")
 
 
-@study.command("run")
+@study.command(
+    "run",
+    short_help="Run a study, or go on with it.",
+    epilog="Example: geoprobe study run plan.toml --workers 4",
+)
 @clean
 def study_run(
     plan: PlanFile,
@@ -73,7 +77,11 @@ def study_run(
     _run(planned, folder, workers, shard=shard, on=on, retry_failed=retry_failed)
 
 
-@study.command("status")
+@study.command(
+    "status",
+    short_help="Show how much of a study is done.",
+    epilog="Example: geoprobe study status plan.toml --json",
+)
 @clean
 def study_status(plan: PlanFile, *, out: Folder = None, as_json: Json = False) -> None:
     """Show how much of a study is done."""
@@ -119,7 +127,11 @@ def _say_some(lines: list[str]) -> None:
         print(f"and {len(lines) - _MOST_LINES:,} more")
 
 
-@study.command("slurm")
+@study.command(
+    "slurm",
+    short_help="Print a job script for Slurm.",
+    epilog="Example: geoprobe study slurm plan.toml --shards 32 --memory 64G",
+)
 @clean
 def study_slurm(
     plan: PlanFile,
@@ -145,7 +157,11 @@ def study_slurm(
     print(job_script(plan, _folder(plan, out), request), end="")
 
 
-@study.command("from-configs")
+@study.command(
+    "from-configs",
+    short_help="Turn configs of DirectProbe into a plan.",
+    epilog="Example: geoprobe study from-configs configs --names '{task}/{layer}.ini'",
+)
 @clean
 def study_from_configs(
     folder: Annotated[
@@ -175,7 +191,11 @@ def study_from_configs(
     print(f"Run it: geoprobe study run {made.plan}")
 
 
-@study.command("export")
+@study.command(
+    "export",
+    short_help="Pack a study for a paper's supplement.",
+    epilog="Example: geoprobe study export plan supplement.zip",
+)
 @clean
 def study_export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
@@ -197,7 +217,11 @@ def study_export(
         say_warning(f"report.html names {place}: look at it before you submit anonymously.")
 
 
-@study.command("log")
+@study.command(
+    "log",
+    short_help="Log a study to Weights & Biases or MLflow.",
+    epilog="Example: geoprobe study log plan --to mlflow --project probing",
+)
 @clean
 def study_log(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
@@ -240,7 +264,10 @@ def _name_and_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-@app.command(short_help="Write the report of a study again.")
+@app.command(
+    short_help="Write the report of a study again.",
+    epilog="Example: geoprobe report geoprobe-demo",
+)
 @clean
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
@@ -249,7 +276,10 @@ def report(
     _report(folder)
 
 
-@app.command(short_help="Print the findings of a study.")
+@app.command(
+    short_help="Print the findings of a study.",
+    epilog="Example: geoprobe findings geoprobe-demo similarity --where layer=6",
+)
 @clean
 def findings(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
@@ -286,7 +316,10 @@ def findings(
         say_section(section, views)
 
 
-@app.command(short_help="The whole story on built-in text.")
+@app.command(
+    short_help="Tell the whole story on built-in text.",
+    epilog="Example: geoprobe demo --out story",
+)
 @clean
 def demo(
     *,

@@ -13,7 +13,7 @@ from geoprobe.cli.app import app, clean, say_json, say_table
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Overlong
     from geoprobe.encoders.environment import Precision
-    from geoprobe.tasks import Task
+    from geoprobe.tasks import Task, TaskInfo
 
 TaskName = Annotated[
     str,
@@ -28,8 +28,8 @@ Data = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="minilm (comes with geoprobe[demo]), bert-tiny to bert-base, a folder, or an id of "
-        "the Hugging Face hub."
+        help="minilm (comes with geoprobe-engine[demo]), bert-tiny to bert-base, a folder, or an "
+        "id of the Hugging Face hub."
     ),
 ]
 Revision = Annotated[
@@ -49,13 +49,16 @@ OverlongOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
-spaces = typer.Typer(help="What a store of spaces holds.", no_args_is_help=True)
-data = typer.Typer(help="Corpora of the named tasks.", no_args_is_help=True)
+spaces = typer.Typer(help="Look at a store of spaces.", no_args_is_help=True)
+data = typer.Typer(help="Get the corpora of the named tasks.", no_args_is_help=True)
 app.add_typer(spaces, name="spaces")
 app.add_typer(data, name="data")
 
 
-@app.command(short_help="List the tasks that have names.")
+@app.command(
+    short_help="List the named tasks, or look at one.",
+    epilog="Example: geoprobe tasks builtin-role",
+)
 @clean
 def tasks(
     name: Annotated[
@@ -91,11 +94,14 @@ def tasks(
         say_json([asdict(info) for info in infos])
         return
     header = ("task", "units", "labels are", "text")
-    rows = [(info.name, info.units, info.about, _where(info.corpus, info.found)) for info in infos]
+    rows = [(info.name, info.units, info.about, _where(info)) for info in infos]
     say_table("Tasks", header, rows)
 
 
-@app.command(short_help="Text to spaces, layer by layer.")
+@app.command(
+    short_help="Turn text into spaces, layer by layer.",
+    epilog="Example: geoprobe extract builtin-pos --model minilm --layers 0,6",
+)
 @clean
 def extract(
     task: TaskName,
@@ -135,7 +141,10 @@ def extract(
     _say_kept(kept, keys, as_json)
 
 
-@app.command(short_help="Spaces before, during and after.")
+@app.command(
+    short_help="Fine-tune a model and keep spaces on the way.",
+    epilog="Example: geoprobe finetune builtin-role --checkpoints log:6 --seed 1",
+)
 @clean
 def finetune(
     task: TaskName,
@@ -223,7 +232,11 @@ def finetune(
     _say_kept(kept, list(result.keys), as_json)
 
 
-@spaces.command("ls")
+@spaces.command(
+    "ls",
+    short_help="List the spaces of a store.",
+    epilog="Example: geoprobe spaces ls geoprobe-spaces",
+)
 @clean
 def spaces_ls(
     store: Annotated[Path, typer.Argument(help="Folder of the spaces.")] = Path("geoprobe-spaces"),
@@ -264,7 +277,11 @@ def spaces_ls(
         print(f"Left by a run that did not end, unless it still runs: {left}")
 
 
-@data.command("get")
+@data.command(
+    "get",
+    short_help="Download a corpus and check its checksums.",
+    epilog="Example: geoprobe data get streusle --data corpora",
+)
 @clean
 def data_get(
     name: Annotated[str, typer.Argument(metavar="CORPUS", help="See geoprobe tasks.")],
@@ -328,10 +345,10 @@ def _counted(task: Task) -> dict[str, Any]:
     }
 
 
-def _where(corpus: str | None, there: bool) -> str:
-    if corpus is None:
-        return "built in"
-    return "found" if there else f"geoprobe data get {corpus}"
+def _where(info: TaskInfo) -> str:
+    if info.corpus is None:
+        return "built in" if info.files else info.home
+    return "found" if info.found else f"geoprobe data get {info.corpus}"
 
 
 def _short(layers: tuple[int, ...]) -> str:

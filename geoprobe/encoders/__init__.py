@@ -11,6 +11,7 @@ from typing import Any
 import lazy_loader
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.extras import installing
 
 _NEEDED = ("torch", "transformers", "tokenizers", "huggingface_hub")
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
@@ -24,5 +25,5 @@ def __getattr__(name: str) -> Any:
         if error.name is None or error.name.partition(".")[0] not in _NEEDED:
             raise
         raise GeoprobeError(
-            f'encoders need {error.name}, which is not installed: pip install "geoprobe[bert]".'
+            f"encoders need {error.name}, which is not installed: {installing('bert')}."
         ) from error

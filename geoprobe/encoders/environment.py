@@ -42,6 +42,13 @@ def checked_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def gpu_names() -> list[str]:
+    """Return the names of the CUDA devices that torch finds."""
+    if not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+
+
 def checked_precision(precision: str) -> Precision:
     """Return the precision, or refuse it.
 

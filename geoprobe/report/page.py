@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from geoprobe import __version__
 from geoprobe.findings.finding import need
 from geoprobe.report.svg import without_controls
-from geoprobe.versions import installed_versions
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import Section, View
@@ -248,7 +248,7 @@ class Pages:
                 complete=complete,
                 files=files,
                 files_shown=files_shown,
-                version=installed_versions(["geoprobe"]).get("geoprobe", ""),
+                version=__version__,
                 written=_now(),
                 style=self.safe(_text("style.css")),
                 script=self.safe(script),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from geoprobe.files.disk import DiskSpaceError, StoreError, check_disk
+from geoprobe.spaces.formats import SUFFIXES
 from geoprobe.spaces.keys import SpaceKey
-from geoprobe.spaces.points_file import SUFFIXES, PointsFile, open_points
+from geoprobe.spaces.points_file import PointsFile, open_points
 from geoprobe.spaces.space import Space, digits
 from geoprobe.spaces.space_files import read_space
 from geoprobe.spaces.store import SpaceStore, StoreRow, describe_store

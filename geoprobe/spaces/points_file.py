@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, on_host
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.array_headers import check_memory
-from geoprobe.spaces.formats import READERS, Dictionary, NamedArrays, in_memory, reader_of
+from geoprobe.spaces.formats import (
+    SUFFIXES,
+    Dictionary,
+    NamedArrays,
+    added_suffixes,
+    in_memory,
+    reader_of,
+)
 from geoprobe.spaces.formats.activations import as_flat_labels, as_rows
 from geoprobe.spaces.formats.datasets_folder import is_datasets_folder
 from geoprobe.spaces.formats.named_arrays import (
@@ -30,9 +37,6 @@ from geoprobe.spaces.formats.named_arrays import (
 from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.formats.text_tables import DELIMITED, TextTable
 from geoprobe.spaces.text_formats import read_embeddings, read_label_lines
-
-SUFFIXES = (*READERS, ".npy", ".txt")
-"""Endings of the files that are read; a folder of the library datasets is called as it likes."""
 
 LABEL_SUFFIXES = (".npy", ".txt", *DELIMITED)
 """Endings of files of labels alone."""
@@ -134,9 +138,9 @@ def open_points(
     Parameters
     ----------
     source : path-like or mapping of str to array
-        A file, whose name's ending decides the format (:data:`SUFFIXES`), a folder of the library
-        datasets, activations by name, such as a dict or an ActivationCache, or a data set of the
-        library datasets.
+        A file, whose name's ending decides the format (:data:`geoprobe.spaces.SUFFIXES`, and those
+        that other packages read), a folder of the library datasets, activations by name, such as a
+        dict or an ActivationCache, or a data set of the library datasets.
     points : str or sequence of str, optional
         The array, dataset, key or column of the points. Needed where there is more than one that
         could be them and none is called ``X``. Several columns of a table make up one point.
@@ -228,7 +232,8 @@ def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
         found = f"the name ends in {path.suffix!r}"
         if path.is_dir():
             found = "the folder is neither a zarr store nor one of the library datasets"
-        raise FormatError(f"{found}, but one of {', '.join(SUFFIXES)} is expected.", path)
+        known = ", ".join((*SUFFIXES, *added_suffixes()))
+        raise FormatError(f"{found}, but one of {known} is expected.", path)
     return reader
 
 

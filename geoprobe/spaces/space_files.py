@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.formats import NamedArrays, reader_of
+from geoprobe.spaces.formats import SUFFIXES, NamedArrays, added_suffixes, reader_of
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
     LABEL_SUFFIXES,
-    SUFFIXES,
     Labels,
     PointsFile,
     check_name,
@@ -150,7 +149,8 @@ def is_label_file(labels: str | os.PathLike[str]) -> bool:
 
 def _title(path: Path) -> str:
     """Return the name without its ending; a folder of the library datasets has none."""
-    name = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    known = (*SUFFIXES, *added_suffixes())
+    name = path.stem if path.suffix.lower() in known else path.name
     return name.removesuffix(".zarr")
 
 

@@ -11,8 +11,10 @@ from .running import Outcome as Outcome, run_study as run_study
 from .status import StudyStatus as StudyStatus, estimate as estimate, study_status as study_status
 from .study_data import StudyData as StudyData, load_study_data as load_study_data
 from .study_findings import (
+    Analysis as Analysis,
     Section as Section,
     StudyFindings as StudyFindings,
+    Text as Text,
     View as View,
     compute_findings as compute_findings,
 )

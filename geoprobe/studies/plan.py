@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from geoprobe import plugins
 from geoprobe.encoders.options import Schedule, TuningOptions
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.toml_files import read_toml
@@ -135,7 +136,7 @@ class Plan(Record):
         For a task to fine-tune on, the further tasks whose units are extracted as well. A plan may
         say ``"all"`` instead: every task of it, for each.
     analyses : tuple of str
-        Some of :data:`ANALYSES`.
+        Some of :data:`ANALYSES`, and of the findings of other packages.
     classifier : ClassifierPlan or None
         None leaves the classifier probe out.
     controls : ControlsPlan or None
@@ -243,10 +244,11 @@ class Plan(Record):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value == ("all",):
             return ANALYSES
+        known = (*ANALYSES, *plugins.offered(plugins.FINDINGS, ANALYSES))
         for analysis in value:
-            if analysis not in ANALYSES:
+            if analysis not in known:
                 raise InputError(
-                    f"there is no analysis {analysis!r}; {suggestion(analysis, ANALYSES)}."
+                    f"there is no analysis {analysis!r}; {suggestion(analysis, known)}."
                 )
         return value
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from geoprobe.errors import ClusterError, InputError
+from geoprobe.extras import installing
 from geoprobe.studies.executors import Answer, Piece, Uses
 from geoprobe.threads import available_threads
 
@@ -358,7 +359,7 @@ def _need_ray() -> Any:
         import ray.exceptions
     except ImportError as error:
         raise InputError(
-            'running a study on Ray needs the package ray: pip install "geoprobe[ray]".'
+            f"running a study on Ray needs the package ray: {installing('ray')}."
         ) from error
     return ray
 

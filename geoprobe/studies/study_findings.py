@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from geoprobe import plugins
 from geoprobe.controls import Claim, claims, similarity_by_size
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
@@ -263,7 +264,8 @@ def compute_findings(
 def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Section:
     missing: list[str] = []
     views: list[View] = []
-    for choices, make in _MAKERS[analysis](material):
+    text, makers = _known(analysis)
+    for choices, make in makers(material):
         try:
             views.append(View(choices, make()))
         except GeoprobeError as error:
@@ -275,6 +277,29 @@ def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Sec
 
 
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
+
+
+class Analysis(NamedTuple):
+    """An analysis that another package adds to those of a study.
+
+    Attributes
+    ----------
+    text : Text
+    make : callable
+        From a :class:`StudyData` to pairs: what tells a view from the other views, by name, and a
+        function without arguments that gives its finding. A GeoprobeError that this function
+        raises is printed as what could not be computed.
+    """
+
+    text: Text
+    make: Callable[[StudyData], Made]
+
+
+def _known(name: str) -> Analysis:
+    """Return one of the nine analyses, or another package's."""
+    if name in TEXTS:
+        return Analysis(TEXTS[name], _MAKERS[name])
+    return plugins.load(plugins.offered(plugins.FINDINGS)[name], Analysis)
 
 
 def _performance(m: StudyData) -> Made:

@@ -57,8 +57,8 @@ class StudyFolder:
     models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
     ``geometry``, ``held``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of
-    controls, ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell; ``tables``,
-    ``figures`` and ``report.html``.
+    controls, ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell;
+    ``tables``, ``figures`` and ``report.html``.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.extras import installing
 from geoprobe.files.atomic import discard, new_name, remove_stale
 from geoprobe.files.disk import hash_file, sync
 from geoprobe.progress import Progress, ProgressCallback
@@ -170,9 +171,7 @@ def _download(url: str, path: Path, target: Path, progress: ProgressCallback | N
     try:
         import pooch
     except ImportError as error:
-        raise FetchError(
-            'downloading needs the package pooch: pip install "geoprobe[data]".'
-        ) from error
+        raise FetchError(f"downloading needs the package pooch: {installing('data')}.") from error
     import requests
 
     meter = _Meter(target.name, progress)

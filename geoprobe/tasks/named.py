@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from geoprobe import plugins
 from geoprobe.errors import FormatError, InputError
 from geoprobe.suggestions import suggestion
 from geoprobe.tasks.corpora import PUD, STREUSLE, TREC, Corpus, data_folder
@@ -75,7 +77,8 @@ class TaskInfo:
     units : {"words", "pairs", "sentence"}
     join : {"single", "concat", "difference"}
     corpus : str or None
-        Name of its corpus for ``geoprobe data get``; None for text that comes with geoprobe.
+        Name of its corpus for ``geoprobe data get``; None for text that comes with geoprobe, or
+        with another package, which then is the home, and says no more before it is asked.
     home, licence : str
     found : bool
         Whether the files are there.
@@ -95,8 +98,8 @@ class TaskInfo:
 
 
 def task_names() -> list[str]:
-    """Return the names that :func:`load_task` knows."""
-    return list(_TASKS)
+    """Return the names that :func:`load_task` knows: its own, and those of other packages."""
+    return [*_TASKS, *_of_others()]
 
 
 def task_infos(data: str | os.PathLike[str] | None = None) -> list[TaskInfo]:
@@ -108,7 +111,8 @@ def task_infos(data: str | os.PathLike[str] | None = None) -> list[TaskInfo]:
         As for :func:`load_task`.
     """
     folder = data_folder() if data is None else Path(data)
-    return [_info(name, task, folder) for name, task in _TASKS.items()]
+    own = [_info(name, task, folder) for name, task in _TASKS.items()]
+    return own + [_info_of_another(name, point) for name, point in _of_others().items()]
 
 
 def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
@@ -135,6 +139,8 @@ def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
     ------
     InputError
         For an unknown name, naming the nearest known one.
+    PluginError
+        If the task is another package's, and that fails.
     MissingCorpusError
         If a file is missing: which one, where it was looked for, and how to get it.
     FormatError
@@ -145,10 +151,12 @@ def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
     Zhou and Srikumar, "A Closer Look at How Fine-tuning Changes BERT", ACL 2022, for the tasks
     and splits.
     """
-    if name not in _TASKS:
-        raise InputError(f"there is no task {name!r}; {suggestion(name, _TASKS)}.")
-    corpus = _TASKS[name].corpus
     folder = data_folder() if data is None else Path(data)
+    if name not in _TASKS:
+        if name not in _of_others():
+            raise InputError(f"there is no task {name!r}; {suggestion(name, task_names())}.")
+        return replace(plugins.ask(_of_others()[name], Task, folder), name=name)
+    corpus = _TASKS[name].corpus
     files = _BUILTIN
     if corpus is not None:
         files = tuple(corpus.find(part, folder) for part in corpus.files)
@@ -194,4 +202,22 @@ def _info(name: str, task: _NamedTask, folder: Path) -> TaskInfo:
         licence="Apache-2.0" if corpus is None else corpus.licence,
         found=all(path.is_file() for path in files),
         files=files,
+    )
+
+
+def _of_others() -> dict[str, EntryPoint]:
+    return plugins.offered(plugins.TASKS, _TASKS)
+
+
+def _info_of_another(name: str, point: EntryPoint) -> TaskInfo:
+    return TaskInfo(
+        name=name,
+        about="",
+        units="",
+        join="",
+        corpus=None,
+        home=plugins.origin(point),
+        licence="",
+        found=True,
+        files=(),
     )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoprobe import cli
+from geoprobe import __version__, cli
 from geoprobe.errors import UnprovedError
 from geoprobe.geometry import Geometry, Status, Supports, read_results, write_results
 from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
@@ -450,8 +450,7 @@ def test_bad_arguments_end_with_2(run: Run, args: tuple[str, ...]) -> None:
 
 def test_version_and_help(run: Run) -> None:
     code, out, _ = run("--version")
-    assert code == 0
-    assert out.startswith("geoprobe")
+    assert (code, out) == (0, f"geoprobe {__version__}\n")
     code, out, _ = run("--help")
     assert code == 0
     for command in ("probe", "distances", "verify", "directprobe"):

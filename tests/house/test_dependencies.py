@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.source_files import imported, modules, syntax
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from geoprobe.extras import CORE, DISTRIBUTION, EXTRAS, IMPORT_NAMES
+from tests.support.source_files import imported, modules, project_table, syntax
 
 # The rooms that may use what an extra installs; every other room has the core alone.
 ROOMS_OF_EXTRA = {
@@ -32,8 +28,6 @@ ROOMS_OF_EXTRA = {
     "zarr": {"spaces"},
     "ray": {"studies"},
 }
-# Names to import where they are not the distribution's own with underscores.
-IMPORT_NAMES = {"faiss-cpu": "faiss", "mlflow-skinny": "mlflow", "scikit-learn": "sklearn"}
 # Run as commands, loaded by pytest, called by pip or by qpsolvers: no file imports them.
 TOOLS = {"mypy", "piqp", "pre-commit", "pytest-benchmark", "ruff", "setuptools", "wheel"}
 # Functions that import, or look for, a module whose name they get as text.
@@ -43,14 +37,18 @@ BY_NAME = {"find_spec", "import_module", "importorskip", "need"}
 @pytest.fixture(scope="module")
 def project(repository: Path) -> dict[str, Any]:
     """The table ``project`` of pyproject.toml."""
-    text = (repository / "pyproject.toml").read_text(encoding="utf8")
-    return dict(tomllib.loads(text)["project"])
+    return project_table(repository)
+
+
+def required(requirements: list[str]) -> set[str]:
+    """Return the names of the required distributions."""
+    return {re.split(r"[^A-Za-z0-9_.-]", each, maxsplit=1)[0] for each in requirements}
 
 
 def import_names(requirements: list[str]) -> set[str]:
     """Return what the required distributions are imported as, geoprobe itself left out."""
-    names = {re.split(r"[^A-Za-z0-9_.-]", each, maxsplit=1)[0] for each in requirements}
-    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names - TOOLS - {"geoprobe"}}
+    names = required(requirements) - TOOLS - {DISTRIBUTION}
+    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
 
 
 def used(path: Path) -> Iterator[tuple[int, str]]:
@@ -109,3 +107,13 @@ def test_what_is_declared_is_imported(repository: Path, project: dict[str, Any])
         files = (repository / folder).rglob("*.py")
         packages = {package for path in files for _, package in used(path)}
         assert import_names(extras[extra]) - packages == set(), extra
+
+
+def test_the_table_of_extras_is_that_of_the_project(project: dict[str, Any]) -> None:
+    """What doctor looks for is what pip installs."""
+    older = {"tomli"}  # of Pythons without tomllib
+    assert set(CORE) == required(project["dependencies"]) - older
+    declared = project["optional-dependencies"]
+    assert {name: set(extra.packages) for name, extra in EXTRAS.items()} == {
+        name: required(declared[name]) - {DISTRIBUTION} for name in (*ROOMS_OF_EXTRA, "demo")
+    }

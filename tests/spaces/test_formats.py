@@ -294,7 +294,7 @@ def test_a_missing_library_is_named(
     for name in [name for name in sys.modules if name.startswith(f"{module}.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    match = rf'needs {module}, which is not installed: pip install "geoprobe\[{extra}\]"'
+    match = rf'needs {module}, which is not installed: pip install "geoprobe-engine\[{extra}\]"'
     with pytest.raises(FormatError, match=match) as caught:
         read_space(path)
     assert caught.value.path == path

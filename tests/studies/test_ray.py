@@ -237,5 +237,5 @@ def test_an_address_of_another_form_is_refused(
 
 def test_ray_is_asked_for_by_name(marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r'pip install "geoprobe\[ray\]"'):
+    with pytest.raises(InputError, match=r'pip install "geoprobe-engine\[ray\]"'):
         RayCluster(marker)

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def project_table(repository: Path) -> dict[str, Any]:
+    """Return the table ``project`` of pyproject.toml."""
+    text = (repository / "pyproject.toml").read_text(encoding="utf8")
+    return dict(tomllib.loads(text)["project"])
 
 
 def modules(repository: Path) -> Iterator[tuple[str, Path]]:

@@ -306,7 +306,7 @@ def test_unknown_corpus(tmp_path: Path) -> None:
 
 def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(FetchError, match=r'pip install "geoprobe\[data\]"'):
+    with pytest.raises(FetchError, match=r'pip install "geoprobe-engine\[data\]"'):
         fetch_corpus("trec", tmp_path)
 
 

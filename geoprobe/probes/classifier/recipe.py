@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import GeoprobeError, InputError
+from geoprobe.extras import installing
 
 HIDDEN_SIZES = (32, 64, 128, 256)
 """Both hidden layers take every one of these sizes (Zhou & Srikumar 2022)."""
@@ -155,8 +156,7 @@ def check_torch() -> None:
     """
     if importlib.util.find_spec("torch") is None:
         raise GeoprobeError(
-            "The classifier probe trains with torch, which is not installed: pip install "
-            '"geoprobe[bert]".'
+            f"The classifier probe trains with torch, which is not installed: {installing('bert')}."
         )
 
 

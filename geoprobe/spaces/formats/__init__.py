@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from geoprobe import plugins
 from geoprobe.spaces.formats.arrow_files import IpcTable, ParquetTable
 from geoprobe.spaces.formats.datasets_folder import (
     DatasetsTable,
@@ -38,7 +41,18 @@ READERS: dict[str, Callable[[Path], NamedArrays]] = {
 }
 """What opens a file of named arrays, by the ending of its name."""
 
-__all__ = ["READERS", "Dictionary", "NamedArrays", "in_memory", "reader_of"]
+SUFFIXES = (*READERS, ".npy", ".txt")
+"""Endings of the files that are read; a folder of the library datasets is called as it likes."""
+
+__all__ = [
+    "READERS",
+    "SUFFIXES",
+    "Dictionary",
+    "NamedArrays",
+    "added_suffixes",
+    "in_memory",
+    "reader_of",
+]
 
 
 def in_memory(source: Any) -> NamedArrays | None:
@@ -55,4 +69,22 @@ def reader_of(path: Path) -> Callable[[Path], NamedArrays] | None:
             return open_datasets_folder
         if is_zarr_store(path):
             return ZarrArrays
-    return READERS.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    point = None if suffix in SUFFIXES else _of_others().get(suffix.removeprefix("."))
+    if point is None:
+        return READERS.get(suffix)
+    return partial(_read_by, point)
+
+
+def added_suffixes() -> tuple[str, ...]:
+    """Return the endings of the files that other packages read."""
+    return tuple(f".{name}" for name in _of_others())
+
+
+def _read_by(point: EntryPoint, path: Path) -> Dictionary:
+    content: Mapping[str, Any] = plugins.ask(point, Mapping, path)  # type: ignore[type-abstract]
+    return Dictionary(content, path)
+
+
+def _of_others() -> dict[str, EntryPoint]:
+    return plugins.offered(plugins.READERS, [suffix.removeprefix(".") for suffix in SUFFIXES])

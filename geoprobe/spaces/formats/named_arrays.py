@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputError
+from geoprobe.extras import installing
 
 MAYBE_BFLOAT16 = (
     " Numbers of two bytes without a type may be bfloat16, which this format cannot say; save them "
@@ -114,8 +115,7 @@ def need(module: str, extra: str, path: Path | None) -> Any:
         if error.name is not None and error.name.partition(".")[0] != package:
             raise fault(f"{package} cannot be imported: {error}.", path) from error
         raise fault(
-            f"reading this needs {package}, which is not installed: pip install "
-            f'"geoprobe[{extra}]".',
+            f"reading this needs {package}, which is not installed: {installing(extra)}.",
             path,
         ) from error
 
