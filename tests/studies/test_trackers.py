@@ -167,7 +167,7 @@ def test_a_missing_library_is_named_before_anything_is_read(
 ) -> None:
     monkeypatch.setitem(sys.modules, tracker, None)
     monkeypatch.setattr("geoprobe.studies.tracked_runs.load_study_data", lambda _: pytest.fail())
-    with pytest.raises(GeoprobeError, match=rf"needs {tracker}.*geoprobe\[{tracker}\]"):
+    with pytest.raises(GeoprobeError, match=rf"needs {tracker}.*geoprobe-engine\[{tracker}\]"):
         log_study(study, tracker, offline=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
