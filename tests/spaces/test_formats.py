@@ -131,12 +131,12 @@ def test_bfloat16_where_it_cannot_be_known(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["X"] = bare
     for name in ("x.npy", "x.npz", "x.h5"):
-        with pytest.raises(FormatError, match="may be bfloat16.* as float32, .* safetensors"):
+        with pytest.raises(FormatError, match=r"may be bfloat16.* as float32, .* safetensors"):
             open_points(tmp_path / name)
     zarr.create_array(str(tmp_path / "x.zarr"), data=X)
     noted = tmp_path / "x.zarr" / "zarr.json"
     noted.write_text(noted.read_text().replace('"float16"', '"bfloat16"'))
-    with pytest.raises(FormatError, match="is of bfloat16, which .* zarr does not read; save it"):
+    with pytest.raises(FormatError, match=r"is of bfloat16, which .* zarr does not read; save it"):
         open_points(tmp_path / "x.zarr")
 
 

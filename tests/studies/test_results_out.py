@@ -96,7 +96,8 @@ def test_parquet_without_its_library_is_refused_before_anything_is_written(
     study: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(GeoprobeError, match=r"parquet = true needs pyarrow.*geoprobe-engine\[parquet\]"):
+    expected = r"parquet = true needs pyarrow.*geoprobe-engine\[parquet\]"
+    with pytest.raises(GeoprobeError, match=expected):
         write_tables(asked_for_parquet(study))
     assert not study.tables.exists()
 
