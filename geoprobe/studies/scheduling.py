@@ -19,6 +19,8 @@ FIRST_LOOK_S = 0.5
 LONGEST_LOOK_S = 10.0
 """Seconds between two looks at what others have done, while there is nothing to do here."""
 
+_REST_PER_LOOK = 10
+
 _PHASES = {
     "measure": "measuring",
     "hold": "measuring kept clusters",
@@ -119,7 +121,7 @@ class Schedule:
         """Start what is ready as long as there is room, until nothing is left that can be done."""
         for kind in KINDS:
             self._report(kind)
-        pause, looked = FIRST_LOOK_S, time.monotonic()
+        pause, rest, looked = FIRST_LOOK_S, FIRST_LOOK_S, time.monotonic()
         while True:
             self._start(executor)
             waits = bool(self._waiting or self._elsewhere)
@@ -130,10 +132,16 @@ class Schedule:
                 self._end(piece, answer)
             if answers:
                 pause = FIRST_LOOK_S
-            if not waits or time.monotonic() - looked < FIRST_LOOK_S:
+            idle = not self._running and not any(self._ready.values())
+            early = (FIRST_LOOK_S if idle else rest) - (time.monotonic() - looked)
+            if not waits or (early > 0 and not idle):
                 continue
+            time.sleep(max(0.0, early))
+            began = time.monotonic()
             moved = self._look_again()
             looked = time.monotonic()
+            # A look at a large study takes seconds, which are not to be those of the work.
+            rest = max(FIRST_LOOK_S, _REST_PER_LOOK * (looked - began))
             if moved:
                 pause = FIRST_LOOK_S
             elif not self._running and not any(self._ready.values()):
