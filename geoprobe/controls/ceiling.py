@@ -16,7 +16,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, percentile_interval
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
 Method = Literal["pearson", "spearman"]
@@ -168,11 +168,12 @@ def noise_ceiling(
     kept = large[codes]
     points, labels = points[kept], codes[kept]
     belongs = None if groups is None else group_codes(groups, len(kept))[kept]
-    halves = []
-    for split in split_halves(labels, n_splits=n_splits, seed=seed, groups=belongs):
-        halves.append(_correlated(points, labels, split, method, tau, n_threads))
-        if progress is not None:
-            progress(Progress("halves", len(halves), n_splits))
+    splits = split_halves(labels, n_splits=n_splits, seed=seed, groups=belongs)
+    rows = [half for split in splits for half in split]
+    distances = measure_rows(points, labels, rows, tau=tau, n_threads=n_threads, progress=progress)
+    halves = [
+        _correlated(*pair, method) for pair in zip(distances[::2], distances[1::2], strict=True)
+    ]
     return NoiseCeiling(
         halves=np.array(halves),
         labels=tuple(map(str, names[large].tolist())),
@@ -182,16 +183,10 @@ def noise_ceiling(
     )
 
 
-def _correlated(
-    points: Any, labels: Any, split: tuple[IntArray, IntArray], method: Method, tau: float,
-    n_threads: int | None,
-) -> float:  # fmt: skip
+def _correlated(first: FloatArray, second: FloatArray, method: Method) -> float:
     """Correlate the distances of labels that both halves have."""
-    common = np.intersect1d(labels[split[0]], labels[split[1]])
-    if len(common) < 3:
-        return math.nan
-    halves = [rows[np.isin(labels[rows], common)] for rows in split]
-    first, second = measure_rows(points, labels, halves, tau=tau, n_threads=n_threads)
+    known = ~np.isnan(first) & ~np.isnan(second)
+    first, second = first[known], second[known]
     if method == "spearman":
         first, second = rankdata(first), rankdata(second)
     return pearson(first, second)[0]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.hulls.pairwise import pairwise_hull_distances
 from geoprobe.probes.directprobe import DirectProbe
+from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.tolerances import TAU
 
 
@@ -64,7 +66,8 @@ def measure_rows(
     *,
     tau: float = TAU,
     n_threads: int | None = None,
-) -> Iterator[FloatArray]:
+    progress: ProgressCallback | None = None,
+) -> FloatArray:
     """Measure the distances of labels with one choice of rows after another.
 
     Parameters
@@ -72,16 +75,28 @@ def measure_rows(
     points : ndarray of float32 or float64, shape (n_points, n_dims)
     labels : ndarray, shape (n_points,)
     chosen : iterable of ndarray of int64
-        Rows, with two labels among them at least.
+        Rows of each choice.
     tau, n_threads
         As in :func:`geoprobe.pairwise_hull_distances`.
+    progress : callable, optional
+        Told after every choice.
 
-    Yields
-    ------
-    ndarray of float64, shape (n_pairs,)
-        Of the hulls of the labels among the rows, pairs in lexicographic order.
+    Returns
+    -------
+    ndarray of float64, shape (n_choices, n_pairs)
+        Of the hulls of all labels, pairs in lexicographic order; NaN where one of the two has no
+        row.
     """
-    for rows in chosen:
-        yield pairwise_hull_distances(
-            points[rows], labels[rows], tau=tau, n_threads=n_threads
-        ).distance
+    names, codes = np.unique(labels, return_inverse=True)
+    first, second = np.triu_indices(len(names), 1)
+    choices = list(chosen)
+    found = np.full((len(choices), len(first)), np.nan)
+    for k, rows in enumerate(choices):
+        there = np.isin(np.arange(len(names)), codes[rows])
+        if there.sum() > 1:
+            found[k, there[first] & there[second]] = pairwise_hull_distances(
+                points[rows], labels[rows], tau=tau, n_threads=n_threads
+            ).distance
+        if progress is not None:
+            progress(Progress("choices of rows", k + 1, len(choices)))
+    return found

@@ -17,7 +17,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, percentile_interval
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
 DrawFrom = Literal["train", "both"]
@@ -277,46 +277,36 @@ def pseudo_test_drift(
     train, labels, test, test_labels = (
         train[kept], labels[kept], test[kept_test], test_labels[kept_test],
     )  # fmt: skip
-    both, pool = (train, test), train
-    names, units = np.unique(test_labels, return_counts=True)
-    wanted = dict(zip(names.tolist(), units.tolist(), strict=True))
+    pool, labels_of_pool = train, labels
     if draw_from == "both":
         # What the test is taken out of is training and test together.
-        pool, belongs = np.concatenate(both), None
+        pool = np.concatenate([train, test])
         labels_of_pool = np.concatenate([labels, test_labels])
-    else:
-        labels_of_pool = labels
+    names, units = np.unique(test_labels, return_counts=True)
+    wanted = dict(zip(names.tolist(), units.tolist(), strict=True))
     options: dict[str, Any] = {"tau": tau, "n_threads": n_threads}
-    (of_train,) = measure_rows(train, labels, [np.arange(len(train))], **options)
     (of_test,) = measure_rows(test, test_labels, [np.arange(len(test))], **options)
+    draws = list(
+        draw_pseudo_tests(labels_of_pool, wanted, n_draws=n_draws, seed=seed, groups=belongs)
+    )
+    parts = [np.arange(len(train)), *(rows for draw in draws for rows in (draw.rest, draw.test))]
+    of_train, *of_draws = measure_rows(pool, labels_of_pool, parts, progress=progress, **options)
     observed = pearson(of_train, of_test)[0]
-    seen, unseen, moved_seen, moved_unseen = [], [], [], []
-    test_means = _means(test, test_labels, names)
-    draws = draw_pseudo_tests(labels_of_pool, wanted, n_draws=n_draws, seed=seed, groups=belongs)
-    for draw in draws:
-        of_rest, of_drawn = measure_rows(pool, labels_of_pool, (draw.rest, draw.test), **options)
-        rest = _means(pool[draw.rest], labels_of_pool[draw.rest], names)
-        drawn = _means(pool[draw.test], labels_of_pool[draw.test], names)
-        seen.append(pearson(of_rest, of_drawn)[0])
-        moved_seen.append(np.linalg.norm(drawn - rest, axis=1))
-        if draw_from == "both":
-            # The rest holds test units: the real split is compared as it is.
-            unseen.append(observed)
-            moved_unseen.append(np.linalg.norm(test_means - _means(train, labels, names), axis=1))
-        else:
-            unseen.append(pearson(of_rest, of_test)[0])
-            moved_unseen.append(np.linalg.norm(test_means - rest, axis=1))
-        if progress is not None:
-            progress(Progress("pseudo-tests", len(seen), n_draws))
+    means = [_means(pool[rows], labels_of_pool[rows], names) for rows in parts]
+    of_rest, of_drawn = of_draws[::2], of_draws[1::2]
+    rest, drawn = np.stack(means[1::2]), np.stack(means[2::2])
+    # Where the rest holds test units, the real split is compared as it is.
+    against, start = ([of_train] * n_draws, means[0]) if draw_from == "both" else (of_rest, rest)
+    moved = _means(test, test_labels, names) - start
     return SamplingDrift(
         labels=tuple(names.tolist()),
         units=units.astype(np.int64),
         left_out=left_out,
         similarity=observed,
-        seen=np.array(seen),
-        unseen=np.array(unseen),
-        moved_seen=np.stack(moved_seen),
-        moved_unseen=np.stack(moved_unseen),
+        seen=np.array([pearson(*pair)[0] for pair in zip(of_rest, of_drawn, strict=True)]),
+        unseen=np.array([pearson(each, of_test)[0] for each in against]),
+        moved_seen=np.linalg.norm(drawn - rest, axis=2),
+        moved_unseen=np.broadcast_to(np.linalg.norm(moved, axis=-1), rest.shape[:2]),
         draw_from=draw_from,
     )
 

@@ -13,6 +13,7 @@ from geoprobe.controls import (
     pseudo_test_drift,
     split_halves,
 )
+from geoprobe.controls.remeasuring import measure_rows
 from geoprobe.errors import InputError
 from geoprobe.findings.similarity import pearson
 
@@ -197,6 +198,25 @@ def test_ceiling_by_hand_and_by_ranks() -> None:
     ranked = noise_ceiling(X, y, n_splits=5, seed=2, method="spearman")
     assert ranked.halves[0] != found.halves[0]
     assert joint_ceiling(found, found) == pytest.approx(found.whole().value)
+
+
+def test_rows_without_a_label_have_no_distance_to_it() -> None:
+    X, y = sample(3, 4)
+    everything, some, one = np.arange(24), np.flatnonzero(y != "c"), np.arange(4)
+    whole, without, alone = measure_rows(X, y, [everything, some, one])
+    assert np.array_equal(whole, pairwise_hull_distances(X, y).distance)
+    first, second = np.triu_indices(6, 1)
+    with_c = (first == 2) | (second == 2)
+    assert np.isnan(without[with_c]).all()
+    assert np.array_equal(without[~with_c], pairwise_hull_distances(X[some], y[some]).distance)
+    assert np.isnan(alone).all()
+
+
+def test_ceiling_of_halves_without_common_labels_is_not_defined() -> None:
+    X, y = sample(3, 4)
+    found = noise_ceiling(X, y, groups=y, n_splits=6)
+    assert np.isnan(found.halves).all()
+    assert np.isnan(found.whole().value)
 
 
 def test_ceiling_leaves_single_units_out() -> None:
