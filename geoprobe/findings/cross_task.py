@@ -168,7 +168,8 @@ def _entry(columns: Columns, k: int, measure: str) -> tuple[float, str]:
     before, after = (columns[f"{measure}_{when}_mean"][k] for when in ("before", "after"))
     head = columns["head_mean"][k]
     below = "" if np.isnan(head) else f"\nhead {head:.3f}"
-    return after - before, f"{before:.3f} to {after:.3f}{below}"
+    known = ["\N{EN DASH}" if np.isnan(value) else f"{value:.3f}" for value in (before, after)]
+    return after - before, f"{known[0]} to {known[1]}{below}"
 
 
 def compare_tasks(
