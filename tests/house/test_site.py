@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -48,7 +47,6 @@ def site(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         cwd=repository,
-        env={**os.environ, "PYTHONPATH": str(repository)},
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
