@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
@@ -18,6 +21,12 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the docstrings tell types and shapes
 autodoc_member_order = "bysource"
+# Of scikit-learn's, for all estimators.
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_predict_request, set_score_request"
+}
+# Attributes that several classes have, said of two at once: "n_units, n_dims : int".
+suppress_warnings = ["ref.python"]
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 
@@ -26,7 +35,17 @@ html_title = "geoprobe"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
 
+_TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:]*: )([^`]+)$")
+
+
+def plain_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Show a type as it is written: the n_dims of a shape is no link to an attribute."""
+    lines[:] = [_TYPE.sub(r"\1``\2``", line) for line in lines]
+
 
 def setup(app: Sphinx) -> None:
-    """Show lines of JSON, in which three dots may stand for some, as they are."""
+    """Read types after napoleon has, and show lines of JSON, which three dots may end, as text."""
+    app.connect("autodoc-process-docstring", plain_types, priority=501)
     app.add_lexer("jsonl", TextLexer)

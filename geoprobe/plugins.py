@@ -15,6 +15,7 @@ from geoprobe.errors import GeoprobeError, PluginError
 
 TASKS, ENCODERS = "geoprobe.tasks", "geoprobe.encoders"
 READERS, FINDINGS = "geoprobe.readers", "geoprobe.findings"
+GROUPS = (TASKS, ENCODERS, READERS, FINDINGS)
 
 Kind = TypeVar("Kind")
 

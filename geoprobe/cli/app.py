@@ -56,7 +56,10 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(handle, "r" if number == 0 else "w"))
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(
+    invoke_without_command=True,
+    epilog="Begin with geoprobe probe, which needs no file. geoprobe COMMAND --help shows an example.",
+)
 def common(
     context: typer.Context,
     version: Annotated[

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from geoprobe import __version__
+from geoprobe import __version__, plugins
 from geoprobe.cli.app import FAILED, app, clean, say_json, say_table
 from geoprobe.cli.probing import Json
-from geoprobe.errors import InputError
+from geoprobe.errors import InputError, PluginError
 from geoprobe.extras import CORE, DISTRIBUTION, EXTRAS, IMPORT_NAMES, installing
 from geoprobe.suggestions import suggestion
 from geoprobe.versions import installed_versions
@@ -72,6 +72,7 @@ def examine(needed: Sequence[str] = ()) -> dict[str, Any]:
         "machine": _machine(problems),
         "kernels": _kernels(problems),
         "extras": _extras(needed, problems),
+        "extensions": _extensions(problems),
     }
     return {**state, "problems": problems}
 
@@ -147,6 +148,22 @@ def _extras(needed: Sequence[str], problems: list[str]) -> dict[str, Any]:
     return found
 
 
+def _extensions(problems: list[str]) -> list[dict[str, str]]:
+    """Return what other packages offer; nothing of them is loaded."""
+    found: list[dict[str, str]] = []
+    for group in plugins.GROUPS:
+        try:
+            points = plugins.offered(group)
+        except PluginError as error:
+            problems.append(str(error))
+            continue
+        found += [
+            {"group": group, "name": name, "package": plugins.origin(point)}
+            for name, point in points.items()
+        ]
+    return found
+
+
 def _say(state: dict[str, Any]) -> None:
     print(f"geoprobe {state['geoprobe']}, Python {state['python']}, {state['platform']}\n")
     packages = state["packages"].items()
@@ -177,6 +194,10 @@ def _say(state: dict[str, Any]) -> None:
         ],
     )
     print()
+    if state["extensions"]:
+        rows = [(each["name"], each["group"], each["package"]) for each in state["extensions"]]
+        say_table("Extensions by other packages", ("name", "group", "package"), rows)
+        print()
     for problem in state["problems"]:
         print(f"Problem: {problem}")
     if not state["problems"]:

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from importlib import metadata
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from geoprobe import __version__
+from geoprobe import __version__, plugins
 from geoprobe.cli import doctor
 from geoprobe.extras import CORE, EXTRAS, installing
 from geoprobe.threads import available_threads
@@ -73,6 +74,22 @@ def test_a_missing_extra_is_a_problem_where_it_is_needed(monkeypatch: pytest.Mon
     assert doctor.examine(["ray"])["problems"] == [
         f"the extra 'ray' lacks ray: {installing('ray')}."
     ]
+
+
+def test_extensions_are_listed_and_two_of_one_name_are_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def installed(group: str) -> tuple[EntryPoint, ...]:
+        names = {plugins.TASKS: ("vowels",), plugins.READERS: ("mat", "mat")}
+        return tuple(EntryPoint(name, "module:name", group) for name in names.get(group, ()))
+
+    monkeypatch.setattr(plugins, "_installed", installed)
+    state = doctor.examine()
+    assert [(each["group"], each["name"]) for each in state["extensions"]] == [
+        (plugins.TASKS, "vowels")
+    ]
+    assert len(state["problems"]) == 1
+    assert "offers 'mat' in the group 'geoprobe.readers'" in state["problems"][0]
 
 
 @pytest.mark.parametrize(("needed", "code"), [("report", 0), ("reports", 2)])

@@ -60,6 +60,14 @@ def test_one_name(project: dict[str, Any], repository: Path) -> None:
     assert [each for each in found if each[1] != DISTRIBUTION or set(each[2:]) - set(known)] == []
 
 
+def test_classifiers_begin_where_the_requirement_does(project: dict[str, Any]) -> None:
+    """Every Python from the oldest on has its line, and none is left out in between."""
+    begin = "Programming Language :: Python :: 3."
+    minor = [int(each[len(begin) :]) for each in project["classifiers"] if each.startswith(begin)]
+    assert project["requires-python"] == f">=3.{min(minor)}"
+    assert minor == list(range(min(minor), max(minor) + 1))
+
+
 def test_messages_name_extras_that_there_are(project: dict[str, Any], repository: Path) -> None:
     named = {}
     for _, path in modules(repository):
