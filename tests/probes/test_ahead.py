@@ -109,11 +109,7 @@ def test_resampling_is_compiled_once(repository: Path, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", RESAMPLE], cwd=repository, env={**os.environ, **chosen}, check=True
     )
-    assert kept(tmp_path, "kernels") == [
-        "nearest.most_candidates.1",
-        "pairs.solve_pairs.1",
-        "subsets.solve_subsets.1",
-    ]
+    assert kept(tmp_path, "kernels") == ["pairs.solve_pairs.1", "subsets.solve_subsets.1"]
     parts = kept(tmp_path, "parts")
     assert "subsets.solve_subset.1" in parts
     assert [part for part in parts if not part.endswith(".1")] == IN_BOTH_PRECISIONS
