@@ -224,6 +224,23 @@ def _problem(given: Given, looks: Mapping[Source, Look], unseen: str) -> str:
     return ""
 
 
+def changed_cells(index: GivenIndex, before: GivenIndex) -> set[Cell]:
+    """Return the cells of which a file looks otherwise than the last time, or that of their start.
+
+    Parameters
+    ----------
+    index : GivenIndex
+    before : GivenIndex
+        What was found the last time.
+    """
+    changed = {
+        cell
+        for cell, given in index.files.items()
+        if any(s is not None and before.looks.get(s) != index.looks[s] for s in given)
+    }
+    return changed | {cell for cell in index.files if cell.start(index.files) in changed}
+
+
 def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) -> None:
     """Refuse to go on where files no longer hold the points that were measured.
 

@@ -10,7 +10,13 @@ from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Executor, Piece
-from geoprobe.studies.given_index import GivenIndex, look_at, refuse_changed, write_index
+from geoprobe.studies.given_index import (
+    GivenIndex,
+    changed_cells,
+    look_at,
+    refuse_changed,
+    write_index,
+)
 from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.local_executor import Processes, ThisProcess
@@ -78,7 +84,8 @@ def run_study(
         Such as ``"3/16"``: only that share of the pieces is begun. What they need from others is
         waited for as long as somebody alive is at it.
     retry_failed : bool, default=False
-        Whether pieces that failed before are tried again.
+        Whether pieces that failed before are tried again; those whose given files have changed
+        since always are.
     executor : Executor, optional
         What runs the pieces, instead of processes of this machine; it is closed at the end.
     progress : callable, optional
@@ -108,6 +115,11 @@ def run_study(
     claims = Claims(folder.work)
     if retry_failed:
         claims.forget_failures()
+    elif given is not None and before is not None:
+        anew = set(map(str, changed_cells(given, before)))
+        for piece in work:
+            if piece.name in anew:
+                claims.forget_failure(piece)
 
     def note(piece: Piece, seconds: float) -> None:
         folder.note_seconds(piece.kind, piece.name, seconds)
