@@ -32,7 +32,7 @@ class Costs:
     cells: int = 100_000
     math: float = 0.060
     """Of a cell in ``measure``."""
-    overhead: float = 0.014
+    overhead: float = 0.016
     """Of a cell in its worker: reading, packing, writing."""
     dispatch: float = 0.0010
     """Of a cell in the process that claims it, and hands it to a worker."""
@@ -42,8 +42,8 @@ class Costs:
     """Of a cell in every process that takes part: listing of files and of pieces."""
     start: float = 15.0
     """Of a node: Python, kernels from the node's own cache, workers."""
-    report: float = 0.010
-    """Of a cell, in the one process that writes tables and report."""
+    report: float = 0.11
+    """Of a cell, in the one process that writes tables and report; without figures 0.0065."""
     piece_ops: float = 45.0
     """Operations on files for a cell by its worker and by its process."""
     process_ops: float = 8.0

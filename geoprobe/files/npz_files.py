@@ -127,5 +127,4 @@ def _array(header: NpyHeader, data: bytes) -> NDArray[Any]:
     if header.dtype.hasobject:
         raise ValueError("Python objects, which are never unpickled")
     order: Literal["F", "C"] = "F" if header.columns_first else "C"
-    array = np.ndarray(header.shape, header.dtype, data, header.length, order=order)
-    return np.array(array, order="A")
+    return np.array(np.ndarray(header.shape, header.dtype, data, header.length, order=order))

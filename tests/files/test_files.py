@@ -17,7 +17,7 @@ from geoprobe.files import array_headers
 from geoprobe.files.atomic import is_unfinished, new_folder, unfinished_of, write_file
 from geoprobe.files.csv_files import as_cell, from_cell, write_table
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.files.npz_files import read_npz
+from geoprobe.files.npz_files import read_npz, write_npz
 from geoprobe.memory import free_memory
 from geoprobe.spaces import read_space
 
@@ -172,6 +172,51 @@ def test_more_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             read_space(tmp_path / name)
     monkeypatch.setattr(array_headers, "free_memory", lambda: None)
     assert read_space(tmp_path / "x.npz").n_points == 1000
+
+
+def test_npz_that_is_written_is_read_by_numpy_and_has_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = {
+        "x": np.arange(6.0).reshape(2, 3),
+        "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "none": np.empty((0, 4), np.float32),
+        "one": np.array(7, np.uint8),
+        "text": np.array(["a", "\u65e5"]),
+    }
+    about = {"format": "x", "format_version": 1}
+    write_npz(tmp_path / "a.npz", about, arrays)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    write_npz(tmp_path / "b.npz", about, arrays)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    read, ours = np.load(tmp_path / "a.npz"), read_npz(tmp_path / "a.npz", "x", 1)[1]
+    assert set(read.files) == {*arrays, "about"} and set(ours) == set(arrays)
+    for name, array in arrays.items():
+        for other in (read[name], ours[name]):
+            assert other.dtype == array.dtype and other.shape == array.shape
+            assert np.array_equal(other, array)
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">f8", "i1", "?", "U7", "c16", "S3", "O", [("a", "f4")]])
+@pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 3), (2, 0, 4)])
+def test_headers_are_read_as_numpy_reads_them(dtype: object, shape: tuple[int, ...]) -> None:
+    for version in ((1, 0), (2, 0)):
+        file = io.BytesIO()
+        array = np.zeros(shape, dtype, order="F")  # type: ignore[call-overload]
+        np.lib.format.write_array(file, array, version=version)
+        file.seek(0)
+        header = array_headers.read_npy_header(file)
+        assert header.length == file.tell()
+        file.seek(0)
+        np.lib.format.read_magic(file)
+        read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
+        assert (header.shape, header.columns_first, header.dtype) == read(file)
+
+
+@pytest.mark.parametrize("said", ["(3)", "(03,)", "(-3,)", "(3,) + (1,)", "3"])
+def test_odd_headers_are_left_to_numpy(said: str) -> None:
+    with pytest.raises(ValueError):
+        array_headers.read_npy_header(io.BytesIO(npy_header(said)))
 
 
 def test_free_memory_is_a_plausible_number() -> None:
