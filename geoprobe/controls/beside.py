@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.controls.null import LEVEL, NullTest
+from geoprobe.controls.null import NullTest
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.findings.plot_style import AFTER, BEFORE, INK, describe, legend, one_axes
@@ -257,8 +257,3 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
             )
         )
     return found
-
-
-def is_finding(claim: Claim) -> bool:
-    """Whether a claim is beyond its control."""
-    return claim.p_value <= LEVEL

@@ -1,12 +1,12 @@
 """The seam to the engine: one space measured again under other labels, or with some of its rows.
 
-Both loops are plain: every labelling and every choice of rows is measured as if it were alone. What
+Both loops are plain: every labeling and every choice of rows is measured as if it were alone. What
 measures many of them together and gives the same numbers belongs here, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,17 +20,17 @@ from geoprobe.tolerances import TAU
 
 
 class Remeasured(NamedTuple):
-    """What is measured under one labelling.
+    """What is measured under many labelings.
 
     Attributes
     ----------
-    n_clusters : int
+    n_clusters : ndarray of int64, shape (n_labelings,)
         Of DirectProbe.
-    distances : ndarray of float64, shape (n_pairs,)
+    distances : ndarray of float64, shape (n_labelings, n_pairs)
         Of the hulls of whole labels, pairs in lexicographic order; 0 where they overlap.
     """
 
-    n_clusters: int
+    n_clusters: IntArray
     distances: FloatArray
 
 
@@ -40,23 +40,33 @@ def measure_labelings(
     *,
     tau: float = TAU,
     n_threads: int | None = None,
-) -> Iterator[Remeasured]:
-    """Measure the same points under one labelling after another.
+    progress: ProgressCallback | None = None,
+) -> Remeasured:
+    """Measure the same points under one labeling after another.
 
     Parameters
     ----------
     points : ndarray of float32 or float64, shape (n_points, n_dims)
     labelings : iterable of ndarray, each of shape (n_points,)
+        All of the same labels.
     tau, n_threads
         As in :class:`geoprobe.DirectProbe`.
+    progress : callable, optional
+        Told after every labeling.
 
-    Yields
-    ------
+    Returns
+    -------
     Remeasured
     """
-    for labels in labelings:
+    all_labels = list(labelings)
+    n_clusters, distances = [], []
+    for labels in all_labels:
         geometry = DirectProbe(tau=tau, n_threads=n_threads).fit(points, labels).geometry_
-        yield Remeasured(geometry.n_clusters, geometry.hulls.distance)
+        n_clusters.append(geometry.n_clusters)
+        distances.append(geometry.hulls.distance)
+        if progress is not None:
+            progress(Progress("labelings", len(n_clusters), len(all_labels)))
+    return Remeasured(np.array(n_clusters, np.int64), np.stack(distances))
 
 
 def measure_rows(

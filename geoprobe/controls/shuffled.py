@@ -20,7 +20,7 @@ from geoprobe.files.npz_files import read_npz, write_npz
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
 FORMAT = "geoprobe shuffled labels"
@@ -156,19 +156,14 @@ def shuffle_labels(
         labels, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
     )
     labelings = (labels if each is None else labels[each] for each in (None, *rows))
-    measured = []
-    for each in measure_labelings(points, labelings, tau=tau, n_threads=n_threads):
-        measured.append(each)
-        if progress is not None:
-            progress(Progress("shuffled labels", len(measured), 1 + n_permutations))
-    observed, null = measured[0], measured[1:]
+    found = measure_labelings(points, labelings, tau=tau, n_threads=n_threads, progress=progress)
     return ShuffledLabels(
         labels=tuple(map(str, names.tolist())),
         counts=np.bincount(codes, minlength=len(names)).astype(np.int64),
-        n_clusters=observed.n_clusters,
-        distances=observed.distances,
-        null_clusters=np.array([each.n_clusters for each in null], np.int64),
-        null_distances=np.stack([each.distances for each in null]),
+        n_clusters=int(found.n_clusters[0]),
+        distances=found.distances[0],
+        null_clusters=found.n_clusters[1:],
+        null_distances=found.distances[1:],
         units=_identity(labels, groups, seed, exchange),
     )
 
