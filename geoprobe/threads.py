@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from operator import index
 from typing import Any, SupportsIndex, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from geoprobe.errors import InputError
 
@@ -99,40 +100,22 @@ def interruptible(function: Callable[..., Result], *args: Any) -> Result:
     return next(in_order(lambda task: function(*task), [args], 1, long=True))
 
 
-class _Blas:
-    """How many of our threads want the linear algebra of NumPy to stay in the one that calls it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._limits: threadpool_limits | None = None
-
-    def enter(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
-            self._inside += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0 and self._limits is not None:
-                self._limits.restore_original_limits()
-                self._limits = None
+_BLAS = threading.RLock()
 
 
-_BLAS = _Blas()
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries of linear algebra; to look for them takes milliseconds."""
+    return ThreadpoolController()
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Keep NumPy's linear algebra to the thread that calls it, while inside.
+    """Keep NumPy's linear algebra to the thread that calls it, while inside: one at a time.
 
-    For small matrices in threads of our own: a library that wakes a thread a core for each of
-    them waits far longer than it works where the cores are busy.
+    How many threads it uses decides about last bits, and a library that wakes a thread a core for
+    small matrices waits far longer than it works where the cores are busy. threadpoolctl ignores
+    whoever sets the number while another thread's limit stands: hence one at a time.
     """
-    _BLAS.enter()
-    try:
+    with _BLAS, _libraries().limit(limits=1, user_api="blas"):
         yield
-    finally:
-        _BLAS.leave()

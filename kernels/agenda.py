@@ -29,7 +29,7 @@ N_CONFLICTS = 8
 N_MERGED, N_BANS = 9, 10
 # Checks in a row that have found conflicts.
 IN_A_ROW = 11
-# The number of final merges after which directions are laid out anew.
+# The number of final merges from which on there is room for more directions.
 LAY_OUT = 12
 N_CONTROLS = 13
 

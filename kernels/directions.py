@@ -18,6 +18,8 @@ from geoprobe.kernels.state import Directions, Linkage
 FLOAT32_SLACK = 2.5e-7
 # Directions looked at together.
 CHUNK = 64
+# Directions of a pair of labels that there is room for at first.
+FIRST = 256
 # Stands for infinity: the interval of no row reaches from WIDE to -WIDE, that of a direction not
 # yet added from -WIDE to WIDE.
 WIDE = np.float32(1e30)
@@ -26,7 +28,7 @@ WIDE = np.float32(1e30)
 def allocate(
     links: Linkage, partner: NDArray[np.bool_], n_dims: int, n_bytes: int = 1 << 28
 ) -> Directions:
-    """Return room for directions, with none in it yet.
+    """Return room for a few directions, with none in it yet.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def allocate(
         The pairs of labels that need directions.
     n_dims : int
     n_bytes : int
-        Memory for intervals.
+        Memory that intervals may ever take.
     """
     pair = np.full(partner.shape, -1, np.int64)
     first, second = np.nonzero(np.triu(partner, 1))
@@ -45,11 +47,11 @@ def allocate(
     empty = Directions(
         pair=pair,
         begin=np.zeros(len(first), np.int64),
-        count=np.zeros(len(partner), np.int64),
+        span=np.zeros(len(partner), np.int64),
         place=np.zeros(len(links.label), np.int64),
         used=np.zeros(len(first), np.int64),
-        low=np.zeros((0, 0), np.float32),
-        high=np.zeros((0, 0), np.float32),
+        low=np.zeros((0, FIRST // 2), np.float32),
+        high=np.zeros((0, FIRST // 2), np.float32),
         added_at=np.zeros((len(first), 0), np.int64),
         log_low=np.zeros((0, int(partner.sum(axis=1).max()), 0), np.float32),
         log_high=np.zeros((0, 0, 0), np.float32),
@@ -58,35 +60,43 @@ def allocate(
     return laid_out(empty, links)
 
 
-def laid_out(directions: Directions, links: Linkage) -> Directions:
-    """Return the directions with room for more of them: only clusters that are left take any.
-
-    The log of merges has to be empty. ``directions`` are not to be used any more.
-    """
+def roomiest(directions: Directions, links: Linkage) -> int:
+    """Return the largest capacity that is wanted and that the clusters that are left allow."""
     wanted, n_bytes = directions.limits.tolist()
     slots = np.flatnonzero(links.cluster_of == np.arange(len(links.cluster_of)))
-    count = np.bincount(links.label[slots], minlength=len(directions.count))
-    ends = np.cumsum(count)
+    partners = (directions.pair >= 0).sum(axis=1)
+    entries = int(partners[links.label[slots]].sum())
+    return int(np.clip(n_bytes // (8 * max(entries, 1)) // 32 * 32, 32, wanted))
+
+
+def laid_out(directions: Directions, links: Linkage) -> Directions:
+    """Return the directions with room for twice as many, if :func:`roomiest` allows.
+
+    Only clusters that are left take any. The log of merges has to be empty, and ``directions``
+    are not to be used any more.
+    """
+    capacity = min(2 * directions.low.shape[1], roomiest(directions, links))
+    slots = np.flatnonzero(links.cluster_of == np.arange(len(links.cluster_of)))
+    span = np.bincount(links.label[slots], minlength=len(directions.span))
+    ends = np.cumsum(span)
     place = np.zeros_like(directions.place)
-    place[slots] = np.arange(len(slots)) - (ends - count)[links.label[slots]]
+    place[slots] = np.arange(len(slots)) - (ends - span)[links.label[slots]]
     pairs = np.argwhere(np.triu(directions.pair >= 0, 1))
-    sizes = count[pairs].sum(axis=1)
+    sizes = span[pairs].sum(axis=1)
     total = int(sizes.sum())
     begin = np.cumsum(sizes) - sizes
-    capacity = int(np.clip(n_bytes // (8 * max(total, 1)) // 32 * 32, 32, wanted))
     low = np.full((total, capacity), -WIDE, np.float32)
     high = np.full((total, capacity), WIDE, np.float32)
     kept = min(directions.low.shape[1], capacity)
     for (a, b), p, q, used in zip(pairs, begin, directions.begin, directions.used, strict=True):
         mine = [slots[links.label[slots] == label] for label in (a, b)]
         before = q + np.concatenate(
-            [directions.place[mine[0]], directions.count[a] + directions.place[mine[1]]]
+            [directions.place[mine[0]], directions.span[a] + directions.place[mine[1]]]
         )
         # The oldest first, so that it is the first one to be forgotten.
-        order = np.arange(used - min(used, kept), used)
+        order = np.arange(used - min(used, kept), used) % directions.low.shape[1]
         if len(order) == 0:
             continue
-        order %= directions.low.shape[1]
         rows = slice(p, p + len(before))
         low[rows, : len(order)] = directions.low[np.ix_(before, order)]
         high[rows, : len(order)] = directions.high[np.ix_(before, order)]
@@ -94,7 +104,7 @@ def laid_out(directions: Directions, links: Linkage) -> Directions:
     return Directions(
         pair=directions.pair,
         begin=begin,
-        count=count,
+        span=span,
         place=place,
         used=np.minimum(directions.used, kept),
         low=low,
@@ -109,7 +119,7 @@ def laid_out(directions: Directions, links: Linkage) -> Directions:
 @inner
 def base_of(directions, pair, a, b):
     """Return where the clusters of label ``a`` begin in its pair with ``b``; see ``place``."""
-    return directions.begin[pair] + (directions.count[b] if b < a else 0)
+    return directions.begin[pair] + (directions.span[b] if b < a else 0)
 
 
 @inner
@@ -142,7 +152,7 @@ def clear_column(directions, links, points, pair, slot, other, w, column):
     slack = rounding32(w.shape[0])
     begin = links.first[label]
     base = base_of(directions, pair, label, other)
-    for entry in range(base, base + directions.count[label]):
+    for entry in range(base, base + directions.span[label]):
         directions.low[entry, column] = WIDE
         directions.high[entry, column] = -WIDE
     for row in range(begin, links.first[label + 1]):
@@ -199,6 +209,15 @@ def separated(directions, p, q, used, slack):
             apart |= np.int32(low_p[c] - high_q[c] > limit)
             apart |= np.int32(low_q[c] - high_p[c] > limit)
         if apart != 0:
+            return True
+    return False
+
+
+@inner
+def has_forgotten(directions):
+    """Return whether directions of any pair of labels were forgotten since they were laid out."""
+    for used in directions.used:
+        if used > directions.low.shape[1]:
             return True
     return False
 

@@ -28,7 +28,7 @@ from geoprobe.kernels.agenda import (
     forget_exempt,
 )
 from geoprobe.kernels.checking import check_slot
-from geoprobe.kernels.directions import follow_merge, follow_undo, forget_log
+from geoprobe.kernels.directions import follow_merge, follow_undo, forget_log, has_forgotten
 from geoprobe.kernels.jit import inner, kernel
 from geoprobe.kernels.linkage import (
     ban,
@@ -43,9 +43,9 @@ from geoprobe.kernels.nearest import DISJOINT, OVERLAP, UNPROVED
 from geoprobe.kernels.pool import working_set
 
 # What `advance` comes back for: nothing is left to merge; as many states as asked for are checked;
-# the room for bans is full; a pair is left open that only the fallback can decide; clusters have
-# become so few that there is room for more directions.
-FINISHED, REPORT, EMPTY_BANS, FALLBACK, SPARSE = 0, 1, 2, 3, 4
+# the room for bans is full; a pair is left open that only the fallback can decide; directions are
+# being forgotten that there would be room for.
+FINISHED, REPORT, EMPTY_BANS, FALLBACK, CRAMPED = 0, 1, 2, 3, 4
 # Checks in a row that find conflicts before merges run only half as far ahead.
 PATIENCE = 3
 
@@ -246,5 +246,5 @@ def advance(state, checks):
         else:
             make_final(links, directions, agenda)
             control[PHASE] = EXTEND
-            if control[MERGES] >= control[LAY_OUT]:
-                return SPARSE, -1, -1
+            if control[MERGES] >= control[LAY_OUT] and has_forgotten(directions):
+                return CRAMPED, -1, -1

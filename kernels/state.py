@@ -223,7 +223,7 @@ class Directions(NamedTuple):
     """(n_labels, n_labels): the number of the pair of labels; -1 for labels known disjoint."""
     begin: NDArray[np.int64]
     """(n_pairs,): the first row of each pair."""
-    count: NDArray[np.int64]
+    span: NDArray[np.int64]
     """(n_labels,): the clusters of each label when this was laid out."""
     place: NDArray[np.int64]
     """(n_rows,): the place of each slot among those clusters of its label."""

@@ -14,7 +14,7 @@ from geoprobe.kernels import agenda, directions, linkage, merging, pool
 from geoprobe.kernels.state import Certificates, Merging, Points
 from geoprobe.probes.candidates import later_neighbours
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.threads import interruptible
+from geoprobe.threads import interruptible, single_threaded_blas
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -112,11 +112,12 @@ def merge_clusters(
         span = slice(first[label], first[label + 1])
         known = later_neighbours(points[span], barred[span], n_threads=n_threads)
         linkage.prepare(links, label, barred, known.near, known.bound, known.others)
+    single = points.astype(np.float32)
     state = Merging(
-        points=Points(points, points.astype(np.float32)),
+        points=Points(points, single),
         links=links,
         directions=directions.allocate(links, partner, n_dims),
-        agenda=agenda.allocate_agenda(n_rows, _precision(points)),
+        agenda=agenda.allocate_agenda(n_rows, _precision(single)),
         pool=pool.allocate_pool(n_dims),
         conflicts=agenda.allocate_certificates(256, n_dims),
         bans=agenda.allocate_certificates(256, n_dims),
@@ -125,7 +126,7 @@ def merge_clusters(
     merged = Merged(cluster_of=links.cluster_of)
     total = int(np.diff(first)[involved].sum() - involved.sum())
     control = state.agenda.control
-    control[agenda.LAY_OUT] = _next_layout(state)
+    control[agenda.LAY_OUT] = _roomier(state)
     while True:
         state = state._replace(links=linkage.with_room(state.links, len(state.bans.size)))
         reason, a, b = interruptible(merging.advance, state, CHECKS)
@@ -141,29 +142,32 @@ def merge_clusters(
             break
         if reason == merging.FALLBACK:
             merged.highs_calls += _resolve(state, a, b)
-        if reason == merging.SPARSE:
+        if reason == merging.CRAMPED:
             state = state._replace(directions=directions.laid_out(state.directions, state.links))
-            control[agenda.LAY_OUT] = _next_layout(state)
+            control[agenda.LAY_OUT] = _roomier(state)
     merged.solves = int(control[agenda.SOLVES])
     return merged
 
 
-def _next_layout(state: Merging) -> int:
-    """Return after how many merges in all half of the clusters will be left."""
-    wanted = int(state.directions.limits[0])
-    if state.directions.low.shape[1] == wanted:
+def _roomier(state: Merging) -> int:
+    """Return from how many merges on there is room for more directions."""
+    capacity, wanted = state.directions.low.shape[1], int(state.directions.limits[0])
+    if capacity >= wanted:
         return int(np.iinfo(np.int64).max)
+    if capacity < directions.roomiest(state.directions, state.links):
+        return 0
     involved = state.directions.pair.max(axis=1) >= 0
-    left = int(state.directions.count[involved].sum())
+    left = int(state.directions.span[involved].sum())
     return int(state.agenda.control[agenda.MERGES]) + max(left // 2, 1)
 
 
-def _precision(points: FloatArray) -> FloatArray:
+def _precision(points: NDArray[np.float32]) -> FloatArray:
     """Inverse covariance of the points, kept finite where they span fewer dimensions."""
-    covariance = points.T @ points / len(points)
-    ridge = 1e-9 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
-    covariance[np.diag_indices_from(covariance)] += ridge
-    return np.linalg.inv(covariance)
+    with single_threaded_blas():
+        covariance = (points.T @ points).astype(np.float64) / len(points)
+        ridge = 1e-7 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
+        covariance[np.diag_indices_from(covariance)] += ridge
+        return np.linalg.inv(covariance)
 
 
 def _ban(bans: Certificates, k: int) -> Ban:
