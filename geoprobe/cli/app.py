@@ -58,7 +58,7 @@ def _open_closed_streams() -> None:
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Begin with geoprobe probe, which needs no file. geoprobe COMMAND --help shows an example.",
+    epilog="Begin with geoprobe probe, it needs no file; geoprobe COMMAND --help shows an example.",
 )
 def common(
     context: typer.Context,
