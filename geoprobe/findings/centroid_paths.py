@@ -12,7 +12,7 @@ import numpy as np
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     axis_names,
     describe,
     draw_planes,

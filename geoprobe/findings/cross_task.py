@@ -12,7 +12,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import accuracy_change_interval, same_units
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
-from geoprobe.findings.plot_style import INK, colour_bar, describe, new_axes
+from geoprobe.drawing.style import INK, colour_bar, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.movement import displacements
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     BEFORE,
     INK,
     axis_names,

@@ -8,23 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from geoprobe import extras
-
-
-def need(name: str) -> Any:
-    """Import a module of pandas or matplotlib.
-
-    Parameters
-    ----------
-    name : str
-        Dotted name, such as ``"matplotlib.figure"``.
-
-    Raises
-    ------
-    GeoprobeError
-        If the package is not installed; the message says how to install it.
-    """
-    return extras.need(name, "report")
+from geoprobe.showing import frame
 
 
 def over_seeds(
@@ -116,12 +100,12 @@ class Finding(ABC):
         GeoprobeError
             If pandas is not installed.
         """
-        frame = need("pandas").DataFrame(self.columns())
+        table = frame(self.columns())
         for name in ("seed", "epoch"):
             # The model as published has no seed: a nullable column keeps whole numbers whole.
-            if name in frame:
-                frame[name] = frame[name].astype("Int64")
-        return frame
+            if name in table:
+                table[name] = table[name].astype("Int64")
+        return table
 
     def over_seeds(self) -> Columns:
         """Return mean, sample standard deviation and number of seeds of every value.

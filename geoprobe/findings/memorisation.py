@@ -10,7 +10,7 @@ import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     AFTER,
     BEFORE,
     describe,

@@ -12,7 +12,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.findings.label_pairs import LabelMatch, match_labels
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry

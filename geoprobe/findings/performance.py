@@ -12,7 +12,7 @@ from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry

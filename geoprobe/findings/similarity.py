@@ -12,7 +12,7 @@ from scipy.stats import pearsonr
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     describe,
     legend,
     one_axes,

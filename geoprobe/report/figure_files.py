@@ -15,7 +15,7 @@ from urllib.parse import quote
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import write_file
 from geoprobe.files.csv_files import as_cell
-from geoprobe.findings.finding import need
+from geoprobe.drawing.style import need
 
 _LONGEST = 80
 

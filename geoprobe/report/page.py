@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from geoprobe.findings.finding import need
-from geoprobe.report.svg import without_controls
+from geoprobe.drawing.style import need
+from geoprobe.showing import without_controls
 from geoprobe.versions import installed_versions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from geoprobe.errors import GeoprobeError, OutputError
 from geoprobe.files.atomic import write_file
-from geoprobe.findings.finding import need
+from geoprobe.drawing.style import need
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoprobe.errors import FormatError
-from geoprobe.findings.plot_style import COLOURS, INK, colour_bar, describe, legend, one_axes
+from geoprobe.drawing.style import COLOURS, INK, colour_bar, describe, legend, one_axes
 from geoprobe.report.figure_files import INDEX, FigureFolder, file_name
 from geoprobe.report.page import pack
 from geoprobe.report.report_tables import cell, make_table, number, rows_shown
@@ -137,10 +137,10 @@ def test_text_in_figures_stays_text(name: str) -> None:
     assert tags <= {"svg", "g", "path", "text", "tspan", "use", "defs", "clipPath", "rect"}
     shown = re.sub("[\x00-\x1f\ufffe]", "\ufffd", name)
     said = [element.text for element in root.iter() if element.tag.endswith("text")]
-    title = " ".join(fitting.shortened(shown, 120).split())
+    title = " ".join(shortened(shown, 120).split())
     assert title in " ".join(said).replace("  ", " ") or title.replace(" ", "") in "".join(said)
-    assert fitting.shortened(f"0 {shown}", 32) in said
-    assert fitting.shortened(shown, 32) in said
+    assert shortened(f"0 {shown}", 32) in said
+    assert shortened(shown, 32) in said
     assert found.pdf.startswith(b"%PDF")
     # Whether there is a glyph depends on the fonts of the machine.
     assert set(found.unknown) <= set(name) - set("abc")

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from geoprobe import extras
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import need
-from geoprobe.geometry.measured import FloatArray
+
+FloatArray = NDArray[np.float64]
 
 # Okabe and Ito (2008), in an order whose neighbours differ most; without the black and the yellow,
 # which vanish on a dark and on a light page.
@@ -22,6 +24,22 @@ LINES = ("-", "--", ":", "-.")
 INK = "#7a7a7a"
 """Text and axes: a grey of enough contrast on white and on black."""
 BEFORE, AFTER = COLOURS[0], COLOURS[1]
+
+
+def need(name: str) -> Any:
+    """Import a module of pandas, matplotlib or whatever else the extra ``report`` installs.
+
+    Parameters
+    ----------
+    name : str
+        Dotted name, such as ``"matplotlib.figure"``.
+
+    Raises
+    ------
+    GeoprobeError
+        If the package is not installed; the message says how to install it.
+    """
+    return extras.need(name, "report")
 
 
 def new_axes(
