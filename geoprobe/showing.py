@@ -38,10 +38,13 @@ class Summary:
 
 
 class Showing:
-    """What a user wants to know about an object, never its raw arrays.
+    """What a user wants to know about an object, never its raw arrays."""
 
-    A dataclass that inherits from it is made with ``repr=False``.
-    """
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep the text that a dataclass would otherwise replace by one of all its fields."""
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = Showing.__repr__  # type: ignore[method-assign]
 
     def _summaries(self) -> Sequence[Summary]:
         """Return what there is to say, the most important first."""

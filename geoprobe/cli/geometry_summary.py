@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from geoprobe.geometry.pairs import Status, unproved
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from geoprobe.geometry import Geometry
     from geoprobe.studies.verify import StudyVerification
     from geoprobe.verify import VerificationReport
+
 
 def summarise_distances(g: Geometry, most: int | None) -> list[Summary]:
     """Summarise the distances of labels, smallest first.

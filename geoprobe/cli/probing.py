@@ -87,10 +87,10 @@ def probe(
     Without --out the results go to a new folder below geoprobe-results.
     """
     from geoprobe.cli.console import compiling_shown, show_progress
-    from geoprobe.cli.geometry_summary import summarise_probe
     from geoprobe.errors import OccupiedError
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import read_results, write_results
+    from geoprobe.geometry.summaries import summarise_probe
     from geoprobe.spaces.source import default_folder
 
     _check_options(tau, threads)

@@ -39,7 +39,7 @@ def draw_clusters(
     """
     n_clusters = np.bincount(label, minlength=len(names))
     order = np.argsort(-n_clusters, kind="stable")[:MOST_LABELS]
-    ax = one_axes(ax, height=1.4 + 0.22 * len(order))[1]
+    ax = one_axes(ax, height=1.4 + 0.22 * len(order))
     for place, k in enumerate(order.tolist()):
         own = np.sort(size[label == k])[::-1]
         # Hundreds of slivers would only be a stripe.
@@ -61,4 +61,3 @@ def draw_clusters(
         title += f" ({len(order)} of {len(names):,} labels, those of most clusters)"
     describe(ax, title=title, x="points; the number of clusters stands at the end")
     return ax
-

@@ -121,7 +121,7 @@ def draw_map(
     -------
     matplotlib.axes.Axes
     """
-    ax = one_axes(ax, width=6.4, height=5.2)[1]
+    ax = one_axes(ax, width=6.4, height=5.2)
     many = len(codes) > _MOST_MARKS
     named = set(np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:MOST_NAMED])
     for k in np.unique(codes).tolist():
@@ -156,9 +156,7 @@ def _outline(ax: Any, points: FloatArray, codes: IntArray, groups: IntArray) -> 
     for g in np.unique(groups).tolist():
         rows = np.flatnonzero(groups == g)
         ring = outline(points[rows])
-        ax.fill(
-            ring[:, 0], ring[:, 1], facecolor=colour(codes[rows[0]]), alpha=0.07, linewidth=0
-        )
+        ax.fill(ring[:, 0], ring[:, 1], facecolor=colour(codes[rows[0]]), alpha=0.07, linewidth=0)
         closed = np.vstack([ring, ring[:1]])
         ax.plot(
             closed[:, 0], closed[:, 1], "-", color=colour(codes[rows[0]]), linewidth=0.9, alpha=0.8

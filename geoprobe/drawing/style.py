@@ -73,12 +73,14 @@ def new_axes(
     return figure, axes
 
 
-def one_axes(ax: Any, **size: float) -> tuple[Any, Any]:
-    """Return the axes given and their figure, or new ones for None."""
-    if ax is not None:
-        return ax.figure, ax
-    figure, axes = new_axes(1, **size)
-    return figure, axes[0]
+def one_axes(ax: Any, **size: float) -> Any:
+    """Return the axes given, or new ones for None."""
+    return new_axes(1, **size)[1][0] if ax is None else ax
+
+
+def figure_of(drawn: Any) -> Any:
+    """Return the figure of what a plot returns: axes, or a list of them for several panels."""
+    return (drawn[0] if isinstance(drawn, list) else drawn).figure
 
 
 def restyle(ax: Any) -> None:
@@ -309,7 +311,7 @@ def draw_planes(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.axes.Axes, or a list of them for several planes
 
     Raises
     ------
@@ -332,7 +334,7 @@ def draw_planes(
         figure.draw_without_rendering()
     for panel, number in zip(axes, panels, strict=True):
         write(panel, number, seed)
-    return figure
+    return axes if len(axes) > 1 else axes[0]
 
 
 def plane(vectors: FloatArray) -> Plane:

@@ -9,9 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
-from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.drawing.style import (
     axis_names,
     describe,
@@ -21,6 +18,9 @@ from geoprobe.drawing.style import (
     plane,
     write_apart,
 )
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import Geometry
 

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.findings.finding import Finding
-from geoprobe.findings.movement import displacements
 from geoprobe.drawing.style import (
     BEFORE,
     INK,
@@ -19,6 +17,8 @@ from geoprobe.drawing.style import (
     plane,
     write_apart,
 )
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.movement import displacements
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import FloatArray
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from geoprobe.showing import frame
+from geoprobe.showing import MOST_ROWS, Showing, Summary, count, first_few, frame, number
 
 
 def over_seeds(
@@ -68,7 +68,7 @@ def bands(
 Columns = dict[str, list[Any]]
 
 
-class Finding(ABC):
+class Finding(Showing, ABC):
     """The outcome of one analysis.
 
     Attributes
@@ -114,6 +114,17 @@ class Finding(ABC):
         """
         return over_seeds(self.columns(), self.keys, self.values)
 
+    def _summaries(self) -> Sequence[Summary]:
+        columns = self.columns()
+        about = (f"{name.replace('_', ' ')} {_told(columns[name])}" for name in self.keys)
+        lines = [f"{count(len(self.rows), 'row')}; " + "; ".join(about) if self.rows else "no rows"]
+        if self.notes:
+            lines.append(f"{count(len(self.notes), 'note')}, such as: {self.notes[0]}")
+        header = [f"{name} " if _is_number(values) else name for name, values in columns.items()]
+        rows = tuple(tuple(map(_cell, row)) for row in self.rows[:MOST_ROWS])
+        title = "The first rows" if len(self.rows) > MOST_ROWS else "All rows"
+        return (Summary(tuple(lines), title, tuple(header), rows),)
+
     @abstractmethod
     def plot(self, ax: Any = None) -> Any:
         """Draw the finding.
@@ -121,14 +132,32 @@ class Finding(ABC):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Where to draw; new ones by default.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        matplotlib.axes.Axes, or a list of them for several panels
 
         Raises
         ------
         GeoprobeError
             If matplotlib is not installed.
         """
+
+
+def _told(values: Sequence[Any]) -> str:
+    """Say which values a column has: the ends of numbers, the first of names."""
+    known = [value for value in dict.fromkeys(values) if value not in (None, "")]
+    if known and _is_number(known):
+        return str(known[0]) if len(known) == 1 else f"{_cell(min(known))} to {_cell(max(known))}"
+    return first_few([str(value) for value in known], most=3) or "none"
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    return all(value is None or isinstance(value, (int, float)) for value in values)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else str(value)

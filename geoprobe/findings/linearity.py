@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.findings.finding import Finding
 from geoprobe.drawing.grids import draw_counts
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.findings.finding import Finding
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.pairs import Status
@@ -70,7 +70,7 @@ class Linearity(Finding):
         names = list(
             dict.fromkeys(zip(columns["task"], columns["model"], columns["layer"], strict=True))
         )
-        figure, ax = one_axes(ax, height=1.4 + 0.3 * len(names))
+        ax = one_axes(ax, height=1.4 + 0.3 * len(names))
         final = _final_rows(columns)
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
@@ -96,7 +96,7 @@ class Linearity(Finding):
             ax.set_xlim(0.0, max(2.0, 1.05 * ax.get_xlim()[1]))
         describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
         legend(ax)
-        return figure
+        return ax
 
 
 def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
@@ -260,4 +260,3 @@ def _most(counts: Any, at_most: int) -> list[str]:
     for name, n in counts:
         total[name] += n
     return sorted(name for name, _ in total.most_common(at_most))
-

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 
@@ -89,7 +89,7 @@ class MinDistances(Finding):
             The last one by default.
         """
         layer = self._layer(layer)
-        figure, ax = one_axes(ax, height=4.8)
+        ax = one_axes(ax, height=4.8)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "distance")
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
@@ -114,7 +114,7 @@ class MinDistances(Finding):
             y="smallest distance to another label",
         )
         legend(ax, below=True, title="gain and label")
-        return figure
+        return ax
 
     def _layer(self, layer: int | None) -> int:
         if layer is None:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
@@ -80,7 +80,7 @@ class Performance(Finding):
             raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
         columns = self.over_seeds()
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
-        figure, ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        ax = one_axes(ax, height=1.4 + 0.36 * len(names))
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -109,7 +109,7 @@ class Performance(Finding):
         }[measure]
         describe(ax, title=title, x=x)
         legend(ax)
-        return figure
+        return ax
 
     def _reach(self, columns: Columns, measure: str, k: int) -> tuple[float, float]:
         """Return how far the bar of a summarised row reaches below and above its mean."""

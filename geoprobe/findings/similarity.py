@@ -9,9 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import pearsonr
 
-from geoprobe.findings.finding import Finding, bands
-from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.drawing.style import (
     describe,
     legend,
@@ -19,6 +16,9 @@ from geoprobe.drawing.style import (
     shade,
     step_axis,
 )
+from geoprobe.findings.finding import Finding, bands
+from geoprobe.findings.intervals import Interval, fitting
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry
@@ -171,7 +171,7 @@ class SimilarityDuringTuning(Finding):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the similarity over the steps, one line a layer; bands span seeds or intervals."""
-        figure, ax = one_axes(ax)
+        ax = one_axes(ax)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
         layers = sorted(set(columns["layer"]))
         for layer in layers:
@@ -189,7 +189,7 @@ class SimilarityDuringTuning(Finding):
             y="spatial similarity (Pearson correlation)",
         )
         legend(ax, ncols=2 if len(layers) > 6 else 1)
-        return figure
+        return ax
 
 
 def similarity_to_original(

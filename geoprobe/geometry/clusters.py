@@ -16,7 +16,7 @@ from geoprobe.showing import MOST_ROWS, Showing, Summary, count, frame
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Blocks(Showing):
     """Pairs of clusters of the same label, as columns, each with what stands in between.
 
@@ -150,7 +150,7 @@ class Counts:
     contradictory_points: int
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Clusters(Showing):
     """DirectProbe's clusters of a space.
 

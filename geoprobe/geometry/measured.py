@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Predictions(Showing):
     """What DirectProbe predicts for the units of a test space, in their order.
 
@@ -131,7 +131,7 @@ class Predictions(Showing):
 Picture = Literal["distances", "clusters", "map"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Geometry(Showing):
     """What was found out about one space, and none of its points.
 
@@ -340,7 +340,7 @@ class Geometry(Showing):
         view = principal_view(points)
         supports = clusters.distances.supports
         bridges = [
-            np.array([w @ view.points[rows] for rows, w in (supports.side_a(k), supports.side_b(k))])
+            np.array([weights @ view.points[rows] for rows, weights in supports.sides(k)])
             for k in np.unique(clusters.distances.shortest(clusters.label)).tolist()
         ]
         return draw_map(
@@ -357,7 +357,6 @@ class Geometry(Showing):
         if self.clusters is None:
             return (Summary(tuple(sentences(self))), *self.hulls._summaries())
         return summarise_probe(self)
-
 
 
 def all_pairs(groups: IntArray) -> tuple[IntArray, IntArray]:

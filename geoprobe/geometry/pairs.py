@@ -42,7 +42,7 @@ STATUS_NAMES = tuple(status.name.lower() for status in Status)
 STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class HullResult(Showing):
     """The answer about two convex hulls, with its certificate.
 
@@ -147,8 +147,9 @@ class HullResult(Showing):
         from geoprobe.arrays import as_points
         from geoprobe.drawing.maps import draw_map, principal_view, view_along
 
-        points_a, points_b = (as_points(np.atleast_2d(x), name=n) for x, n in ((A, "A"), (B, "B")))
-        for name, points, support in (("A", points_a, self.support_a), ("B", points_b, self.support_b)):
+        points_a, points_b = as_points(A, name="A"), as_points(B, name="B")
+        given = (("A", points_a, self.support_a), ("B", points_b, self.support_b))
+        for name, points, support in given:
             if points.shape[1] != len(self.normal) or len(points) <= support.max():
                 raise InputError(
                     f"{name} has shape {points.shape}, but the set that was measured has "
@@ -193,7 +194,7 @@ Sides = tuple[IntArray, FloatArray, IntArray, FloatArray]
 """Rows and weights of the first side of a certificate, then those of the second."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Supports(Showing):
     """Convex weights of many certificates, stored end to end.
 
@@ -270,6 +271,10 @@ class Supports(Showing):
         part = slice(int(self.start_b[k]), int(self.start_b[k + 1]))
         return self.index_b[part], self.weight_b[part]
 
+    def sides(self, k: int) -> tuple[tuple[IntArray, FloatArray], tuple[IntArray, FloatArray]]:
+        """Return rows and weights of both sides of certificate ``k``."""
+        return self.side_a(k), self.side_b(k)
+
     def _summaries(self) -> Sequence[Summary]:
         entries = len(self.index_a) + len(self.index_b)
         return (Summary((f"{count(len(self), 'certificate')} of {count(entries, 'weight')}.",)),)
@@ -279,7 +284,7 @@ class Supports(Showing):
         return replace(self, index_a=original[self.index_a], index_b=original[self.index_b])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class PairwiseDistances(Showing):
     """Distances of many pairs of hulls, as columns; row ``k`` is one pair.
 

@@ -1,4 +1,4 @@
-"""Summaries of measured geometry: sentences and short tables, for terminals, notebooks and pages."""
+"""Summaries of measured geometry: sentences and short tables for people."""
 
 from __future__ import annotations
 

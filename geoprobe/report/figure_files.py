@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from geoprobe.drawing.style import need
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import write_file
 from geoprobe.files.csv_files import as_cell
-from geoprobe.drawing.style import need
 
 _LONGEST = 80
 

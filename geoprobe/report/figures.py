@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from geoprobe.drawing.style import COLOURS, INK, need
 from geoprobe.findings import Finding, Movement, Performance
-from geoprobe.drawing.style import need
-from geoprobe.drawing.style import COLOURS, INK
 from geoprobe.report.svg import inline_svg, well_formed
 from geoprobe.showing import LONGEST_NAME, shortened, without_controls
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from geoprobe.drawing.style import figure_of, need
 from geoprobe.errors import GeoprobeError, OutputError
 from geoprobe.files.atomic import write_file
-from geoprobe.drawing.style import need
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
@@ -134,7 +134,10 @@ def _view(
         about = ", ".join(filter(None, (section.title, names["view"], drawing.caption)))
         try:
             drawn = draw(
-                drawing.plot(), f"{prefix}{number}-", f"{about}.", files=folder is not None
+                figure_of(drawing.plot()),
+                f"{prefix}{number}-",
+                f"{about}.",
+                files=folder is not None,
             )
         except GeoprobeError as error:
             undrawn.append(str(error))

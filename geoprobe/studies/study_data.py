@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from geoprobe.findings import (
     similarity_interval,
 )
 from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.showing import Showing, Summary, count
 from geoprobe.studies.inputs import study_inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
@@ -34,7 +35,7 @@ from geoprobe.studies.study_folder import StudyFolder
 
 
 @dataclass(frozen=True)
-class StudyData:
+class StudyData(Showing):
     """All that has been computed of a study.
 
     Attributes
@@ -63,6 +64,11 @@ class StudyData:
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
+
+    def _summaries(self) -> Sequence[Summary]:
+        n_spaces, n_runs = len(self.geometries), len(self.runs)
+        line = f"{self.plan.name}: {count(n_spaces, 'space')}, {count(n_runs, 'layer')} tuned."
+        return (Summary((line,)),)
 
     @property
     def groups(self) -> tuple[str, ...]:
