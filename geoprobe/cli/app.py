@@ -132,11 +132,14 @@ def say(parts: Iterable[Summary]) -> None:
         spoken = spoken or bool(part.lines or part.rows)
 
 
-def say_where(folder: Path, leftovers: Iterable[Path]) -> None:
-    """Print where results lie, how to check them, and what else lies there."""
+def say_where(folder: Path, leftovers: Iterable[Path], page: bool = False) -> None:
+    """Print where results lie, their page, how to check them, and what else lies there."""
     near = os.path.relpath(folder)
     shown = str(folder) if near.startswith("..") else near
-    print(f"\nResults: {shown}\nCheck them: geoprobe verify {shlex.quote(shown)}")
+    print(f"\nResults: {shown}")
+    if page:
+        print(f"Look at them: {Path(shown) / 'summary.html'}")
+    print(f"Check them: geoprobe verify {shlex.quote(shown)}")
     for left in leftovers:
         print(f"Left by a run that did not end, unless it still runs: {left}")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from geoprobe.drawing.style import (
+    COLOURS,
     INK,
     MARKERS,
     FloatArray,
@@ -123,44 +124,41 @@ def draw_map(
     """
     ax = one_axes(ax, width=6.4, height=5.2)
     many = len(codes) > _MOST_MARKS
-    named = set(np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:MOST_NAMED])
-    for k in np.unique(codes).tolist():
+    sizes = np.bincount(codes, minlength=len(names))
+    named = np.sort(np.argsort(-sizes, kind="stable")[:MOST_NAMED])
+    style = {"linestyle": "none", "markeredgewidth": 0, "alpha": 0.6, "rasterized": many}
+    style["markersize"] = 3.0 if many else 4.5
+    others = view.points[~np.isin(codes, named)]
+    if len(others):
+        text = f"{len(names) - len(named):,} more labels"
+        ax.plot(others[:, 0], others[:, 1], marker=".", color=INK, label=text, **style)
+    for k in named.tolist():
         own = view.points[codes == k]
-        ax.plot(
-            own[:, 0], own[:, 1], linestyle="none", marker=_mark(k), color=colour(k),
-            markersize=3 if many else 4.5, alpha=0.6, markeredgewidth=0, rasterized=many,
-            label=shortened(names[k]) if k in named else "_",
-        )  # fmt: skip
+        # Colours come round first, so that neighbours in the legend differ in it.
+        mark, text = MARKERS[(k // len(COLOURS)) % len(MARKERS)], shortened(names[k])
+        ax.plot(own[:, 0], own[:, 1], marker=mark, color=colour(k), label=text, **style)
     if groups is not None:
-        _outline(ax, view.points, codes, groups)
+        _outline(ax, view.points, codes, groups, set(named.tolist()))
     for ends in bridges:
         ax.plot(ends[:, 0], ends[:, 1], "-", color=INK, linewidth=1.4, marker="o", markersize=3)
     # The scales are those of the space: what is long here is long there.
     ax.set_aspect("equal", adjustable="datalim")
     describe(ax, title=f"{title}\n{view.keeps}" if title else view.keeps, x=view.across, y=view.up)
-    left_out = len(names) - len(named)
-    legend(
-        ax, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6,
-        title=f"and {left_out:,} more labels" if left_out > 0 else None,
-        alignment="left",
-    )  # fmt: skip
+    legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
     return ax
 
 
-def _mark(k: int) -> str:
-    # Colours come round first, so that neighbours in the legend differ in it.
-    return MARKERS[(k // 6) % len(MARKERS)]
-
-
-def _outline(ax: Any, points: FloatArray, codes: IntArray, groups: IntArray) -> None:
-    for g in np.unique(groups).tolist():
-        rows = np.flatnonzero(groups == g)
-        ring = outline(points[rows])
-        ax.fill(ring[:, 0], ring[:, 1], facecolor=colour(codes[rows[0]]), alpha=0.07, linewidth=0)
-        closed = np.vstack([ring, ring[:1]])
-        ax.plot(
-            closed[:, 0], closed[:, 1], "-", color=colour(codes[rows[0]]), linewidth=0.9, alpha=0.8
-        )
+def _outline(
+    ax: Any, points: FloatArray, codes: IntArray, groups: IntArray, named: set[int]
+) -> None:
+    order = np.argsort(groups, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        k = int(codes[rows[0]])
+        if k in named and len(rows) > 1:
+            ring = outline(points[rows])
+            ax.fill(ring[:, 0], ring[:, 1], facecolor=colour(k), alpha=0.07, linewidth=0)
+            closed = np.vstack([ring, ring[:1]])
+            ax.plot(closed[:, 0], closed[:, 1], "-", color=colour(k), linewidth=0.9, alpha=0.8)
 
 
 def outline(points: FloatArray) -> FloatArray:

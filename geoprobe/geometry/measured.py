@@ -128,6 +128,8 @@ class Predictions(Showing):
         return (Summary((self.sentence(),)),)
 
 
+_MOST_BRIDGES = 100
+
 Picture = Literal["distances", "clusters", "map"]
 
 
@@ -341,7 +343,7 @@ class Geometry(Showing):
         supports = clusters.distances.supports
         bridges = [
             np.array([weights @ view.points[rows] for rows, weights in supports.sides(k)])
-            for k in np.unique(clusters.distances.shortest(clusters.label)).tolist()
+            for k in np.unique(clusters.distances.shortest(clusters.label))[:_MOST_BRIDGES].tolist()
         ]
         return draw_map(
             view,

@@ -388,13 +388,15 @@ class PairwiseDistances(Showing):
             }
         )
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the distances of all groups as a grid of colours.
+    def plot(self, ax: Any = None, at_most: int = 100) -> Any:
+        """Draw the distances of the groups as a grid of colours.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             New ones by default.
+        at_most : int
+            Groups shown: those with the shortest distances to another one.
 
         Returns
         -------
@@ -407,8 +409,23 @@ class PairwiseDistances(Showing):
         """
         from geoprobe.drawing.grids import draw_distances
 
-        names = [str(name) for name in self.names.tolist()]
-        return draw_distances(self.matrix(), names, ax=ax, title=self._size())
+        shown, title = self, f"Distances of {count(len(self.names), 'group')}"
+        if len(self.names) > at_most:
+            sides = np.column_stack([self.first, self.second])[self.smallest()].ravel()
+            group, place = np.unique(sides, return_index=True)
+            kept = np.sort(group[np.argsort(place)[:at_most]])
+            inside = np.isin(self.first, kept) & np.isin(self.second, kept)
+            shown = replace(
+                self,
+                names=self.names[kept],
+                first=np.searchsorted(kept, self.first[inside]),
+                second=np.searchsorted(kept, self.second[inside]),
+                upper=self.upper[inside],
+                status=self.status[inside],
+            )
+            title += f": the {at_most} nearest to another"
+        names = [str(name) for name in shown.names.tolist()]
+        return draw_distances(shown.matrix(), names, ax=ax, title=title)
 
     def smallest(self, most: int | None = None) -> IntArray:
         """Return the rows of the pairs, the smallest distance first, shape (n_rows,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from geoprobe.drawing.style import figure_of, need
@@ -14,9 +14,9 @@ from geoprobe.files.atomic import write_file
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
-from geoprobe.report.headlines import Headline, headlines
-from geoprobe.report.page import Pages, make_section, view_name, views_on_page
-from geoprobe.report.report_tables import Column, Table, extras, make_table, rows_shown
+from geoprobe.report.headlines import headlines
+from geoprobe.report.page import Figure, Pages, make_section, view_name, views_on_page
+from geoprobe.report.report_tables import Table, extras, make_table, rows_shown, text_table
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import Section, StudyFindings, View
@@ -83,7 +83,7 @@ def write_report(
         name=gathered.name,
         about=gathered.about,
         sections=sections,
-        summary=[_summary_table(one) for one in headlines(gathered)],
+        summary=[text_table(*one) for one in headlines(gathered)],
         missing=gathered.missing,
         complete=gathered.complete,
         files="" if folder is None else folder.link,
@@ -113,16 +113,6 @@ def _folder(root: Path, page: Path) -> FigureFolder:
     return FigureFolder(root, link)
 
 
-class _Figure(NamedTuple):
-    """A figure as the template wants it."""
-
-    inline: Any
-    about: str
-    caption: str
-    links: list[tuple[str, str]]
-    unknown: str
-
-
 def _view(
     pages: Pages, section: Section, view: View, prefix: str, folder: FigureFolder | None
 ) -> str:
@@ -150,7 +140,7 @@ def _view(
                 link = folder.put(f"{stem}.{suffix}", data, **names, content=content)
                 links.append((suffix.upper(), link))
         inline = pages.safe(drawn.inline)
-        figures.append(_Figure(inline, about, drawing.caption, links, drawn.unknown))
+        figures.append(Figure(inline, about, drawing.caption, links, drawn.unknown))
     return pages.view(
         figures=figures,
         undrawn=undrawn,
@@ -176,10 +166,3 @@ def _tables(
         link = folder.put(f"{name}.csv", data, **names, content="numbers")
     tables.append((make_table("All numbers", view.finding.columns(), at_most), link))
     return tables
-
-
-def _summary_table(one: Headline) -> Table:
-    columns = tuple(
-        Column(title.strip(), title.strip(), title.endswith(" ")) for title in one.header
-    )
-    return Table(one.title, columns, tuple(one.rows), (), (), len(one.rows))
