@@ -173,7 +173,7 @@ class HullResult(Showing):
         if self.status is Status.UNPROVED:
             return f"neither proved: distance in [{number(self.lower)}, {number(self.upper)}]"
         if self.status is Status.OVERLAP:
-            return "overlap: the hulls share a point"
+            return "overlap, the hulls share a point"
         return f"disjoint, distance {number(self.distance)}"
 
     def _summaries(self) -> Sequence[Summary]:
