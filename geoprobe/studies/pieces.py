@@ -123,25 +123,21 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
             for cell, target in zip(of, map(path, of), strict=True)
         ]
 
-    found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
+    solves = Uses(kernels=True)
+    found = listed("measure", measure_cell, folder.geometry, cells, plan.tau, uses=solves)
     if "movement" in wanted:
         found += _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
-        found += listed("resample", resample_cell, path, cells, plan.tau, plan.resamples)
+        more = (plan.tau, plan.resamples)
+        found += listed("resample", resample_cell, path, cells, *more, uses=solves)
     grid = plan.classifier
     if grid is not None and wanted & {"performance", "cross-task"}:
-        more = (grid, plan.device)
-        found += listed("classify", classify_cell, folder.classifier, last, *more, uses=networks)
+        asked = (grid, plan.device)
+        found += listed("classify", classify_cell, folder.classifier, last, *asked, uses=networks)
     if grid is not None and "memorisation" in wanted:
-        own, more = (
-            [cell for cell in last if cell.tuned_on in (None, cell.task)],
-            (
-                grid,
-                plan.device,
-            ),
-        )
-        found += listed("memorise", memorise_cell, folder.memorisation, own, *more, uses=networks)
+        own, asked = [c for c in last if c.tuned_on in (None, c.task)], (grid, plan.device)
+        found += listed("memorise", memorise_cell, folder.memorisation, own, *asked, uses=networks)
     return found
 
 

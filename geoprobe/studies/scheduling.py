@@ -123,7 +123,7 @@ class Schedule:
         while True:
             self._start(executor)
             waits = bool(self._waiting or self._elsewhere)
-            if not self._running and not waits:
+            if not self._running and not waits and not any(self._ready.values()):
                 break
             answers = executor.finished(pause if waits else LONGEST_LOOK_S)
             for piece, answer in answers:
