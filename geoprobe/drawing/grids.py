@@ -37,7 +37,7 @@ def draw_distances(
     if len(names) <= _MOST_NUMBERED:
         _number(ax, image, shown, "{:.3g}")
     if np.isfinite(shown).any():
-        colour_bar(image, ax, "distance of the hulls; 0: they overlap")
+        colour_bar(image, ax, "hull distance (0: overlap)")
     else:
         ax.text(0.5, 0.5, "no pairs", ha="center", color=INK, transform=ax.transAxes)
     describe(ax, title=title)

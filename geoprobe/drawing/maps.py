@@ -41,7 +41,7 @@ class View:
     across, up : str
         Names of the two axes.
     keeps : str
-        What can be read from the picture and what cannot, as a clause.
+        What can be read from the picture and what cannot.
     """
 
     points: FloatArray
@@ -61,11 +61,13 @@ def principal_view(points: NDArray[Any]) -> View:
     vectors = np.asarray(points, dtype=np.float64)
     if vectors.shape[1] == 1:
         flat = np.column_stack([vectors, np.zeros(len(vectors))])
-        return View(flat, "the only dimension", "", "all of it: there is one dimension")
+        return View(flat, "the only dimension", "", "there is one dimension, and all of it is seen")
     seen = plane(vectors)
     across, up = axis_names(seen.explained)
     kept = sum(seen.explained)
-    what = "all points are equal" if np.isnan(kept) else f"{kept:.0%} of the variance"
+    what = (
+        "all points are equal" if np.isnan(kept) else f"this plane keeps {kept:.0%} of the variance"
+    )
     if vectors.shape[1] > 2:
         what += "; hulls that are apart may meet here"
     return View(seen.points, across, up, what)
@@ -89,7 +91,7 @@ def view_along(points: NDArray[Any], normal: FloatArray) -> View:
         np.column_stack([along, rest @ directions[0]]),
         "along the normal of the hyperplane",
         "the widest direction within it",
-        "the gap, true to scale",
+        "seen along the normal of a hyperplane: the gap is true to scale",
     )
 
 

@@ -328,7 +328,7 @@ class Geometry(Showing):
         if kind not in get_args(Picture):
             raise InputError(f"kind is one of {', '.join(get_args(Picture))}, but it is {kind!r}.")
         if kind == "distances":
-            return self.hulls.plot(ax)
+            return self.hulls.plot(ax, what="label")
         clusters = self.need_clusters()
         if kind == "clusters":
             return clusters.plot(ax, self.labels)

@@ -388,7 +388,7 @@ class PairwiseDistances(Showing):
             }
         )
 
-    def plot(self, ax: Any = None, at_most: int = 100) -> Any:
+    def plot(self, ax: Any = None, *, at_most: int = 100, what: str = "group") -> Any:
         """Draw the distances of the groups as a grid of colours.
 
         Parameters
@@ -397,6 +397,8 @@ class PairwiseDistances(Showing):
             New ones by default.
         at_most : int
             Groups shown: those with the shortest distances to another one.
+        what : str
+            What a group is, for the title.
 
         Returns
         -------
@@ -409,7 +411,7 @@ class PairwiseDistances(Showing):
         """
         from geoprobe.drawing.grids import draw_distances
 
-        shown, title = self, f"Distances of {count(len(self.names), 'group')}"
+        shown, title = self, f"Distances of {count(len(self.names), what)}"
         if len(self.names) > at_most:
             sides = np.column_stack([self.first, self.second])[self.smallest()].ravel()
             group, place = np.unique(sides, return_index=True)

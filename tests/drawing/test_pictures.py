@@ -72,7 +72,7 @@ def test_bars_of_many_labels_and_many_clusters_stay_few() -> None:
 
 def test_a_plane_says_what_it_keeps() -> None:
     flat = np.random.default_rng(0).normal(size=(50, 2)) @ np.ones((2, 7)) @ np.diag(np.arange(7.0))
-    assert principal_view(flat).keeps.startswith("100% of the variance")
+    assert principal_view(flat).keeps.startswith("this plane keeps 100% of")
     assert principal_view(np.ones((3, 4))).keeps.startswith("all points are equal")
     assert principal_view(np.arange(3.0)[:, None]).points.tolist() == [[0, 0], [1, 0], [2, 0]]
 
