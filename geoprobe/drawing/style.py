@@ -358,7 +358,9 @@ def plane(vectors: FloatArray) -> Plane:
         )
     if np.all(vectors == vectors[0]):
         return Plane(np.zeros((n_vectors, 2)), np.zeros(2), (float("nan"), float("nan")))
-    pca = PCA(n_components=2, svd_solver="full")
+    # Of many vectors the covariance is much smaller than they are.
+    solver = "covariance_eigh" if n_vectors > 10 * n_dims else "full"
+    pca = PCA(n_components=2, svd_solver=solver)
     points = pca.fit_transform(vectors)
     first, second = (float(share) for share in pca.explained_variance_ratio_)
     return Plane(points, pca.transform(np.zeros((1, n_dims)))[0], (first, second))

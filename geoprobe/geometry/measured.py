@@ -15,7 +15,7 @@ from geoprobe.files.csv_files import pick
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.clusters import Clusters, Counts
 from geoprobe.geometry.label_table import LabelTable, label_table
-from geoprobe.geometry.pairs import PairwiseDistances, Status
+from geoprobe.geometry.pairs import FEW, PairwiseDistances, Status
 from geoprobe.geometry.summaries import sentences, summarise_probe
 from geoprobe.showing import Showing, Summary, frame
 
@@ -341,9 +341,10 @@ class Geometry(Showing):
             )
         view = principal_view(points)
         supports = clusters.distances.supports
+        nearest = np.unique(clusters.distances.shortest(clusters.label, FEW))[:_MOST_BRIDGES]
         bridges = [
             np.array([weights @ view.points[rows] for rows, weights in supports.sides(k)])
-            for k in np.unique(clusters.distances.shortest(clusters.label))[:_MOST_BRIDGES].tolist()
+            for k in nearest.tolist()
         ]
         return draw_map(
             view,

@@ -38,6 +38,9 @@ class Stage(enum.IntEnum):
     """The linear program solved by HiGHS."""
 
 
+FEW = 100_000
+"""So many pairs are enough for a picture."""
+
 STATUS_NAMES = tuple(status.name.lower() for status in Status)
 STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
 
@@ -413,7 +416,7 @@ class PairwiseDistances(Showing):
 
         shown, title = self, f"Distances of {count(len(self.names), what)}"
         if len(self.names) > at_most:
-            sides = np.column_stack([self.first, self.second])[self.smallest()].ravel()
+            sides = np.column_stack([self.first, self.second])[self.smallest(FEW)].ravel()
             group, place = np.unique(sides, return_index=True)
             kept = np.sort(group[np.argsort(place)[:at_most]])
             inside = np.isin(self.first, kept) & np.isin(self.second, kept)
@@ -431,22 +434,29 @@ class PairwiseDistances(Showing):
 
     def smallest(self, most: int | None = None) -> IntArray:
         """Return the rows of the pairs, the smallest distance first, shape (n_rows,)."""
-        return np.argsort(self.distance, kind="stable")[:most]
+        distance = self.distance
+        if most is None or most >= len(distance):
+            return np.argsort(distance, kind="stable")
+        # Of hundreds of millions of pairs only a few are sorted.
+        rows = np.flatnonzero(distance <= np.partition(distance, most)[most])
+        return rows[np.argsort(distance[rows], kind="stable")[:most]]
 
-    def shortest(self, of: IntArray) -> IntArray:
+    def shortest(self, of: IntArray, most: int | None = None) -> IntArray:
         """Return the shortest pair of every class of groups.
 
         Parameters
         ----------
         of : ndarray of int64, shape (n_groups,)
             Class of each group: its label, or its own number.
+        most : int, optional
+            Look at this number of the smallest distances only.
 
         Returns
         -------
         ndarray of int64, shape (n_classes,)
-            A row for each class that has a pair, by class.
+            A row for each class that has such a pair, by class.
         """
-        order = self.smallest()
+        order = self.smallest(most)
         sides = np.column_stack([self.first, self.second])[order].ravel()
         _, place = np.unique(of[sides], return_index=True)
         return np.asarray(order[place // 2])

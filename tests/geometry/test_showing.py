@@ -105,6 +105,16 @@ def test_pairs_in_words() -> None:
     assert "from 3 (a, b) to 10 (a, c)" in repr(pairs)
 
 
+def test_the_smallest_few_are_the_first_of_all_in_order() -> None:
+    # Many distances are equal: 0 where hulls overlap, and whole numbers.
+    places = np.array([0, 0, 1, 2, 4, 4, 7, 8], float)
+    pairs = pairwise_hull_distances(places[:, None], np.arange(8))
+    every = pairs.smallest().tolist()
+    assert every == sorted(range(len(pairs)), key=lambda k: (pairs.distance[k], k))
+    for most in range(len(pairs) + 2):
+        assert pairs.smallest(most).tolist() == every[:most]
+
+
 def test_frames(probe: DirectProbe) -> None:
     pytest.importorskip("pandas", reason="frames need the extra report")
     frame = probe.to_frame()
