@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,7 @@ class Schedule:
         self._ready: dict[str, deque[Piece]] = {kind: deque() for kind in KINDS}
         # By the first file that is not there yet.
         self._waiting: dict[Path, list[Piece]] = {}
+        self._n_waiting: Counter[str] = Counter()
         self._elsewhere: list[Piece] = []
         self._running = 0
         self._refused: set[str] = set()
@@ -193,6 +194,7 @@ class Schedule:
         came = [path for path in self._waiting if self._listing.has(path)]
         for path in came:
             for piece in self._waiting.pop(path):
+                self._n_waiting[piece.kind] -= 1
                 self._place(piece)
         look = self._claims.look()
         others, self._elsewhere = self._elsewhere, []
@@ -213,6 +215,7 @@ class Schedule:
             self._ready[piece.kind].append(piece)
         else:
             self._waiting.setdefault(missing, []).append(piece)
+            self._n_waiting[piece.kind] += 1
 
     def _others_go_on(self) -> bool:
         """Whether somebody alive does, or will do, what this process waits for."""
@@ -268,6 +271,6 @@ class Schedule:
         done = self.tally.done.get(kind, 0) + self.tally.found.get(kind, 0) + failed
         total = self._totals[kind]
         if piece is not None or done < total:
-            self._progress(
-                Progress(_PHASES[kind], done, total, "" if piece is None else piece.name)
-            )
+            detail = "" if piece is None else piece.name
+            steady = self._n_waiting[kind] == 0
+            self._progress(Progress(_PHASES[kind], done, total, detail, steady))
