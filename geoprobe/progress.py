@@ -18,12 +18,16 @@ class Progress:
         Units of work finished and expected; ``done == total`` ends the phase.
     detail : str
         A few words on the state, such as ``"5184 merges, 211 bans"``; may be empty.
+    steady : bool
+        Whether the speed so far says how long the rest will take; it does not where the rest waits
+        for other work.
     """
 
     phase: str
     done: int
     total: int
     detail: str = ""
+    steady: bool = True
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -21,9 +21,10 @@ import typer
 
 from geoprobe import __version__
 from geoprobe.errors import GeoprobeError, VerificationError
+from geoprobe.showing import one_line
 
 if TYPE_CHECKING:
-    from geoprobe.cli.geometry_summary import Summary
+    from geoprobe.showing import Summary
 
 
 app = typer.Typer(
@@ -129,11 +130,14 @@ def say(parts: Iterable[Summary]) -> None:
         spoken = spoken or bool(part.lines or part.rows)
 
 
-def say_where(folder: Path, leftovers: Iterable[Path]) -> None:
-    """Print where results lie, how to check them, and what else lies there."""
+def say_where(folder: Path, leftovers: Iterable[Path], page: bool = False) -> None:
+    """Print where results lie, their page, how to check them, and what else lies there."""
     near = os.path.relpath(folder)
     shown = str(folder) if near.startswith("..") else near
-    print(f"\nResults: {shown}\nCheck them: geoprobe verify {shlex.quote(shown)}")
+    print(f"\nResults: {shown}")
+    if page:
+        print(f"Look at them: {Path(shown) / 'summary.html'}")
+    print(f"Check them: geoprobe verify {shlex.quote(shown)}")
     for left in leftovers:
         print(f"Left by a run that did not end, unless it still runs: {left}")
 
@@ -177,12 +181,12 @@ def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) 
         for name, flush in zip(header, right, strict=True):
             table.add_column(Text(name.strip()), justify="right" if flush else "left")
         for row in rows:
-            table.add_row(*(Text(_one_line(cell)) for cell in row))
+            table.add_row(*(Text(one_line(cell)) for cell in row))
         # As a title of the table it would be broken to the table's width.
         Console().print(Text(title, style="bold"), table, sep="\n")
         return
     print(title)
-    cells = [[name.strip() for name in header], *([_one_line(c) for c in row] for row in rows)]
+    cells = [[name.strip() for name in header], *([one_line(c) for c in row] for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
     for row in cells:
         placed = (
@@ -190,8 +194,3 @@ def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) 
             for cell, width, flush in zip(row, widths, right, strict=True)
         )
         print("  " + "  ".join(placed).rstrip())
-
-
-def _one_line(cell: str) -> str:
-    """Return a cell without line breaks."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)

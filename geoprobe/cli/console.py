@@ -168,7 +168,7 @@ class PlainProgress:
                 # Whoever first reports in the middle began when the phase before it was over.
                 began = now if step.done == 0 else self._last_report
                 self._pace, self._began, self._last_line = Pace(self._clock, began), began, began
-            elif step.done < self._step.done:
+            elif step.done < self._step.done or not (step.steady and self._step.steady):
                 self._pace = Pace(self._clock)
             left = self._pace.left(step.done, step.total)
             self._step, self._last_report = step, now
@@ -176,7 +176,8 @@ class PlainProgress:
                 self._last_line = now
                 share = 100 * step.done // step.total
                 line = f"{step.phase}: {share}% after {duration(now - self._began)}"
-                self._say(line + ("" if left is None else f", about {duration(left)} left"))
+                told = "" if left is None else f", about {duration(left)} left"
+                self._say(line + (told if step.steady else ", the rest waits for other work"))
 
     def close(self) -> None:
         """End the last phase."""
@@ -215,8 +216,13 @@ class BarProgress:
                 task = self._bars.add_task(step.phase, total=step.total, note="")
                 self._phases[step.phase] = task, Pace()
             task, pace = self._phases[step.phase]
+            if not step.steady:
+                pace = Pace()
+                self._phases[step.phase] = task, pace
             left = pace.left(step.done, step.total)
             note = step.detail
-            if left is not None and step.done < step.total:
+            if not step.steady:
+                note = f"the rest waits for other work  {note}"
+            elif left is not None and step.done < step.total:
                 note = f"about {duration(left)} left  {note}"
             self._bars.update(task, completed=step.done, total=step.total, note=note)

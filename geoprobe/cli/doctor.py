@@ -195,8 +195,9 @@ def _say(state: dict[str, Any]) -> None:
     )
     print()
     if state["extensions"]:
-        rows = [(each["name"], each["group"], each["package"]) for each in state["extensions"]]
-        say_table("Extensions by other packages", ("name", "group", "package"), rows)
+        names = ("name", "group", "package")
+        added = [tuple(each[name] for name in names) for each in state["extensions"]]
+        say_table("Extensions by other packages", names, added)
         print()
     for problem in state["problems"]:
         print(f"Problem: {problem}")

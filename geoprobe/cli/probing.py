@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoprobe.cli.app import FAILED, app, clean, say, say_json, say_where
+from geoprobe.cli.app import FAILED, app, clean, say, say_json, say_warning, say_where
 
 if TYPE_CHECKING:
+    from geoprobe.geometry import Geometry
     from geoprobe.geometry.results_folder import Results
     from geoprobe.spaces import Space
     from geoprobe.spaces.source import Source
@@ -90,10 +91,10 @@ def probe(
     Without --out the results go to a new folder below geoprobe-results.
     """
     from geoprobe.cli.console import compiling_shown, show_progress
-    from geoprobe.cli.geometry_summary import summarise_probe
     from geoprobe.errors import OccupiedError
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import read_results, write_results
+    from geoprobe.geometry.summaries import summarise_probe
     from geoprobe.spaces.source import default_folder
 
     _check_options(tau, threads)
@@ -114,6 +115,7 @@ def probe(
             n_threads=threads,
             progress=progress,
         )
+    page = _page(geometry, space)
     options = source.options() | ({} if test_labels is None else {"test_labels": test_labels})
     while True:
         try:
@@ -125,6 +127,7 @@ def probe(
                 test_source=test,
                 options=options,
                 timings=geometry.timings,
+                page=page,
             )
             break
         except OccupiedError:
@@ -134,7 +137,7 @@ def probe(
         say_json({"folder": str(folder), **read_results(folder).summary})
         return
     say(summarise_probe(geometry))
-    say_where(folder, unfinished_of(folder))
+    say_where(folder, unfinished_of(folder), page is not None)
 
 
 @app.command(
@@ -344,6 +347,18 @@ def directprobe(
     if run.accuracy is not None:
         print(f"Accuracy: {100 * run.accuracy:.2f}%.")
     print(f"Written to {run.output}: {', '.join(run.files)}.")
+
+
+def _page(geometry: Geometry, space: Space) -> str | None:
+    """Return the page of a space; without the libraries that draw it, a note says so."""
+    from geoprobe.errors import GeoprobeError
+    from geoprobe.report import space_page
+
+    try:
+        return space_page(geometry, space.points)
+    except GeoprobeError as error:
+        say_warning(f"summary.html is not written: {error}")
+        return None
 
 
 def _check_options(tau: float, threads: int | None) -> None:

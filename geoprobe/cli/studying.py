@@ -345,7 +345,7 @@ def _run(
     retry_failed: bool = False,
 ) -> None:
     from geoprobe.cli.console import show_progress
-    from geoprobe.findings.finding import need
+    from geoprobe.drawing.style import need
     from geoprobe.studies import run_study, study_status
     from geoprobe.studies.parquet_tables import need_parquet
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.controls.null import NullTest
+from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
-from geoprobe.findings.plot_style import AFTER, BEFORE, INK, describe, legend, one_axes
 from geoprobe.geometry.cells import Cell
 
 NAN = float("nan")
@@ -135,7 +135,7 @@ class BesideControl(Finding):
         """
         shown = [row for row in self.rows if not np.isnan(row.standard_score)]
         names = list(dict.fromkeys(MEASURES[row.measure] for row in shown))
-        figure, ax = one_axes(ax, height=1.6 + 0.36 * len(names))
+        ax = one_axes(ax, height=1.6 + 0.36 * len(names))
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -156,7 +156,7 @@ class BesideControl(Finding):
             x="standard deviations of the control",
         )
         legend(ax)
-        return figure
+        return ax
 
 
 @dataclass(frozen=True)

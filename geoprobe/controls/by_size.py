@@ -14,10 +14,10 @@ from geoprobe.controls.correlation import (
     Layout,
     correlate_by_size,
 )
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
 
@@ -71,7 +71,7 @@ class SimilarityBySize(Finding):
         ----------
         ax : matplotlib.axes.Axes, optional
         """
-        figure, ax = one_axes(ax)
+        ax = one_axes(ax)
         columns = self.over_seeds()
         series = list(dict.fromkeys(zip(columns["compared"], columns["tuned_on"], strict=True)))
         for compared, tuned_on in series:
@@ -89,7 +89,7 @@ class SimilarityBySize(Finding):
         ax.set_xticks(sorted(set(columns["min_units"])))
         describe(ax, title="Similarity by label size", x="units of a label, at least", y="r")
         legend(ax, below=True)
-        return figure
+        return ax
 
 
 def similarity_by_size(

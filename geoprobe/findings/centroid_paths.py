@@ -9,10 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
-from geoprobe.findings.label_pairs import Reduce, label_distances
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     axis_names,
     describe,
     draw_planes,
@@ -21,6 +18,9 @@ from geoprobe.findings.plot_style import (
     plane,
     write_apart,
 )
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import Geometry
 

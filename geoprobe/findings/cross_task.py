@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import INK, colour_bar, describe, new_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_change_interval, same_units
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
-from geoprobe.findings.plot_style import INK, colour_bar, describe, new_axes
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
 
@@ -125,9 +125,7 @@ class CrossTask(Finding):
         tuned = sorted({columns["tuned_on"][k] for k in rows})
         if ax is None:
             size = {"width": max(5.6, 2.6 + 1.1 * len(tuned)), "height": 1.6 + 0.6 * len(tasks)}
-            figure, (ax,) = new_axes(1, **size)
-        else:
-            figure = ax.figure
+            ax = new_axes(1, **size)[1][0]
         grid = np.full((len(tasks), len(tuned)), np.nan)
         for k in rows:
             where = tasks.index(columns["task"][k]), tuned.index(columns["tuned_on"][k])
@@ -149,7 +147,7 @@ class CrossTask(Finding):
             x="tuned on",
             y="task looked at",
         )
-        return figure
+        return ax
 
 
 _TITLES = {

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.findings.finding import Finding
-from geoprobe.findings.movement import displacements
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     BEFORE,
     INK,
     axis_names,
@@ -20,6 +18,8 @@ from geoprobe.findings.plot_style import (
     plane,
     write_apart,
 )
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.movement import displacements
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.measured import FloatArray
 

@@ -8,23 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from geoprobe import extras
-
-
-def need(name: str) -> Any:
-    """Import a module of pandas or matplotlib.
-
-    Parameters
-    ----------
-    name : str
-        Dotted name, such as ``"matplotlib.figure"``.
-
-    Raises
-    ------
-    GeoprobeError
-        If the package is not installed; the message says how to install it.
-    """
-    return extras.need(name, "report")
+from geoprobe.showing import MOST_ROWS, Showing, Summary, count, first_few, frame, number
 
 
 def over_seeds(
@@ -84,7 +68,7 @@ def bands(
 Columns = dict[str, list[Any]]
 
 
-class Finding(ABC):
+class Finding(Showing, ABC):
     """The outcome of one analysis.
 
     Attributes
@@ -116,12 +100,12 @@ class Finding(ABC):
         GeoprobeError
             If pandas is not installed.
         """
-        frame = need("pandas").DataFrame(self.columns())
+        table = frame(self.columns())
         for name in ("seed", "epoch"):
             # The model as published has no seed: a nullable column keeps whole numbers whole.
-            if name in frame:
-                frame[name] = frame[name].astype("Int64")
-        return frame
+            if name in table:
+                table[name] = table[name].astype("Int64")
+        return table
 
     def over_seeds(self) -> Columns:
         """Return mean, sample standard deviation and number of seeds of every value.
@@ -130,6 +114,17 @@ class Finding(ABC):
         """
         return over_seeds(self.columns(), self.keys, self.values)
 
+    def _summaries(self) -> Sequence[Summary]:
+        columns = self.columns()
+        about = (f"{name.replace('_', ' ')} {_told(columns[name])}" for name in self.keys)
+        lines = [f"{count(len(self.rows), 'row')}; " + "; ".join(about) if self.rows else "no rows"]
+        if self.notes:
+            lines.append(f"{count(len(self.notes), 'note')}, such as: {self.notes[0]}")
+        header = [f"{name} " if _is_number(values) else name for name, values in columns.items()]
+        rows = tuple(tuple(map(_cell, row)) for row in self.rows[:MOST_ROWS])
+        title = "The first rows" if len(self.rows) > MOST_ROWS else "All rows"
+        return (Summary(tuple(lines), title, tuple(header), rows),)
+
     @abstractmethod
     def plot(self, ax: Any = None) -> Any:
         """Draw the finding.
@@ -137,14 +132,32 @@ class Finding(ABC):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Where to draw; new ones by default.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        matplotlib.axes.Axes, or a list of them for several panels
 
         Raises
         ------
         GeoprobeError
             If matplotlib is not installed.
         """
+
+
+def _told(values: Sequence[Any]) -> str:
+    """Say which values a column has: the ends of numbers, the first of names."""
+    known = [value for value in dict.fromkeys(values) if value not in (None, "")]
+    if known and _is_number(known):
+        return str(known[0]) if len(known) == 1 else f"{_cell(min(known))} to {_cell(max(known))}"
+    return first_few([str(value) for value in known], most=3) or "none"
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    return all(value is None or isinstance(value, (int, float)) for value in values)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else str(value)

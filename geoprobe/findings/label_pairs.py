@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from geoprobe.errors import InputError
 from geoprobe.geometry.measured import FloatArray, Geometry
 from geoprobe.geometry.pairs import PairwiseDistances
+from geoprobe.showing import Showing, Summary, count, first_few, frame, number
 
 Reduce = Literal["mean", "minimum", "hull"]
 
@@ -43,7 +44,7 @@ def match_labels(first: Sequence[str], second: Sequence[str]) -> LabelMatch:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelDistances:
+class LabelDistances(Showing):
     """Distances of all pairs of labels of one space.
 
     Attributes
@@ -100,6 +101,54 @@ class LabelDistances:
             for k, here in zip(nearest.tolist(), known.tolist(), strict=True)
         )
         return np.where(known, distance, np.nan), names
+
+    def to_frame(self) -> Any:
+        """Return the matrix as a pandas DataFrame with the labels as its index and its columns.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        columns = dict(zip(self.labels, self.matrix.T, strict=True))
+        return frame(columns).set_axis(list(self.labels), axis="index")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the distances as a grid of colours.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        from geoprobe.drawing.grids import draw_distances
+
+        return draw_distances(self.matrix, self.labels, ax=ax, title=self._size())
+
+    def _size(self) -> str:
+        what = "hulls" if self.reduce == "hull" else f"{self.reduce} over clusters"
+        return f"{count(len(self.labels), 'label')}, {what}"
+
+    def _summaries(self) -> Sequence[Summary]:
+        distance, nearest = self.minimum()
+        lines = [f"{self._size()}."]
+        if np.isfinite(distance).any():
+            k = int(np.nanargmin(distance))
+            lines.append(
+                f"The nearest two: {self.labels[k]} and {nearest[k]}, {number(distance[k])} apart."
+            )
+        if self.left_out:
+            lines.append(f"Left out for their small clusters: {first_few(self.left_out)}.")
+        return (Summary(tuple(lines)),)
 
 
 def label_distances(

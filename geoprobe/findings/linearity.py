@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.grids import draw_counts
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.plot_style import AFTER, BEFORE, INK, describe, legend, new_axes, one_axes
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.pairs import Status
@@ -69,7 +70,7 @@ class Linearity(Finding):
         names = list(
             dict.fromkeys(zip(columns["task"], columns["model"], columns["layer"], strict=True))
         )
-        figure, ax = one_axes(ax, height=1.4 + 0.3 * len(names))
+        ax = one_axes(ax, height=1.4 + 0.3 * len(names))
         final = _final_rows(columns)
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
@@ -95,7 +96,7 @@ class Linearity(Finding):
             ax.set_xlim(0.0, max(2.0, 1.05 * ax.get_xlim()[1]))
         describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
         legend(ax)
-        return figure
+        return ax
 
 
 def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
@@ -200,32 +201,20 @@ class InBetween(Finding):
         counted = self.by_label()
         split = _most(((label, n) for label, _, n in counted), at_most)
         stand = _most(((other, n) for _, other, n in counted), at_most)
-        grid = np.zeros((max(1, len(split)), max(1, len(stand))))
+        grid = np.zeros((len(split), len(stand)))
         for label, other, n in counted:
             if label in split and other in stand:
                 grid[split.index(label), stand.index(other)] = n
-        if ax is None:
-            figure, (ax,) = new_axes(
-                1, width=max(5.0, 2.4 + 0.3 * len(stand)), height=1.8 + 0.26 * len(split)
-            )
-        else:
-            figure = ax.figure
-        ax.grid(False)
-        image = ax.imshow(np.where(grid > 0, np.log10(np.maximum(grid, 1)), np.nan), aspect="auto")
-        for (i, j), n in np.ndenumerate(grid):
-            if n:
-                ax.text(j, i, f"{n:.0f}", ha="center", va="center", fontsize=6, color=_on(image, n))
-        ax.set_yticks(range(len(split)), split, parse_math=False)
-        ax.set_xticks(range(len(stand)), stand, rotation=90, parse_math=False)
-        describe(
-            ax,
+        return draw_counts(
+            grid,
+            split,
+            stand,
+            ax=ax,
             title=f"Pairs of clusters kept apart: {self.cell}",
             x="label in between",
             y="label of the two clusters",
+            nothing="linear: nothing in between",
         )
-        if not counted:
-            ax.text(0, 0, "linear: nothing in between", ha="center", color=INK)
-        return figure
 
 
 def standing_between(geometry: Geometry) -> InBetween:
@@ -271,9 +260,3 @@ def _most(counts: Any, at_most: int) -> list[str]:
     for name, n in counts:
         total[name] += n
     return sorted(name for name, _ in total.most_common(at_most))
-
-
-def _on(image: Any, n: float) -> str:
-    """Return black or white, whichever is read more easily on the colour of ``log10(n)``."""
-    red, green, blue, _ = image.cmap(image.norm(np.log10(n)))
-    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"

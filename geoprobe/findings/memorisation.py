@@ -8,10 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
-from geoprobe.findings.networks import UNKNOWN, Network
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     AFTER,
     BEFORE,
     INK,
@@ -20,6 +17,9 @@ from geoprobe.findings.plot_style import (
     new_axes,
     share_limits,
 )
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding
+from geoprobe.findings.networks import UNKNOWN, Network
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.spaces import Space
@@ -235,7 +235,7 @@ class Memorisation(Finding):
         panels = list(dict.fromkeys(of_row))
         if ax is not None and len(panels) != 1:
             raise InputError(f"there are {len(panels)} panels to draw, which need their own axes.")
-        figure, axes = (ax.figure, [ax]) if ax is not None else new_axes(len(panels))
+        axes = new_axes(len(panels))[1] if ax is None else [ax]
         for panel, key in zip(axes, panels, strict=True):
             for part, colour, dash in (
                 (SUBTRAIN, INK, ":"), (SUBTEST, BEFORE, "-"), (TEST, AFTER, "--"),
@@ -263,7 +263,7 @@ class Memorisation(Finding):
             legend(panel)
         if len(axes) > 1:
             share_limits(axes)
-        return figure
+        return axes if len(axes) > 1 else axes[0]
 
 
 def compare_memorisation(

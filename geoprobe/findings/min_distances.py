@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, split_labels
-from geoprobe.findings.plot_style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 
@@ -101,7 +101,7 @@ class MinDistances(Finding):
         if measure not in self.values:
             raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
         layer = self._layer(layer)
-        figure, ax = one_axes(ax, height=4.8)
+        ax = one_axes(ax, height=4.8)
         columns, single = self.over_seeds(), self.columns()
         if measure == "spread":
             single |= {"low": single["spread"], "high": single["spread"]}
@@ -129,7 +129,7 @@ class MinDistances(Finding):
             y=_AXES[measure],
         )
         legend(ax, below=True, title="gain and label")
-        return figure
+        return ax
 
     def _layer(self, layer: int | None) -> int:
         if layer is None:

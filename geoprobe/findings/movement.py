@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.findings.label_pairs import LabelMatch, match_labels
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry
@@ -98,7 +98,7 @@ class Movement(Finding):
         relative : bool, default=False
             Whether to draw movement divided by R of the original space.
         """
-        figure, ax = one_axes(ax)
+        ax = one_axes(ax)
         columns = self.over_seeds()
         value = "relative_mean" if relative else "movement_mean"
         layers = sorted(set(columns["layer"]))
@@ -124,7 +124,7 @@ class Movement(Finding):
             y=f"movement of the centroid ({unit})",
         )
         legend(ax)
-        return figure
+        return ax
 
 
 def measure_movement(

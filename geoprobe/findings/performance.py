@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce, split_labels
 from geoprobe.findings.networks import UNKNOWN, Network
-from geoprobe.findings.plot_style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
@@ -92,7 +92,7 @@ class Performance(Finding):
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
         place = {name: number for number, name in enumerate(names)}
         single = {tuple(getattr(row, key) for key in self.keys): row for row in self.rows}
-        figure, ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        ax = one_axes(ax, height=1.4 + 0.36 * len(names))
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -121,7 +121,7 @@ class Performance(Finding):
         }[measure]
         describe(ax, title=title, x=x)
         legend(ax)
-        return figure
+        return ax
 
     def _reach(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.hulls.resampled import resampled_hull_distances
 from geoprobe.progress import ProgressCallback
+from geoprobe.showing import Showing, Summary, count
 from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
 
@@ -34,7 +35,7 @@ FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
-class ResampledDistances:
+class ResampledDistances(Showing):
     """Distances of the hulls of whole labels, of all units and of resamples.
 
     Attributes
@@ -55,6 +56,11 @@ class ResampledDistances:
     draws: FloatArray
     units: str
     cell: Cell | None = None
+
+    def _summaries(self) -> Sequence[Summary]:
+        n_draws, n_pairs = self.draws.shape
+        of = "" if self.cell is None else f" of {self.cell}"
+        return (Summary((f"{count(n_pairs, 'pair')} of labels{of}, {n_draws:,} resamples.",)),)
 
     def minimum(self, confidence: float = 0.95) -> dict[str, Interval]:
         """Return the smallest distance of each label to another one, with its percentiles.

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import pearsonr
 
-from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding, bands
-from geoprobe.findings.intervals import Interval, fitting
-from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
-from geoprobe.findings.plot_style import (
+from geoprobe.drawing.style import (
     describe,
     legend,
     one_axes,
     shade,
     step_axis,
 )
+from geoprobe.errors import InputError
+from geoprobe.findings.finding import Finding, bands
+from geoprobe.findings.intervals import Interval, fitting
+from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry
@@ -239,7 +239,7 @@ class SimilarityDuringTuning(Finding):
 
         The similarity of the fixed partition is a dashed line where it differs.
         """
-        figure, ax = one_axes(ax)
+        ax = one_axes(ax)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
         layers = sorted(set(columns["layer"]))
         split = {row.layer for row in self.rows if not row.is_linear}
@@ -262,7 +262,7 @@ class SimilarityDuringTuning(Finding):
             y="spatial similarity (Pearson correlation)",
         )
         legend(ax, ncols=2 if len(layers) > 6 else 1)
-        return figure
+        return ax
 
 
 def similarity_to_original(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from geoprobe.errors import InputError
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
+from geoprobe.showing import Showing, Summary, first_few
 
 Family = tuple[str, str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Showing):
     """One layer during one fine-tuning.
 
     Attributes
@@ -66,6 +67,9 @@ class Trajectory:
     def family(self) -> Family:
         """Task, model and what it is tuned on: the same for all layers and seeds of a run."""
         return self.task, self.model, self.tuned_on
+
+    def _summaries(self) -> Sequence[Summary]:
+        return (Summary((f"{self}; steps {first_few([str(step) for step in self.steps])}.",)),)
 
     def __str__(self) -> str:
         """Describe the trajectory for a person."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geoprobe.showing import count, frame, number
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -20,6 +22,23 @@ class LabelTable(NamedTuple):
     lower: FloatArray
     upper: FloatArray
     mean: FloatArray
+
+    def __repr__(self) -> str:
+        """Say how many pairs there are, and how near and far they are."""
+        ends = ""
+        if len(self.first):
+            ends = f", smallest distances {number(self.upper.min())} to {number(self.upper.max())}"
+        return f"LabelTable: {count(len(self.first), 'pair')} of labels{ends}."
+
+    def to_frame(self) -> Any:
+        """Return the pairs as a pandas DataFrame.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        return frame(self._asdict())
 
 
 def label_table(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import InputError
+from geoprobe.files.csv_files import pick
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.clusters import Clusters, Counts
 from geoprobe.geometry.label_table import LabelTable, label_table
-from geoprobe.geometry.pairs import PairwiseDistances, Status
+from geoprobe.geometry.pairs import FEW, PairwiseDistances, Status
+from geoprobe.geometry.summaries import sentences, summarise_probe
+from geoprobe.showing import Showing, Summary, frame
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -21,7 +25,7 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class Predictions(Showing):
     """What DirectProbe predicts for the units of a test space, in their order.
 
     Attributes
@@ -65,9 +69,72 @@ class Predictions:
         """The share of units predicted rightly."""
         return float(np.mean(self.correct))
 
+    def to_frame(self) -> Any:
+        """Return the units as a pandas DataFrame: label, predicted, cluster, distance.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        return frame(
+            {
+                "label": pick(self.names, self.true),
+                "predicted": pick(self.names, self.predicted),
+                "cluster": self.cluster,
+                "distance": self.distance,
+            }
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw how many units of each label were predicted as which.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        from geoprobe.drawing.grids import draw_counts
+
+        counts = np.zeros((len(self.names), len(self.names)))
+        np.add.at(counts, (self.true, self.predicted), 1)
+        return draw_counts(
+            counts,
+            self.names,
+            self.names,
+            ax=ax,
+            title=self.sentence(),
+            x="predicted",
+            y="label",
+            nothing="no units",
+        )
+
+    def sentence(self) -> str:
+        """Say how many units are predicted rightly."""
+        of = f" of {self.name}" if self.name else ""
+        right = int(self.correct.sum())
+        return f"Prediction{of}: {right:,} of {len(self):,} right, {100 * self.accuracy:.2f}%."
+
+    def _summaries(self) -> Sequence[Summary]:
+        return (Summary((self.sentence(),)),)
+
+
+_MOST_BRIDGES = 100
+
+Picture = Literal["distances", "clusters", "map"]
+
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class Geometry(Showing):
     """What was found out about one space, and none of its points.
 
     Made by :func:`geoprobe.probes.measure` and :attr:`geoprobe.DirectProbe.geometry_`, kept by
@@ -205,6 +272,98 @@ class Geometry:
             pairs.upper[kept],
             pairs.distance[kept],
         )
+
+    def to_frame(self) -> Any:
+        """Return the clusters as a pandas DataFrame, each with the nearest one of another label.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cluster``, ``label``, ``size``, ``nearest_cluster``, ``nearest_label``, ``distance``.
+
+        Raises
+        ------
+        InputError
+            If the clusters were not measured.
+        GeoprobeError
+            If pandas is not installed.
+        """
+        clusters = self.need_clusters()
+        pairs, ids = clusters.distances, np.arange(len(clusters))
+        row = pairs.shortest(ids)
+        nearest = np.where(pairs.first[row] == ids, pairs.second[row], pairs.first[row])
+        return frame(
+            {
+                "cluster": ids,
+                "label": pick(self.labels, clusters.label),
+                "size": clusters.size,
+                "nearest_cluster": nearest,
+                "nearest_label": pick(self.labels, clusters.label[nearest]),
+                "distance": pairs.distance[row],
+            }
+        )
+
+    def plot(self, kind: Picture = "distances", ax: Any = None, *, points: Any = None) -> Any:
+        """Draw the distances of the labels, their clusters, or a map of the space.
+
+        Parameters
+        ----------
+        kind : {"distances", "clusters", "map"}, default="distances"
+            The distances of the labels' hulls as colours; the clusters of each label as parts of
+            a bar; the points in the plane of their principal components with the outlines of the
+            clusters' hulls, and a line from every label to the nearest point of the nearest other.
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+        points : array-like, shape (n_points, n_dims), optional
+            The points that were measured; a map needs them.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InputError
+            If there is no such picture, the clusters or the points that it needs are missing, or
+            the points are of another shape.
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        if kind not in get_args(Picture):
+            raise InputError(f"kind is one of {', '.join(get_args(Picture))}, but it is {kind!r}.")
+        if kind == "distances":
+            return self.hulls.plot(ax, what="label")
+        clusters = self.need_clusters()
+        if kind == "clusters":
+            return clusters.plot(ax, self.labels)
+        from geoprobe.drawing.maps import draw_map, principal_view
+
+        if points is None or np.shape(points) != (self.n_units, self.n_dims):
+            raise InputError(
+                f"a map needs the points that were measured, of shape "
+                f"({self.n_units}, {self.n_dims}), but those given have shape {np.shape(points)}."
+            )
+        view = principal_view(points)
+        supports = clusters.distances.supports
+        nearest = np.unique(clusters.distances.shortest(clusters.label, FEW))[:_MOST_BRIDGES]
+        bridges = [
+            np.array([weights @ view.points[rows] for rows, weights in supports.sides(k)])
+            for k in nearest.tolist()
+        ]
+        return draw_map(
+            view,
+            clusters.label[clusters.assignment],
+            self.labels,
+            groups=clusters.assignment,
+            bridges=bridges,
+            ax=ax,
+            title=self.cell.task,
+        )
+
+    def _summaries(self) -> Sequence[Summary]:
+        if self.clusters is None:
+            return (Summary(tuple(sentences(self))), *self.hulls._summaries())
+        return summarise_probe(self)
 
 
 def all_pairs(groups: IntArray) -> tuple[IntArray, IntArray]:

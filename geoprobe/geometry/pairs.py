@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import UnprovedError
+from geoprobe.errors import InputError, UnprovedError
+from geoprobe.files.csv_files import pick
+from geoprobe.showing import MOST_ROWS, Showing, Summary, count, frame, number
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -36,8 +38,15 @@ class Stage(enum.IntEnum):
     """The linear program solved by HiGHS."""
 
 
+FEW = 100_000
+"""So many pairs are enough for a picture."""
+
+STATUS_NAMES = tuple(status.name.lower() for status in Status)
+STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
+
+
 @dataclass(frozen=True, eq=False)
-class HullResult:
+class HullResult(Showing):
     """The answer about two convex hulls, with its certificate.
 
     Attributes
@@ -98,13 +107,98 @@ class HullResult:
         """Relative width of the bounds, ``(upper - lower) / upper``; 0 when they overlap."""
         return 0.0 if self.status is Status.OVERLAP else (self.upper - self.lower) / self.upper
 
+    def to_frame(self) -> Any:
+        """Return the points that carry weight as a pandas DataFrame: side, row, weight.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        sides = ["a"] * len(self.support_a) + ["b"] * len(self.support_b)
+        return frame(
+            {
+                "side": sides,
+                "row": np.concatenate([self.support_a, self.support_b]),
+                "weight": np.concatenate([self.weights_a, self.weights_b]),
+            }
+        )
+
+    def plot(self, A: Any, B: Any, ax: Any = None) -> Any:
+        """Draw the two sets, their hulls and the line between the nearest points.
+
+        Disjoint hulls are seen along the normal of the hyperplane, so that the gap is true to
+        scale; others in the plane of the principal components of both sets.
+
+        Parameters
+        ----------
+        A, B : array-like, shapes (n_a, n_dims), (n_b, n_dims)
+            The two sets, as they were measured.
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InputError
+            If the sets are not of the shapes that were measured.
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        from geoprobe.arrays import as_points
+        from geoprobe.drawing.maps import draw_map, principal_view, view_along
+
+        points_a, points_b = as_points(A, name="A"), as_points(B, name="B")
+        given = (("A", points_a, self.support_a), ("B", points_b, self.support_b))
+        for name, points, support in given:
+            if points.shape[1] != len(self.normal) or len(points) <= support.max():
+                raise InputError(
+                    f"{name} has shape {points.shape}, but the set that was measured has "
+                    f"{len(self.normal)} dimensions and a row {support.max()}."
+                )
+        both = np.concatenate([points_a, points_b], dtype=np.float64)
+        sides = np.repeat([0, 1], [len(points_a), len(points_b)])
+        flat = not self.normal.any() or both.shape[1] == 1
+        view = principal_view(both) if flat else view_along(both, self.normal)
+        ends = np.array(
+            [
+                self.weights_a @ view.points[self.support_a],
+                self.weights_b @ view.points[len(points_a) + self.support_b],
+            ]
+        )
+        return draw_map(
+            view, sides, ("A", "B"), groups=sides, bridges=[ends], ax=ax, title=self._sentence()
+        )
+
+    def _sentence(self) -> str:
+        if self.status is Status.UNPROVED:
+            return f"neither proved: distance in [{number(self.lower)}, {number(self.upper)}]"
+        if self.status is Status.OVERLAP:
+            return "overlap, the hulls share a point"
+        return f"disjoint, distance {number(self.distance)}"
+
+    def _summaries(self) -> Sequence[Summary]:
+        a, b = len(self.support_a), len(self.support_b)
+        gap = f" (bounds agree to {self.gap:.0e})" if self.status is Status.DISJOINT else ""
+        lines = (
+            f"{self._sentence()}{gap}.",
+            f"Weights on {count(a, 'point')} of A and {count(b, 'point')} of B prove it; "
+            f"decided by {_DECIDED[self.stage]}.",
+        )
+        return (Summary(lines),)
+
+
+_DECIDED = {Stage.KERNEL: "the kernels", Stage.HIGHS: "HiGHS"}
+
 
 Sides = tuple[IntArray, FloatArray, IntArray, FloatArray]
 """Rows and weights of the first side of a certificate, then those of the second."""
 
 
 @dataclass(frozen=True, eq=False)
-class Supports:
+class Supports(Showing):
     """Convex weights of many certificates, stored end to end.
 
     Certificate ``k`` has on its first side the rows ``index_a[start_a[k]:start_a[k + 1]]`` with
@@ -180,13 +274,21 @@ class Supports:
         part = slice(int(self.start_b[k]), int(self.start_b[k + 1]))
         return self.index_b[part], self.weight_b[part]
 
+    def sides(self, k: int) -> tuple[tuple[IntArray, FloatArray], tuple[IntArray, FloatArray]]:
+        """Return rows and weights of both sides of certificate ``k``."""
+        return self.side_a(k), self.side_b(k)
+
+    def _summaries(self) -> Sequence[Summary]:
+        entries = len(self.index_a) + len(self.index_b)
+        return (Summary((f"{count(len(self), 'certificate')} of {count(entries, 'weight')}.",)),)
+
     def of_rows(self, original: IntArray) -> Supports:
         """Return the same certificates about the rows ``original[index]``."""
         return replace(self, index_a=original[self.index_a], index_b=original[self.index_b])
 
 
 @dataclass(frozen=True, eq=False)
-class PairwiseDistances:
+class PairwiseDistances(Showing):
     """Distances of many pairs of hulls, as columns; row ``k`` is one pair.
 
     Attributes
@@ -262,3 +364,139 @@ class PairwiseDistances:
         square[self.first, self.second] = self.distance
         square[self.second, self.first] = self.distance
         return square
+
+    def proofs(self) -> dict[str, Any]:
+        """Return bounds, status and stage of each pair, as columns by name."""
+        return {
+            "lower": self.lower,
+            "upper": self.upper,
+            "status": pick(STATUS_NAMES, self.status.astype(np.int64)),
+            "stage": pick(STAGE_NAMES, self.stage.astype(np.int64)),
+        }
+
+    def to_frame(self) -> Any:
+        """Return the pairs as a pandas DataFrame: names, distance, bounds, status, stage.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        return frame(
+            {
+                "first": self.names[self.first],
+                "second": self.names[self.second],
+                "distance": self.distance,
+                **self.proofs(),
+            }
+        )
+
+    def plot(self, ax: Any = None, *, at_most: int = 100, what: str = "group") -> Any:
+        """Draw the distances of the groups as a grid of colours.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+        at_most : int
+            Groups shown: those with the shortest distances to another one.
+        what : str
+            What a group is, for the title.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        from geoprobe.drawing.grids import draw_distances
+
+        shown, title = self, f"Distances of {count(len(self.names), what)}"
+        if len(self.names) > at_most:
+            sides = np.column_stack([self.first, self.second])[self.smallest(FEW)].ravel()
+            group, place = np.unique(sides, return_index=True)
+            kept = np.sort(group[np.argsort(place)[:at_most]])
+            inside = np.isin(self.first, kept) & np.isin(self.second, kept)
+            shown = replace(
+                self,
+                names=self.names[kept],
+                first=np.searchsorted(kept, self.first[inside]),
+                second=np.searchsorted(kept, self.second[inside]),
+                upper=self.upper[inside],
+                status=self.status[inside],
+            )
+            title += f": the {at_most} nearest to another"
+        names = [str(name) for name in shown.names.tolist()]
+        return draw_distances(shown.matrix(), names, ax=ax, title=title)
+
+    def smallest(self, most: int | None = None) -> IntArray:
+        """Return the rows of the pairs, the smallest distance first, shape (n_rows,)."""
+        distance = self.distance
+        if most is None or most >= len(distance):
+            return np.argsort(distance, kind="stable")
+        # Of hundreds of millions of pairs only a few are sorted.
+        rows = np.flatnonzero(distance <= np.partition(distance, most)[most])
+        return rows[np.argsort(distance[rows], kind="stable")[:most]]
+
+    def shortest(self, of: IntArray, most: int | None = None) -> IntArray:
+        """Return the shortest pair of every class of groups.
+
+        Parameters
+        ----------
+        of : ndarray of int64, shape (n_groups,)
+            Class of each group: its label, or its own number.
+        most : int, optional
+            Look at this number of the smallest distances only.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_classes,)
+            A row for each class that has such a pair, by class.
+        """
+        order = self.smallest(most)
+        sides = np.column_stack([self.first, self.second])[order].ravel()
+        _, place = np.unique(of[sides], return_index=True)
+        return np.asarray(order[place // 2])
+
+    def _size(self) -> str:
+        return f"{count(len(self), 'pair')} of {count(len(self.names), 'group')}"
+
+    def _summaries(self) -> Sequence[Summary]:
+        names, status = self.names, self.status
+        n_overlap = int((status == Status.OVERLAP).sum())
+        lines = [f"{self._size()}, {n_overlap:,} overlapping."]
+        apart = np.flatnonzero(status == Status.DISJOINT)
+        if len(apart):
+            ends = apart[np.argmin(self.upper[apart])], apart[np.argmax(self.upper[apart])]
+            near, far = (
+                f"{number(float(self.upper[k]))} ({names[self.first[k]]}, {names[self.second[k]]})"
+                for k in ends
+            )
+            gap = float(np.max(1.0 - self.lower[apart] / self.upper[apart]))
+            lines.append(f"Distances from {near} to {far}; bounds agree to {gap:.0e}.")
+        lines += unproved(int((status == Status.UNPROVED).sum()))
+        distance = self.distance
+        rows = tuple(
+            (
+                str(names[self.first[k]]),
+                str(names[self.second[k]]),
+                number(float(distance[k])),
+                STATUS_NAMES[status[k]],
+            )
+            for k in self.smallest(MOST_ROWS)
+        )
+        header = ("first", "second", "distance ", "status")
+        return (Summary(tuple(lines), "The smallest distances", header, rows),)
+
+
+def unproved(n_pairs: int) -> Sequence[str]:
+    """Return a sentence on pairs that are left unproved, if there are any."""
+    if not n_pairs:
+        return ()
+    return (
+        f"UNPROVED pairs: {n_pairs:,}. Neither overlap nor disjointness is proved there; both "
+        f"bounds hold.",
+    )

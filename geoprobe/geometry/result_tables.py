@@ -9,7 +9,7 @@ import numpy as np
 from geoprobe.files.csv_files import Column, pick
 from geoprobe.geometry.clusters import Clusters
 from geoprobe.geometry.measured import Geometry
-from geoprobe.geometry.pairs import PairwiseDistances, Stage, Status
+from geoprobe.geometry.pairs import STATUS_NAMES, PairwiseDistances
 
 CLUSTERS = "clusters.csv"
 DISTANCES = "distances.csv"
@@ -17,9 +17,6 @@ LABEL_DISTANCES = "label_distances.csv"
 ASSIGNMENTS = "assignments.csv"
 BLOCKS = "blocks.csv"
 PREDICTIONS = "predictions.csv"
-
-STATUS_NAMES = tuple(status.name.lower() for status in Status)
-STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
 
 Table = dict[str, Column]
 
@@ -66,8 +63,12 @@ def tables(g: Geometry) -> dict[str, Table]:
 
 
 def _clusters(clusters: Clusters, of_cluster: Any) -> Table:
-    ids, first_row = np.unique(clusters.assignment, return_index=True)
-    return {"cluster": ids, "label": of_cluster, "size": clusters.size, "first_row": first_row}
+    return {
+        "cluster": np.arange(len(clusters)),
+        "label": of_cluster,
+        "size": clusters.size,
+        "first_row": clusters.first_row,
+    }
 
 
 def _distances(clusters: Clusters, of_cluster: Any) -> Table:
@@ -77,7 +78,7 @@ def _distances(clusters: Clusters, of_cluster: Any) -> Table:
         "label_a": of_cluster[pairs.first],
         "cluster_b": pairs.second,
         "label_b": of_cluster[pairs.second],
-        **_proofs(pairs),
+        **pairs.proofs(),
     }
 
 
@@ -85,16 +86,7 @@ def _bounds(what: str, names: Any, pairs: PairwiseDistances) -> Table:
     return {
         f"{what}_a": names[pairs.first],
         f"{what}_b": names[pairs.second],
-        **_proofs(pairs),
-    }
-
-
-def _proofs(pairs: PairwiseDistances) -> Table:
-    return {
-        "lower": pairs.lower,
-        "upper": pairs.upper,
-        "status": pick(STATUS_NAMES, pairs.status.astype(np.int64)),
-        "stage": pick(STAGE_NAMES, pairs.stage.astype(np.int64)),
+        **pairs.proofs(),
     }
 
 

@@ -26,6 +26,7 @@ from geoprobe.versions import installed_versions
 FORMAT = "geoprobe results"
 FORMAT_VERSION = 2
 SUMMARY = "summary.json"
+PAGE = "summary.html"
 GEOMETRY = "geometry.npz"
 
 _PACKAGES = ("geoprobe", "numpy", "numba", "scipy", "highspy", "scikit-learn", "faiss-cpu")
@@ -58,6 +59,7 @@ def write_results(
     test_source: str | os.PathLike[str] | None = None,
     options: Mapping[str, str] | None = None,
     timings: Mapping[str, float] | None = None,
+    page: str | None = None,
 ) -> Path:
     """Write a geometry with its certificates, and the same as tables for people.
 
@@ -73,6 +75,8 @@ def write_results(
         How the file was read, so that it can be read again: names of arrays and columns.
     timings : mapping of str to float, optional
         Seconds in each phase.
+    page : str, optional
+        HTML for people, as :func:`geoprobe.report.space_page` makes it: ``summary.html``.
 
     Returns
     -------
@@ -104,6 +108,9 @@ def write_results(
             write_table(hidden / name, columns)
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
         (hidden / SUMMARY).write_text(text, encoding="ascii")
+        if page is not None:
+            # A lone surrogate in a name cannot be written as UTF-8.
+            (hidden / PAGE).write_bytes(page.encode("utf8", errors="replace"))
     return Path(folder).expanduser().resolve()
 
 

@@ -20,7 +20,7 @@ from geoprobe.arrays import as_labels, as_points, warn_of_dominating_row
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_table import LabelTable
-from geoprobe.geometry.measured import Geometry
+from geoprobe.geometry.measured import Geometry, Picture
 from geoprobe.geometry.pairs import PairwiseDistances, Status
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
@@ -28,6 +28,7 @@ from geoprobe.hulls.solving import group_rows
 from geoprobe.probes.clustering import ClusteredSpace, cluster_space
 from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
+from geoprobe.showing import as_html
 from geoprobe.threads import checked_threads
 from geoprobe.tolerances import TAU, checked_tau
 
@@ -179,6 +180,58 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         return self.geometry_.label_table()
+
+    def to_frame(self) -> Any:
+        """Return the clusters as a pandas DataFrame, each with the nearest one of another label.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        check_is_fitted(self)
+        return self.geometry_.to_frame()
+
+    def plot(self, kind: Picture = "map", ax: Any = None) -> Any:
+        """Draw a map of the space, the distances of its labels, or their clusters.
+
+        Parameters
+        ----------
+        kind : {"map", "distances", "clusters"}, default="map"
+            As for :meth:`geoprobe.geometry.Geometry.plot`.
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(self)
+        points = self._scaled.full * self._scaled.unit if kind == "map" else None
+        return self.geometry_.plot(kind, ax, points=points)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Name the parameters as scikit-learn does, and what a fit has found."""
+        named: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "geometry_"):
+            return named
+        return "\n  ".join([named, *repr(self.geometry_).partition(": ")[2].split("\n  ")])
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """Show a notebook what was found; scikit-learn's box before there is anything."""
+        bundle: dict[str, str] = super()._repr_mimebundle_(**options)
+        if hasattr(self, "geometry_"):
+            bundle["text/html"] = self._repr_html_()
+        return bundle
+
+    def _repr_html_(self) -> str:
+        check_is_fitted(self)
+        return as_html(type(self).__name__, self.geometry_._summaries())
 
     def rank_clusters(self, X: Any, k: int | None = None) -> tuple[FloatArray, IntArray]:
         """Rank the clusters by the distance of their hulls from new points.

@@ -8,14 +8,15 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from geoprobe.drawing.style import need
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import write_file
 from geoprobe.files.csv_files import as_cell
-from geoprobe.findings.finding import need
 
 _LONGEST = 80
 
@@ -87,6 +88,16 @@ class FigureFolder:
         write_file(self.root / name, lambda path: path.write_bytes(data))
         self._rows.append((name, analysis, view, content))
         return self.link + quote(name)
+
+    def branch(self) -> FigureFolder:
+        """Return the same folder for another process, which remembers only its own files."""
+        other = copy(self)
+        other._rows = []
+        return other
+
+    def join(self, branch: FigureFolder) -> None:
+        """Remember what another process wrote."""
+        self._rows += branch._rows
 
     def finish(self) -> None:
         """Write the list of all files, and remove those of an earlier report."""

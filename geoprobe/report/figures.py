@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from geoprobe.drawing.style import COLOURS, INK, need
 from geoprobe.findings import CrossTask, Differences, Finding, MinDistances, Movement, Performance
-from geoprobe.findings.finding import need
-from geoprobe.findings.plot_style import COLOURS, INK
-from geoprobe.report.svg import inline_svg, well_formed, without_controls
+from geoprobe.report.svg import inline_svg, well_formed
+from geoprobe.showing import LONGEST_NAME, shortened, without_controls
 
 _MEASURES = {
     "directprobe": "accuracy of DirectProbe",
@@ -65,7 +65,7 @@ def drawings(finding: Finding) -> Iterator[Drawing]:
         yield Drawing("", "", finding.plot)
 
 
-_LONG_NAME, _LONG_TITLE = 32, 120
+_LONG_TITLE = 120
 # Axes keep at least this share of what the figure was meant to give them.
 _SHARE = 0.5
 
@@ -82,20 +82,12 @@ def shorten_names(figure: Any) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             if isinstance(axis.get_major_locator(), fixed):
                 names = [text.get_text() for text in axis.get_ticklabels()]
-                short = [shortened(without_controls(name), _LONG_NAME) for name in names]
+                short = [shortened(without_controls(name), LONGEST_NAME) for name in names]
                 if short != names:
                     axis.set_ticks(axis.get_majorticklocs(), short, parse_math=False)
     for text in figure.findobj(need("matplotlib.text").Text):
-        longest = _LONG_TITLE if id(text) in whole else _LONG_NAME
+        longest = _LONG_TITLE if id(text) in whole else LONGEST_NAME
         text.set_text(shortened(without_controls(text.get_text()), longest))
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return a text of at most ``longest`` characters, with an ellipsis where it was cut."""
-    if len(text) <= longest:
-        return text
-    end = longest // 4
-    return f"{text[: longest - end - 1]}\N{HORIZONTAL ELLIPSIS}{text[-end:]}"
 
 
 def make_room(figure: Any, size: tuple[float, float]) -> bool:

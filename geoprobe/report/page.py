@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from geoprobe import __version__
-from geoprobe.findings.finding import need
-from geoprobe.report.svg import without_controls
+from geoprobe.drawing.style import need
+from geoprobe.showing import without_controls
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import Section, View
@@ -185,6 +185,16 @@ def _layer(view: View) -> str:
     return layer if layer.isdecimal() else ""
 
 
+class Figure(NamedTuple):
+    """A figure as the template wants it."""
+
+    inline: Any
+    about: str
+    caption: str
+    links: list[tuple[str, str]]
+    unknown: str
+
+
 class Pages:
     """The templates of the report; all text that they show is escaped."""
 
@@ -236,23 +246,43 @@ class Pages:
         files, files_shown : str
             Link to the folder of figures, and its name; empty without one.
         """
+        return self._whole(
+            "page.html",
+            name=name,
+            about=about,
+            sections=sections,
+            summary=summary,
+            missing=missing,
+            complete=complete,
+            files=files,
+            files_shown=files_shown,
+            version=__version__,
+            written=_now(),
+        )
+
+    def space(self, *, name: str, lines: Sequence[str], view: str) -> str:
+        """Return the page of one space, the same for the same space.
+
+        Parameters
+        ----------
+        name : str
+        lines : sequence of str
+            What was found, in sentences.
+        view : str
+            Figures and tables, as :meth:`view` returns them.
+        """
+        return self._whole("space.html", name=name, lines=lines, view=self.safe(view), version="")
+
+    def _whole(self, template: str, **parts: Any) -> str:
+        """Return a page with style and script in it."""
         script = _text("report.js")
         digest = hashlib.sha256(script.encode("utf8")).digest()
         return str(
-            self._environment.get_template("page.html").render(
-                name=name,
-                about=about,
-                sections=sections,
-                summary=summary,
-                missing=missing,
-                complete=complete,
-                files=files,
-                files_shown=files_shown,
-                version=__version__,
-                written=_now(),
+            self._environment.get_template(template).render(
                 style=self.safe(_text("style.css")),
                 script=self.safe(script),
                 script_hash=base64.b64encode(digest).decode("ascii"),
+                **parts,
             )
         )
 

@@ -265,6 +265,12 @@ def make_table(title: str, columns: Mapping[str, Sequence[Any]], at_most: int = 
     )
 
 
+def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Arrange a table of texts; columns whose name ends in a blank hold numbers."""
+    columns = tuple(Column(name.strip(), name.strip(), name.endswith(" ")) for name in header)
+    return Table(title, columns, tuple(map(tuple, rows)), (), (), len(rows))
+
+
 def cell(value: Any) -> str:
     """Return how a value is written in a table."""
     if value is None or (isinstance(value, str) and not value):

@@ -10,8 +10,6 @@ _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _DROP = {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"}
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-# Embeddings, overrides, isolates and marks of the Unicode bidirectional algorithm.
-_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _HEX = re.compile("#[0-9a-f]{6}")
@@ -27,15 +25,6 @@ _DEFAULTS = {"fill-opacity: 1", "opacity: 1", "stroke-opacity: 1"}
 def well_formed(text: str) -> str:
     """Replace what names from data may hold and no XML document may."""
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def without_controls(text: str) -> str:
-    """Spell out the characters that turn the direction of text around, such as U+202E.
-
-    A name that holds one would be read in another order than it is written in, and so would what
-    stands behind it.
-    """
-    return _TURNS.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
 
 
 def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -> str:

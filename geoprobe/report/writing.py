@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from joblib import Parallel, delayed
+
+from geoprobe.drawing.style import figure_of, need
 from geoprobe.errors import GeoprobeError, OutputError
 from geoprobe.files.atomic import write_file
-from geoprobe.findings.finding import need
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
-from geoprobe.report.headlines import Headline, headlines
-from geoprobe.report.page import Pages, make_section, view_name, views_on_page
-from geoprobe.report.report_tables import Column, Table, extras, make_table, rows_shown
+from geoprobe.report.headlines import headlines
+from geoprobe.report.page import Figure, Pages, make_section, view_name, views_on_page
+from geoprobe.report.report_tables import Table, extras, make_table, rows_shown, text_table
+from geoprobe.threads import available_threads
 
 if TYPE_CHECKING:
     from geoprobe.studies.study_findings import Section, StudyFindings, View
+
+_VIEWS_EACH = 8
+"""So many views are worth a process of their own, which takes seconds to start."""
 
 
 def write_report(
@@ -61,29 +69,19 @@ def write_report(
     # A link under that name is replaced, and what it points to stays as it is.
     target = target.parent.resolve() / target.name
     folder = None if figures is None else _folder(Path(figures), target)
-    pages = Pages()
-    total = sum(len(section.views) for section in gathered.sections)
-    done = 0
+    pages = _pages()
+    drawn = _draw_all(gathered.sections, folder, progress)
     sections = []
-    for section in gathered.sections:
-        chosen = {id(view) for view in views_on_page(section.views)}
-        html: list[Any] = []
-        for view in section.views:
-            if folder is not None or id(view) in chosen:
-                prefix = f"{section.analysis}-{len(html)}-"
-                drawn = _view(pages, section, view, prefix, folder)
-                if id(view) in chosen:
-                    html.append(pages.safe(drawn))
-            done += 1
-            if progress is not None:
-                progress(Progress("drawing", done, total, section.title))
-        shown = replace(section, views=tuple(v for v in section.views if id(v) in chosen))
-        sections.append(make_section(shown, html, len(section.views) - len(html)))
+    for section, shown in zip(gathered.sections, _on_page(gathered.sections), strict=True):
+        html = [pages.safe(drawn[id(view)]) for view in shown]
+        sections.append(
+            make_section(replace(section, views=tuple(shown)), html, len(section.views) - len(html))
+        )
     page = pages.page(
         name=gathered.name,
         about=gathered.about,
         sections=sections,
-        summary=[_summary_table(one) for one in headlines(gathered)],
+        summary=[text_table(*one) for one in headlines(gathered)],
         missing=gathered.missing,
         complete=gathered.complete,
         files="" if folder is None else folder.link,
@@ -113,20 +111,44 @@ def _folder(root: Path, page: Path) -> FigureFolder:
     return FigureFolder(root, link)
 
 
-class _Figure(NamedTuple):
-    """A figure as the template wants it."""
+def _on_page(sections: Sequence[Section]) -> list[list[View]]:
+    return [views_on_page(section.views) for section in sections]
 
-    inline: Any
-    about: str
-    caption: str
-    links: list[tuple[str, str]]
-    unknown: str
+
+def _draw_all(
+    sections: Sequence[Section], folder: FigureFolder | None, progress: ProgressCallback | None
+) -> dict[int, str]:
+    """Draw the views, many of them in several processes; return HTML by the view's ``id``."""
+    jobs, views = [], []
+    for section, shown in zip(sections, _on_page(sections), strict=True):
+        place = {id(view): str(k) for k, view in enumerate(shown)}
+        alone, at_most = replace(section, views=()), rows_shown(len(section.views))
+        for view in section.views if folder is not None else shown:
+            views.append(view)
+            # A view that is not on the page has files only, whose ids need not differ.
+            prefix = f"{section.analysis}-{place.get(id(view), 'x')}-"
+            branch = None if folder is None else folder.branch()
+            jobs.append(delayed(_view)(alone, view, prefix, branch, at_most))
+    n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
+    drawn: dict[int, str] = {}
+    outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    for view, (html, branch) in zip(views, outcome, strict=True):
+        drawn[id(view)] = html
+        if folder is not None:
+            folder.join(branch)
+        if progress is not None:
+            progress(Progress("drawing", len(drawn), len(jobs)))
+    return drawn
 
 
 def _view(
-    pages: Pages, section: Section, view: View, prefix: str, folder: FigureFolder | None
-) -> str:
-    """Draw one view, write its files and return its HTML."""
+    section: Section, view: View, prefix: str, folder: FigureFolder | None, at_most: int
+) -> tuple[str, FigureFolder | None]:
+    """Draw one view, write its files and return its HTML, and the folder with what was put there.
+
+    Of the section, the views are not needed.
+    """
+    pages = _pages()
     name = file_name(section.analysis, view.choices)
     names = {"analysis": section.analysis, "view": view_name(view.choices)}
     figures, undrawn = [], []
@@ -134,7 +156,10 @@ def _view(
         about = ", ".join(filter(None, (section.title, names["view"], drawing.caption)))
         try:
             drawn = draw(
-                drawing.plot(), f"{prefix}{number}-", f"{about}.", files=folder is not None
+                figure_of(drawing.plot()),
+                f"{prefix}{number}-",
+                f"{about}.",
+                files=folder is not None,
             )
         except GeoprobeError as error:
             undrawn.append(str(error))
@@ -147,13 +172,20 @@ def _view(
                 link = folder.put(f"{stem}.{suffix}", data, **names, content=content)
                 links.append((suffix.upper(), link))
         inline = pages.safe(drawn.inline)
-        figures.append(_Figure(inline, about, drawing.caption, links, drawn.unknown))
-    return pages.view(
+        figures.append(Figure(inline, about, drawing.caption, links, drawn.unknown))
+    html = pages.view(
         figures=figures,
         undrawn=undrawn,
-        tables=_tables(view, name, names, folder, rows_shown(len(section.views))),
+        tables=_tables(view, name, names, folder, at_most),
         notes=view.finding.notes,
     )
+    return html, folder
+
+
+@cache
+def _pages() -> Pages:
+    """Return the templates, which a process reads once."""
+    return Pages()
 
 
 def _tables(
@@ -173,10 +205,3 @@ def _tables(
         link = folder.put(f"{name}.csv", data, **names, content="numbers")
     tables.append((make_table("All numbers", view.finding.columns(), at_most), link))
     return tables
-
-
-def _summary_table(one: Headline) -> Table:
-    columns = tuple(
-        Column(title.strip(), title.strip(), title.endswith(" ")) for title in one.header
-    )
-    return Table(one.title, columns, tuple(one.rows), (), (), len(one.rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
+from geoprobe.showing import MOST_ROWS, Showing, Summary, count
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class Space(Showing):
     """Points with one label each; the arrays are validated when the space is made.
 
     Attributes
@@ -57,6 +59,42 @@ class Space:
     def n_dims(self) -> int:
         """The number of coordinates of a point."""
         return int(self.points.shape[1])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the points in the plane of their two principal components.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            New ones by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InputError
+            If there is a single point.
+        GeoprobeError
+            If matplotlib is not installed.
+        """
+        from geoprobe.drawing.maps import draw_map, principal_view
+
+        names, codes = np.unique(self.labels, return_inverse=True)
+        texts = [str(name) for name in names.tolist()]
+        return draw_map(principal_view(self.points), codes, texts, ax=ax, title=self.name)
+
+    def _summaries(self) -> Sequence[Summary]:
+        names, sizes = np.unique(self.labels, return_counts=True)
+        held_out = "" if self.test is None else f"; {count(self.test.n_points, 'test point')}"
+        line = (
+            f"{self.name}: {count(self.n_points, 'point')} of {count(self.n_dims, 'dimension')} "
+            f"({self.points.dtype}), {count(len(names), 'label')}{held_out}."
+        )
+        largest = np.argsort(-sizes, kind="stable")[:MOST_ROWS].tolist()
+        rows = tuple((str(names[k]), f"{sizes[k]:,}") for k in largest)
+        return (Summary((line,), "The largest labels", ("label", "points "), rows),)
 
     def fingerprints(self) -> dict[str, str]:
         """Return the SHA-256 of the ``points`` and of the ``labels``, in hexadecimal."""

@@ -27,6 +27,8 @@ class Uses(NamedTuple):
     """Bytes that it needs at the least; 0 where that is not known."""
     gpu: bool = False
     """Whether it runs on a GPU where there is one; one such piece at a time on a machine."""
+    kernels: bool = False
+    """Whether it needs the kernels of the geometry, which are compiled on the first use."""
 
 
 ONE_CORE = Uses()

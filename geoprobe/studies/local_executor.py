@@ -79,12 +79,17 @@ class Processes:
     Parameters
     ----------
     n_workers : int
+    kernels : Future, optional
+        Done when the kernels are compiled; pieces that need them have no room before.
     memory : int, optional
         Bytes that the pieces may take together; what is free now by default.
     """
 
-    def __init__(self, n_workers: int, *, memory: int | None = None) -> None:
+    def __init__(
+        self, n_workers: int, kernels: Future[None] | None = None, *, memory: int | None = None
+    ) -> None:
         self._n_workers = n_workers
+        self._kernels = kernels
         self._memory = free_memory() if memory is None else memory
         self._pools: dict[int, Any] = {}
         self._jobs: dict[Future[Answer], _Job] = {}
@@ -94,7 +99,17 @@ class Processes:
         return _too_large(uses, self._memory)
 
     def has_room(self, uses: Uses) -> bool:
-        """Whether a piece would run now if it were started."""
+        """Whether a piece would run now if it were started.
+
+        Raises
+        ------
+        Exception
+            What the compiler raised, if the piece needs the kernels and they cannot be had.
+        """
+        if uses.kernels and self._kernels is not None:
+            if not self._kernels.done():
+                return False
+            self._kernels.result()
         running = [job.piece.uses for job in self._jobs.values()]
         if len(running) >= self._n_workers:
             return False
@@ -121,6 +136,10 @@ class Processes:
 
     def finished(self, timeout: float) -> list[tuple[Piece, Answer]]:
         """Return the pieces that have ended since the last call."""
+        if not self._jobs and self._kernels is not None:
+            # All that is ready needs the kernels.
+            wait([self._kernels], timeout=timeout)
+            return []
         done, _ = wait(self._jobs, timeout=timeout, return_when=FIRST_COMPLETED)
         return [self._answer(future) for future in done]
 

@@ -133,14 +133,16 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
             for made in [() if after is None else (after(cell),)]
         ]
 
-    found = listed("measure", measure_cell, folder.geometry, cells, plan.tau)
+    solves = Uses(kernels=True)
+    found = listed("measure", measure_cell, folder.geometry, cells, plan.tau, uses=solves)
     if plan.fixed_partition and "similarity" in wanted:
         found += _holds(folder, inputs, plan.tau)
     if "movement" in wanted:
         found += _moves(folder, inputs)
     if plan.resamples and wanted & {"min-distances", "similarity"}:
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
-        found += listed("resample", resample_cell, path, cells, plan.tau, plan.resamples)
+        drawn = (plan.tau, plan.resamples)
+        found += listed("resample", resample_cell, path, cells, *drawn, uses=solves)
     if plan.classifier is not None:
         more = (plan.classifier, plan.device)
         own = [cell for cell in last if cell.tuned_on in (None, cell.task)]

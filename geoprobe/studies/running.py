@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from geoprobe.encoders.model_files import short_names
@@ -126,11 +128,14 @@ def run_study(
 
     with claims.join(str(share)):
         schedule = Schedule(work, claims, share=share, note=note, progress=progress)
-        if executor is None and schedule.left_of("measure"):
-            _load_kernels(progress)
         if executor is None:
             few = workers == 1 or schedule.n_left < _FEW
-            executor = ThisProcess(workers, progress) if few else Processes(workers)
+            kernels = schedule.left_of("measure") and not few
+            executor = (
+                ThisProcess(workers, progress)
+                if few
+                else Processes(workers, _load_kernels(progress) if kernels else None)
+            )
         # Workers load text themselves; in this process it has been loaded.
         keep(text if isinstance(executor, ThisProcess) else None)
         del text
@@ -180,11 +185,25 @@ def _look_at_text(text: Text | None, folder: StudyFolder) -> TextFacts | None:
     return facts
 
 
-def _load_kernels(progress: ProgressCallback | None) -> None:
-    """Compile the kernels here, once: the processes that measure find them in the cache."""
-    phase = "loading kernels, which are compiled once"
-    if progress is not None:
-        progress(Progress(phase, 0, 1))
-    load_kernels()
-    if progress is not None:
-        progress(Progress(phase, 1, 1))
+def _load_kernels(progress: ProgressCallback | None) -> Future[None]:
+    """Begin to compile the kernels here, once: processes that measure find them in the cache.
+
+    This process has nothing else to do, while its workers extract and fine-tune.
+    """
+    loaded: Future[None] = Future()
+
+    def load() -> None:
+        phase = "loading kernels, which are compiled once"
+        try:
+            if progress is not None:
+                progress(Progress(phase, 0, 1))
+            load_kernels()
+            if progress is not None:
+                progress(Progress(phase, 1, 1))
+            loaded.set_result(None)
+        except BaseException as error:
+            loaded.set_exception(error)
+
+    # An interrupt must not wait for the compiler.
+    threading.Thread(target=load, name="geoprobe-kernels", daemon=True).start()
+    return loaded

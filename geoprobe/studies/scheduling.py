@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,7 @@ class Schedule:
         self._ready: dict[str, deque[Piece]] = {kind: deque() for kind in KINDS}
         # By the first file that is not there yet.
         self._waiting: dict[Path, list[Piece]] = {}
+        self._n_waiting: Counter[str] = Counter()
         self._elsewhere: list[Piece] = []
         self._running = 0
         self._totals: dict[str, int] = {}
@@ -125,7 +126,7 @@ class Schedule:
         while True:
             self._start(executor)
             waits = bool(self._waiting or self._elsewhere)
-            if not self._running and not waits:
+            if not self._running and not waits and not any(self._ready.values()):
                 break
             answers = executor.finished(pause if waits else LONGEST_LOOK_S)
             for piece, answer in answers:
@@ -203,6 +204,7 @@ class Schedule:
         came = [path for path in self._waiting if self._listing.has(path)]
         for path in came:
             for piece in self._waiting.pop(path):
+                self._n_waiting[piece.kind] -= 1
                 self._place(piece)
         look = self._claims.look()
         others, self._elsewhere = self._elsewhere, []
@@ -223,6 +225,7 @@ class Schedule:
             self._ready[piece.kind].append(piece)
         else:
             self._waiting.setdefault(missing, []).append(piece)
+            self._n_waiting[piece.kind] += 1
 
     def _others_go_on(self) -> bool:
         """Whether somebody alive does, or will do, what this process waits for."""
@@ -278,6 +281,6 @@ class Schedule:
         done = self.tally.done.get(kind, 0) + self.tally.found.get(kind, 0) + failed
         total = self._totals[kind]
         if piece is not None or done < total:
-            self._progress(
-                Progress(_PHASES[kind], done, total, "" if piece is None else piece.name)
-            )
+            detail = "" if piece is None else piece.name
+            steady = self._n_waiting[kind] == 0
+            self._progress(Progress(_PHASES[kind], done, total, detail, steady))

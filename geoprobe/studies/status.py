@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from geoprobe.encoders.model_files import short_names
 from geoprobe.files.listing import Listing
 from geoprobe.geometry import Cell
 from geoprobe.memory import nothing_to_free
+from geoprobe.showing import Showing, Summary, frame
 from geoprobe.studies.claims import Claims, Failure, Running, digest
 from geoprobe.studies.inputs import Inputs, planned_inputs, study_inputs
 from geoprobe.studies.pieces import KINDS, pieces
@@ -38,7 +40,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class StudyStatus:
+class StudyStatus(Showing):
     """How much of a study is done.
 
     Attributes
@@ -65,6 +67,28 @@ class StudyStatus:
     def complete(self) -> bool:
         """Whether nothing is left to do."""
         return not self.missing
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with a row for each kind of work.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        names = ("kind", "done", "running", "waiting", "failed", "total")
+        return frame({name: [getattr(each, name) for each in self.counts] for name in names})
+
+    def _summaries(self) -> Sequence[Summary]:
+        done, total = (sum(getattr(each, n) for each in self.counts) for n in ("done", "total"))
+        line = f"{done:,} of {total:,} pieces done, {len(self.running):,} running."
+        failed = [f"Failed: {name}: {reason}" for name, reason in self.failed.items()]
+        header = ("work", "done ", "running ", "waiting ", "failed ", "of ")
+        rows = tuple(
+            (each.kind, *map(str, (each.done, each.running, each.waiting, each.failed, each.total)))
+            for each in self.counts
+        )
+        return (Summary((line, *failed[:3]), "Work", header, rows),)
 
 
 @nothing_to_free()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from geoprobe.findings import (
     similarity_interval,
 )
 from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.showing import Showing, Summary, count
 from geoprobe.studies.inputs import study_inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
@@ -38,7 +39,7 @@ from geoprobe.studies.study_folder import StudyFolder
 
 
 @dataclass(frozen=True)
-class StudyData:
+class StudyData(Showing):
     """All that has been computed of a study.
 
     Attributes
@@ -75,6 +76,11 @@ class StudyData:
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
     controls: StudyControls
+
+    def _summaries(self) -> Sequence[Summary]:
+        n_spaces, n_runs = len(self.geometries), len(self.runs)
+        line = f"{self.plan.name}: {count(n_spaces, 'space')}, {count(n_runs, 'layer')} tuned."
+        return (Summary((line,)),)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from geoprobe.findings import (
     standing_between,
 )
 from geoprobe.geometry import Cell
+from geoprobe.showing import Showing, Summary, count, frame
 from geoprobe.studies.description import describe_study
 from geoprobe.studies.runs import ends
 from geoprobe.studies.status import study_status
@@ -191,7 +192,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class StudyFindings:
+class StudyFindings(Showing):
     """A study as far as it has been computed.
 
     Attributes
@@ -213,6 +214,66 @@ class StudyFindings:
     missing: tuple[str, ...]
     complete: bool
     claims: tuple[Claim, ...] = ()
+
+    def view(self, analysis: str, **choices: str) -> View:
+        """Return the first view of an analysis that is as asked.
+
+        Parameters
+        ----------
+        analysis : str
+        **choices : str
+            What tells views apart, such as ``task="pos", layer="6"``; any of them, or none.
+
+        Raises
+        ------
+        InputError
+            If there is no such analysis, or it has no such view.
+        """
+        known = {section.analysis: section for section in self.sections}
+        if analysis not in known:
+            raise InputError(f"there is no analysis {analysis!r}; {suggestion(analysis, known)}.")
+        wanted = {name.replace("_", " "): str(value) for name, value in choices.items()}
+        views = known[analysis].views
+        for view in views:
+            if wanted.items() <= dict(view.choices).items():
+                return view
+        there = "; ".join(", ".join(f"{n} {v}" for n, v in view.choices.items()) for view in views)
+        raise InputError(f"{analysis} has no view with {wanted}; there are: {there or 'none'}.")
+
+    def plot(self, analysis: str, ax: Any = None, **choices: str) -> Any:
+        """Draw a view of an analysis; parameters and errors are those of :meth:`view`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or a list of them for several panels
+        """
+        return self.view(analysis, **choices).finding.plot(ax)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with a row for each view: analysis, choices, number of rows.
+
+        Raises
+        ------
+        GeoprobeError
+            If pandas is not installed.
+        """
+        views = [(section, view) for section in self.sections for view in section.views]
+        return frame(
+            {
+                "analysis": [section.analysis for section, _ in views],
+                "view": [", ".join(f"{n} {v}" for n, v in v.choices.items()) for _, v in views],
+                "rows": [len(view.finding.rows) for _, view in views],
+            }
+        )
+
+    def _summaries(self) -> Sequence[Summary]:
+        n_views = sum(len(section.views) for section in self.sections)
+        lines = [
+            f"{self.name}: {count(n_views, 'view')} of {len(self.sections)} analyses.",
+            *([] if self.complete else ["The study is not finished."]),
+        ]
+        rows = tuple((s.analysis, f"{len(s.views):,}", s.title) for s in self.sections)
+        return (Summary(tuple(lines), "Analyses", ("analysis", "views ", "title"), rows),)
 
 
 def compute_findings(

@@ -27,6 +27,7 @@ from geoprobe.tolerances import TAU
 from geoprobe.verify import verify_results
 from tests.conftest import Run
 from tests.support.geometry_by_hand import LABELS, POINTS, geometry_by_hand
+from tests.support.report_reading import Reader
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_probe_says_what_was_found(run: Run, plane: Path) -> None:
     assert ["b", "3", "1", "c", "4", "1", "0"] in lines
     assert ["a", "0", "5", "b", "2", "2", "2"] in lines
     assert ["a", "2", "5,", "3", "b"] in lines
-    assert "Results: out\nCheck them: geoprobe verify out" in out
+    assert "Results: out\nLook at them: out/summary.html\nCheck them: geoprobe verify out" in out
     assert "merging: done in" in err
     assert read_results("out").summary["n_clusters"] == 6
 
@@ -93,6 +94,42 @@ def test_probe_as_json(run: Run, plane: Path) -> None:
     assert Path(answer.pop("folder")) == Path("out").resolve()
     assert answer == read_results("out").summary
     assert "merging" in err
+
+
+def test_the_page_of_a_probe_shows_hostile_labels_as_text(run: Run) -> None:
+    pytest.importorskip("matplotlib", reason="the page needs the extra report")
+    labels = np.repeat(["<script>alert(1)</script>", "\u202eturned", "x" * 3000, "]]>&amp;"], 3)
+    points = np.random.default_rng(0).normal(size=(12, 2)) + np.repeat(np.arange(4), 3)[:, None]
+    np.savez("<b>.npz", X=points, y=labels)
+    for out in ("one", "two"):
+        assert run("probe", "<b>.npz", "--out", out)[0] == 0
+    page = Path("one", "summary.html").read_text(encoding="utf8")
+    # The same space gives the same page.
+    assert page == Path("two", "summary.html").read_text(encoding="utf8")
+    reader = Reader(page)
+    assert sum(element == "script" for element, _ in reader.elements) == 1
+    assert sum(element == "svg" for element, _ in reader.elements) == 3
+    assert not any(element == "b" for element, _ in reader.elements)
+    assert not any(
+        name.startswith("on") for _, attributes in reader.elements for name in attributes
+    )
+    assert len(reader.ids) == len(set(reader.ids))
+    assert "\u202e" not in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert any("<script>alert(1)</script>" in row for table in reader.tables for row in table.rows)
+    assert run("verify", "one")[0] == 0
+
+
+def test_without_the_libraries_there_is_a_note_instead_of_a_page(
+    run: Run, plane: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, err = run("probe", plane, "--out", "out")
+    assert code == 0
+    assert "summary.html is not written" in err and "pip install" in err
+    assert "Look at them" not in out
+    assert not Path("out", "summary.html").exists()
+    assert run("verify", "out")[0] == 0
 
 
 def test_a_default_folder_is_always_free(run: Run, plane: Path) -> None:

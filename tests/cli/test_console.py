@@ -125,6 +125,29 @@ def test_plain_lines_come_now_and_then() -> None:
     ]
 
 
+def test_work_that_waits_for_other_work_has_no_estimate() -> None:
+    clock, stream = Clock(), io.StringIO()
+    progress = PlainProgress(stream, clock)
+    for done in range(5):
+        progress(Progress("measuring", done, 20, steady=False))
+        clock.now += 5.0
+    # From here on nothing is waited for, and only this part says how fast it goes.
+    for done in range(5, 21):
+        progress(Progress("measuring", done, 20))
+        clock.now += 1.0
+    progress.close()
+    assert stream.getvalue().splitlines() == [
+        "measuring: 5% after 5 s, the rest waits for other work",
+        "measuring: 10% after 10 s, the rest waits for other work",
+        "measuring: 15% after 15 s, the rest waits for other work",
+        "measuring: 20% after 20 s, the rest waits for other work",
+        "measuring: 25% after 25 s",
+        "measuring: 50% after 30 s, about 10 s left",
+        "measuring: 75% after 35 s, about 5 s left",
+        "measuring: done in 40 s",
+    ]
+
+
 def test_a_phase_may_come_in_rounds_and_be_empty() -> None:
     clock, stream = Clock(), io.StringIO()
     progress = PlainProgress(stream, clock)

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from geoprobe.drawing.style import figure_of
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     CentroidPaths,
@@ -113,7 +114,7 @@ def test_rows_become_a_frame(findings: dict[str, Finding], name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_have_axes_and_words(findings: dict[str, Finding], name: str) -> None:
     pytest.importorskip("matplotlib", reason="figures need the extra report")
-    figure = findings[name].plot()
+    figure = figure_of(findings[name].plot())
     for ax in figure.axes:
         if ax.get_label() == "<colorbar>":
             continue
@@ -129,23 +130,23 @@ def test_figures_are_drawn_where_asked(findings: dict[str, Finding], name: str) 
     figures = pytest.importorskip("matplotlib.figure", reason="figures need the extra report")
     figure = figures.Figure()
     ax = figure.subplots()
-    assert findings[name].plot(ax) is figure
+    assert findings[name].plot(ax) is ax
     assert ax.get_title()
 
 
 def test_names_from_data_stay_text(findings: dict[str, Finding]) -> None:
-    shown = " ".join(texts(findings["minimum"].plot()))
+    shown = " ".join(texts(findings["minimum"].plot().figure))
     for name in ODD.values():
         assert name in shown
-    shown = " ".join(texts(findings["paths"].plot()))
+    shown = " ".join(texts(figure_of(findings["paths"].plot())))
     assert sum(name in shown for name in ODD.values()) == 3
-    assert "$" in texts(findings["between"].plot())
+    assert "$" in texts(findings["between"].plot().figure)
 
 
 def test_colours_are_explained_by_a_bar(findings: dict[str, Finding]) -> None:
     matplotlib = pytest.importorskip("matplotlib", reason="figures need the extra report")
     tasks: Any = findings["tasks"]
-    figure = tasks.plot()
+    figure = tasks.plot().figure
     ax, bar = figure.axes
     assert bar.get_ylabel() == "mean change"
     low, high = ax.images[0].get_clim()
@@ -154,15 +155,14 @@ def test_colours_are_explained_by_a_bar(findings: dict[str, Finding]) -> None:
     # The bar is one picture in the file, not hundreds of shapes.
     assert len(list(svg(figure).iter("{http://www.w3.org/2000/svg}image"))) == 2
     ax = matplotlib.figure.Figure().subplots()
-    assert len(tasks.plot(ax).axes) == 2
+    assert len(tasks.plot(ax).figure.axes) == 2
 
 
 def test_panels_of_memorisation_share_their_axes(findings: dict[str, Finding]) -> None:
     pytest.importorskip("matplotlib", reason="figures need the extra report")
     low = {"subtrain": [0.1, 0.3], "subtest": [0.1, 0.2], "test": [0.1, 0.15]}
     high = {"subtrain": [0.6, 0.9, 1.0], "subtest": [0.5, 0.9, 0.95], "test": [0.4, 0.5, 0.6]}
-    figure = compare_memorisation({published(): low, tuned(): high}).plot()
-    first, second = figure.axes
+    first, second = compare_memorisation({published(): low, tuned(): high}).plot()
     assert first.get_ylim() == second.get_ylim() and first.get_xlim() == second.get_xlim()
     bottom, top = first.get_ylim()
     assert bottom < 0.1 and top > 0.95
@@ -172,7 +172,7 @@ def test_legends_name_only_what_is_drawn(findings: dict[str, Finding], spaces: A
     pytest.importorskip("matplotlib", reason="figures need the extra report")
 
     def legend_of(finding: Any, **options: Any) -> list[str]:
-        (ax,) = finding.plot(**options).axes
+        ax = finding.plot(**options)
         return [text.get_text() for text in ax.get_legend().get_texts()]
 
     assert legend_of(findings["performance"]) == ["as published", "fine-tuned"]
@@ -216,8 +216,8 @@ def test_every_arrow_has_a_number_and_a_key(findings: dict[str, Finding], n_labe
     )
     key = (0, 0)
     finding = Differences(rows, {key: (0.0, 0.0)}, {key: (0.6, 0.3)}, {key: 0.1}, {}, ())
-    figure = finding.plot()
-    (ax,) = figure.axes
+    ax = finding.plot()
+    figure = ax.figure
     numbers = [text.get_text() for text in ax.texts]
     assert sorted(map(int, numbers)) == list(range(1, n_labels))
     assert covered(ax) == []
@@ -231,13 +231,13 @@ def test_every_arrow_has_a_number_and_a_key(findings: dict[str, Finding], n_labe
     # The arrows keep the room that they have without a key.
     assert ax.get_position().height * figure.get_size_inches()[1] > 2.5
     alone = finding.plot(names=False)
-    assert not alone.legends and not alone.axes[0].texts
+    assert not alone.figure.legends and not alone.texts
 
 
 def test_the_key_of_several_panels_is_one(findings: dict[str, Finding]) -> None:
     pytest.importorskip("matplotlib", reason="figures need the extra report")
     differences: Any = findings["differences"]
-    figure = differences.plot()
+    figure = figure_of(differences.plot())
     (legend,) = figure.legends
     key = [text.get_text().split(" ", 1) for text in legend.get_texts()]
     assert {name for _, name in key} == {row.label for row in differences.rows if row.length > 0}
@@ -259,8 +259,7 @@ def test_steps_of_paths_do_not_cover_each_other() -> None:
         for label in starts
         for step, places in ((0, starts), (80, ends))
     )
-    figure = CentroidPaths(rows, tuple(starts), {(0, 0): (0.6, 0.3)}, ()).plot()
-    (ax,) = figure.axes
+    ax = CentroidPaths(rows, tuple(starts), {(0, 0): (0.6, 0.3)}, ()).plot()
     said = [text.get_text() for text in ax.texts]
     # Three paths start at one place, two of them end at one place, and one label stays.
     assert sorted(said) == ["0", "0 to 80", "80", "80"]
@@ -279,18 +278,18 @@ def test_panels_and_choices(findings: dict[str, Finding]) -> None:
     figures = pytest.importorskip("matplotlib.figure", reason="figures need the extra report")
     for name in ("paths", "differences"):
         finding: Any = findings[name]
-        assert len(finding.plot().axes) == 2
-        assert len(finding.plot(layer=1, seed=1).axes) == 1
+        assert len(finding.plot()) == 2
+        assert finding.plot(layer=1, seed=1).get_title()
         ax = figures.Figure().subplots()
         with pytest.raises(InputError, match="one panel"):
             finding.plot(ax)
-        assert finding.plot(ax, layer=0) is ax.figure
+        assert finding.plot(ax, layer=0) is ax
         with pytest.raises(InputError, match="layer 0 of seed 0"):
             finding.plot(layer=5)
     differences: Any = findings["differences"]
-    assert ODD["c"] in " ".join(texts(differences.plot(layer=0, names=True)))
-    assert ODD["c"] not in " ".join(texts(differences.plot(layer=0, names=False)))
-    assert "share of R" in " ".join(texts(findings["movement"].plot(relative=True)))
+    assert ODD["c"] in " ".join(texts(differences.plot(layer=0, names=True).figure))
+    assert ODD["c"] not in " ".join(texts(differences.plot(layer=0, names=False).figure))
+    assert "share of R" in " ".join(texts(findings["movement"].plot(relative=True).figure))
     for measure_ in ("directprobe", "classifier", "head", "similarity"):
         findings["performance"].plot(measure=measure_)
     with pytest.raises(InputError, match="classifier, head"):

@@ -23,7 +23,7 @@ ROOMS_OF_EXTRA = {
     "mlflow": {"studies"},
     "parquet": {"spaces", "studies"},
     "pt": {"spaces"},
-    "report": {"findings", "report"},
+    "report": {"drawing", "findings", "report", "showing"},
     "wandb": {"studies"},
     "zarr": {"spaces"},
     "ray": {"studies"},

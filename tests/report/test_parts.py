@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geoprobe.drawing.style import COLOURS, INK, colour_bar, describe, legend, one_axes
 from geoprobe.errors import FormatError
-from geoprobe.findings.plot_style import COLOURS, INK, colour_bar, describe, legend, one_axes
 from geoprobe.report.figure_files import INDEX, FigureFolder, file_name
 from geoprobe.report.page import pack
 from geoprobe.report.report_tables import cell, make_table, number, rows_shown
+from geoprobe.showing import shortened
 from tests.support.report_cases import LONG, ODD
 from tests.support.report_reading import unpack
 
 pytest.importorskip("matplotlib", reason="figures need the extra report")
 figures = pytest.importorskip("geoprobe.report.figures")
-fitting = pytest.importorskip("geoprobe.report.figures")
 
 
 def test_names_of_files_are_safe_distinct_and_stable() -> None:
@@ -117,13 +117,13 @@ def test_packing_undoes_itself_and_needs_no_escapes() -> None:
 
 
 def drawn(name: str, prefix: str = "p-", n: int = 2) -> figures.Drawn:
-    figure, ax = one_axes(None)
+    ax = one_axes(None)
     for k in range(n):
         ax.plot([0, 1, 2], [k, 1, 2], "o-", label=f"{k} {name}", color=COLOURS[k])
     ax.set_yticks([0, 1], [name, "b"], parse_math=False)
     describe(ax, title=name, x="x axis", y=name)
     legend(ax)
-    return figures.draw(figure, prefix, "A figure.")
+    return figures.draw(ax.figure, prefix, "A figure.")
 
 
 @pytest.mark.full
@@ -137,10 +137,10 @@ def test_text_in_figures_stays_text(name: str) -> None:
     assert tags <= {"svg", "g", "path", "text", "tspan", "use", "defs", "clipPath", "rect"}
     shown = re.sub("[\x00-\x1f\ufffe]", "\ufffd", name)
     said = [element.text for element in root.iter() if element.tag.endswith("text")]
-    title = " ".join(fitting.shortened(shown, 120).split())
+    title = " ".join(shortened(shown, 120).split())
     assert title in " ".join(said).replace("  ", " ") or title.replace(" ", "") in "".join(said)
-    assert fitting.shortened(f"0 {shown}", 32) in said
-    assert fitting.shortened(shown, 32) in said
+    assert shortened(f"0 {shown}", 32) in said
+    assert shortened(shown, 32) in said
     assert found.pdf.startswith(b"%PDF")
     # Whether there is a glyph depends on the fonts of the machine.
     assert set(found.unknown) <= set(name) - set("abc")
@@ -159,23 +159,23 @@ def test_names_in_figures_keep_their_direction(turn: str) -> None:
 
 
 def test_a_colour_bar_stays_narrow() -> None:
-    figure, ax = one_axes(None)
+    ax = one_axes(None)
     colour_bar(ax.imshow([[1.0, 2.0]]), ax, "meaning")
-    figures.draw(figure, "p-", "A figure.")
-    assert list(figure.get_size_inches()) == [6.4, 3.8]
-    inner, bar = (one.get_position().width for one in figure.axes)
+    figures.draw(ax.figure, "p-", "A figure.")
+    assert list(ax.figure.get_size_inches()) == [6.4, 3.8]
+    inner, bar = (one.get_position().width for one in ax.figure.axes)
     assert bar < 0.1 * inner
 
 
 def test_long_names_leave_room_for_the_figure() -> None:
     """Upright names below and a long title above take neither the axes nor the title's end."""
-    figure, ax = one_axes(None, width=4.0, height=2.0)
+    ax = one_axes(None, width=4.0, height=2.0)
     ax.plot([0, 1, 2], [0, 1, 2])
     ax.set_xticks([0, 1, 2], [LONG, "b", "c"], rotation=90, parse_math=False)
     ax.set_yticks([0, 1], [LONG, "b"], parse_math=False)
     describe(ax, title=LONG * 2)
-    found = figures.draw(figure, "p-", "A figure.")
-    width, height = figure.get_size_inches()
+    found = figures.draw(ax.figure, "p-", "A figure.")
+    width, height = ax.figure.get_size_inches()
     place = ax.get_position()
     assert place.height * height > 0.9 and place.width * width > 1.8
     extent = ax.title.get_window_extent(dpi=72)
@@ -184,12 +184,12 @@ def test_long_names_leave_room_for_the_figure() -> None:
 
 
 def test_figures_with_short_names_keep_their_size() -> None:
-    figure, ax = one_axes(None)
+    ax = one_axes(None)
     ax.plot([0, 1], [0, 1])
     describe(ax, title="short", x="x", y="y")
-    before = tuple(figure.get_size_inches())
-    figures.draw(figure, "p-", "A figure.")
-    assert tuple(figure.get_size_inches()) == before
+    before = tuple(ax.figure.get_size_inches())
+    figures.draw(ax.figure, "p-", "A figure.")
+    assert tuple(ax.figure.get_size_inches()) == before
 
 
 @pytest.mark.full

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from geoprobe import extras
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import need
-from geoprobe.geometry.measured import FloatArray
+
+FloatArray = NDArray[np.float64]
 
 # Okabe and Ito (2008), in an order whose neighbours differ most; without the black and the yellow,
 # which vanish on a dark and on a light page.
@@ -22,6 +24,22 @@ LINES = ("-", "--", ":", "-.")
 INK = "#7a7a7a"
 """Text and axes: a grey of enough contrast on white and on black."""
 BEFORE, AFTER = COLOURS[0], COLOURS[1]
+
+
+def need(name: str) -> Any:
+    """Import a module of pandas, matplotlib or whatever else the extra ``report`` installs.
+
+    Parameters
+    ----------
+    name : str
+        Dotted name, such as ``"matplotlib.figure"``.
+
+    Raises
+    ------
+    GeoprobeError
+        If the package is not installed; the message says how to install it.
+    """
+    return extras.need(name, "report")
 
 
 def new_axes(
@@ -55,12 +73,14 @@ def new_axes(
     return figure, axes
 
 
-def one_axes(ax: Any, **size: float) -> tuple[Any, Any]:
-    """Return the axes given and their figure, or new ones for None."""
-    if ax is not None:
-        return ax.figure, ax
-    figure, axes = new_axes(1, **size)
-    return figure, axes[0]
+def one_axes(ax: Any, **size: float) -> Any:
+    """Return the axes given, or new ones for None."""
+    return new_axes(1, **size)[1][0] if ax is None else ax
+
+
+def figure_of(drawn: Any) -> Any:
+    """Return the figure of what a plot returns: axes, or a list of them for several panels."""
+    return (drawn[0] if isinstance(drawn, list) else drawn).figure
 
 
 def restyle(ax: Any) -> None:
@@ -291,7 +311,7 @@ def draw_planes(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.axes.Axes, or a list of them for several planes
 
     Raises
     ------
@@ -314,7 +334,7 @@ def draw_planes(
         figure.draw_without_rendering()
     for panel, number in zip(axes, panels, strict=True):
         write(panel, number, seed)
-    return figure
+    return axes if len(axes) > 1 else axes[0]
 
 
 def plane(vectors: FloatArray) -> Plane:
@@ -338,7 +358,9 @@ def plane(vectors: FloatArray) -> Plane:
         )
     if np.all(vectors == vectors[0]):
         return Plane(np.zeros((n_vectors, 2)), np.zeros(2), (float("nan"), float("nan")))
-    pca = PCA(n_components=2, svd_solver="full")
+    # Of many vectors the covariance is much smaller than they are.
+    solver = "covariance_eigh" if n_vectors > 10 * n_dims else "full"
+    pca = PCA(n_components=2, svd_solver=solver)
     points = pca.fit_transform(vectors)
     first, second = (float(share) for share in pca.explained_variance_ratio_)
     return Plane(points, pca.transform(np.zeros((1, n_dims)))[0], (first, second))
