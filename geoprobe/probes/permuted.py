@@ -17,7 +17,7 @@ from geoprobe.probes.ahead import compile_ahead
 from geoprobe.probes.clustering import merge_labels
 from geoprobe.probes.sorting import equal_rows, find_contradictions, sort_rows
 from geoprobe.progress import Progress, ProgressCallback
-from geoprobe.threads import checked_threads, in_order, single_threaded_blas
+from geoprobe.threads import checked_threads, in_order
 from geoprobe.tolerances import TAU, checked_tau
 
 IntArray = NDArray[np.int64]
@@ -84,7 +84,7 @@ def permuted_cluster_counts(
         return len(np.unique(merged.cluster_of))
 
     counts = np.empty(len(coded), np.int64)
-    with single_threaded_blas(), closing(in_order(count, coded, threads, long=True)) as found:
+    with closing(in_order(count, coded, threads, long=True)) as found:
         for k, number in enumerate(found):
             counts[k] = number
             if progress is not None:
