@@ -195,9 +195,8 @@ def _say(state: dict[str, Any]) -> None:
     )
     print()
     if state["extensions"]:
-        names = ("name", "group", "package")
-        added = [tuple(each[name] for name in names) for each in state["extensions"]]
-        say_table("Extensions by other packages", names, added)
+        offers = [(each["name"], each["group"], each["package"]) for each in state["extensions"]]
+        say_table("Extensions by other packages", ("name", "group", "package"), offers)
         print()
     for problem in state["problems"]:
         print(f"Problem: {problem}")

@@ -60,6 +60,12 @@ def test_one_name(project: dict[str, Any], repository: Path) -> None:
     assert [each for each in found if each[1] != DISTRIBUTION or set(each[2:]) - set(known)] == []
 
 
+def test_addresses_are_called_as_the_index_allows(project: dict[str, Any]) -> None:
+    """It refuses an upload for a longer name, when all else is done."""
+    assert project["urls"]
+    assert [name for name in project["urls"] if len(name) > 32] == []
+
+
 def test_classifiers_begin_where_the_requirement_does(project: dict[str, Any]) -> None:
     """Every Python from the oldest on has its line, and none is left out in between."""
     begin = "Programming Language :: Python :: 3."

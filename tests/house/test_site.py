@@ -67,6 +67,7 @@ def test_every_page_is_there(site: Path, repository: Path) -> None:
     tour = (site / "tour.html").read_text(encoding="utf8")
     assert "A space of your own" in tour
     assert "The geometry is usable alone" in tour
+    assert "geoprobe tasks" not in tour
 
 
 @pytest.mark.slow
