@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from html.parser import HTMLParser
 from typing import Any
 
@@ -184,15 +185,13 @@ def test_every_picture_of_hostile_names_is_drawn(probe: DirectProbe) -> None:
     assert len(some.get_yticklabels()) == 2
 
 
-@pytest.mark.parametrize("use", ["to_frame", "plot"])
+@pytest.mark.parametrize(("use", "package"), [("to_frame", "pandas"), ("plot", "matplotlib")])
 def test_missing_packages_are_named(
-    probe: DirectProbe, monkeypatch: pytest.MonkeyPatch, use: str
+    probe: DirectProbe, monkeypatch: pytest.MonkeyPatch, use: str, package: str
 ) -> None:
-    import sys
-
-    for name in ("pandas", "matplotlib", "matplotlib.figure"):
+    for name in (package, f"{package}.figure"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(GeoprobeError, match=r"which is not installed: pip install"):
+    with pytest.raises(GeoprobeError, match=rf"{package}, which is not installed: pip install"):
         getattr(probe, use)()
 
 

@@ -7,14 +7,17 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.progress import Progress
 from geoprobe.studies import StudyFolder, read_plan, run_study, study_status, write_tables
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Piece, Uses
@@ -32,6 +35,36 @@ def test_what_a_piece_needs_is_made_before(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().split() == ["first", "second", "third"]
     assert tally.done == {"fine-tune": 1, "measure": 2} and tally.left == {}
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_pieces_that_need_the_kernels_wait_until_they_are_compiled() -> None:
+    kernels: Future[None] = Future()
+    executor = Processes(2, kernels)
+    assert executor.has_room(Uses()) and not executor.has_room(Uses(kernels=True))
+    assert executor.finished(0.0) == []
+    kernels.set_result(None)
+    assert executor.has_room(Uses(kernels=True))
+    broken: Future[None] = Future()
+    broken.set_exception(MemoryError("the compiler"))
+    with pytest.raises(MemoryError, match="the compiler"):
+        Processes(2, broken).has_room(Uses(kernels=True))
+
+
+@pytest.mark.full
+def test_a_study_goes_on_when_the_kernels_are_there(tmp_path: Path) -> None:
+    """Nothing but pieces that wait for the kernels is no end of the work."""
+    kernels: Future[None] = Future()
+    threading.Timer(0.3, kernels.set_result, [None]).start()
+    cell = dataclasses.replace(cases.plain(tmp_path, "cell"), uses=Uses(kernels=True))
+    assert cases.work_off([cell], tmp_path, Processes(2, kernels)).done == {"measure": 1}
+
+
+def test_work_that_waits_for_other_work_is_not_steady(tmp_path: Path) -> None:
+    first = cases.plain(tmp_path, "first")
+    second = dataclasses.replace(cases.plain(tmp_path, "second"), needs=(first.path,))
+    seen: list[Progress] = []
+    cases.work_off([first, second], tmp_path, progress=seen.append)
+    assert [(step.done, step.steady) for step in seen] == [(0, False), (1, False), (2, True)]
 
 
 @pytest.mark.full

@@ -53,13 +53,20 @@ def large(folder: Path, n_bytes: int) -> Piece:
 
 
 def work_off(
-    pieces: list[Piece], folder: Path, executor: Executor | None = None, share: Share = ALL
+    pieces: list[Piece],
+    folder: Path,
+    executor: Executor | None = None,
+    share: Share = ALL,
+    progress: ProgressCallback | None = None,
 ) -> Tally:
     claims = Claims(folder / "work")
     runs = executor or ThisProcess()
     with claims.join(str(share)):
         try:
-            return Schedule(pieces, claims, share=share, note=lambda *_: None).run(runs)
+            schedule = Schedule(
+                pieces, claims, share=share, note=lambda *_: None, progress=progress
+            )
+            return schedule.run(runs)
         finally:
             runs.close()
 
