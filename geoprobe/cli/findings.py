@@ -76,7 +76,8 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     from geoprobe.report.report_tables import extras, make_table
 
     print(f"{section.title}: {section.question}")
-    print(f"Against the paper: {section.paper}")
+    if section.paper:
+        print(f"Against the paper: {section.paper}")
     for line in section.beside:
         print(line)
     for view in views:

@@ -1,21 +1,19 @@
-"""The seam to the engine: one space measured again under other labels, or with some of its rows.
-
-Both loops are plain: every labeling and every choice of rows is measured as if it were alone. What
-measures many of them together and gives the same numbers belongs here, and nowhere else.
-"""
+"""The seam to the engine: one space measured again under other labels, or with some of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.hulls.pairwise import pairwise_hull_distances
+from geoprobe.hulls.resampled import resampled_hull_distances
 from geoprobe.probes.directprobe import DirectProbe
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.threads import checked_threads, in_order
 from geoprobe.tolerances import TAU
 
 
@@ -60,12 +58,18 @@ def measure_labelings(
     """
     all_labels = list(labelings)
     n_clusters, distances = [], []
-    for labels in all_labels:
-        geometry = DirectProbe(tau=tau, n_threads=n_threads).fit(points, labels).geometry_
-        n_clusters.append(geometry.n_clusters)
-        distances.append(geometry.hulls.distance)
-        if progress is not None:
-            progress(Progress("labelings", len(n_clusters), len(all_labels)))
+
+    def measure(labels: NDArray[Any]) -> tuple[int, FloatArray]:
+        geometry = DirectProbe(tau=tau, n_threads=1).fit(points, labels).geometry_
+        return geometry.n_clusters, geometry.hulls.distance
+
+    # A labeling for each thread: merging, most of the work, has no use for more.
+    with closing(in_order(measure, all_labels, checked_threads(n_threads), long=True)) as found:
+        for clusters, of_hulls in found:
+            n_clusters.append(clusters)
+            distances.append(of_hulls)
+            if progress is not None:
+                progress(Progress("labelings", len(n_clusters), len(all_labels)))
     return Remeasured(np.array(n_clusters, np.int64), np.stack(distances))
 
 
@@ -78,7 +82,7 @@ def measure_rows(
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> FloatArray:
-    """Measure the distances of labels with one choice of rows after another.
+    """Measure the distances of labels with many choices of rows, together.
 
     Parameters
     ----------
@@ -87,9 +91,9 @@ def measure_rows(
     chosen : iterable of ndarray of int64
         Rows of each choice.
     tau, n_threads
-        As in :func:`geoprobe.pairwise_hull_distances`.
+        As in :func:`geoprobe.hulls.resampled_hull_distances`.
     progress : callable, optional
-        Told after every choice.
+        Told now and then.
 
     Returns
     -------
@@ -97,16 +101,6 @@ def measure_rows(
         Of the hulls of all labels, pairs in lexicographic order; NaN where one of the two has no
         row.
     """
-    names, codes = np.unique(labels, return_inverse=True)
-    first, second = np.triu_indices(len(names), 1)
-    choices = list(chosen)
-    found = np.full((len(choices), len(first)), np.nan)
-    for k, rows in enumerate(choices):
-        there = np.isin(np.arange(len(names)), codes[rows])
-        if there.sum() > 1:
-            found[k, there[first] & there[second]] = pairwise_hull_distances(
-                points[rows], labels[rows], tau=tau, n_threads=n_threads
-            ).distance
-        if progress is not None:
-            progress(Progress("choices of rows", k + 1, len(choices)))
-    return found
+    return resampled_hull_distances(
+        points, labels, list(chosen), tau=tau, n_threads=n_threads, progress=progress
+    ).distance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class StudyData(Showing):
     head: Mapping[Cell, float]
     curves: Mapping[Cell, Mapping[str, Any]]
     intervals: Mapping[str, Mapping[Cell, Any]]
-    controls: StudyControls
+    controls: StudyControls = field(default_factory=StudyControls)
 
     def _summaries(self) -> Sequence[Summary]:
         n_spaces, n_runs = len(self.geometries), len(self.runs)

@@ -41,7 +41,7 @@ class Text(NamedTuple):
     title: str
     question: str
     reading: str
-    paper: str
+    paper: str = ""
     """Where the numbers differ from those of Zhou & Srikumar (2022) by their definition."""
 
 
@@ -333,7 +333,6 @@ def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Sec
             missing.append(str(error))
     if not views and not missing:
         missing.append(_lacking(analysis, material))
-    text = TEXTS[analysis]
     return Section(analysis, *text, tuple(views), tuple(missing), beside if views else ())
 
 

@@ -77,7 +77,7 @@ def test_finding_has_a_table_and_a_figure() -> None:
     assert len(found.to_frame()) == 5
     over = found.over_seeds()
     assert over["n_seeds"] == [1, 2, 1, 1]
-    (axes,) = found.plot().axes
+    axes = found.plot()
     # Only what has a standard score is drawn: clusters, before and after.
     assert [text.get_text() for text in axes.get_yticklabels()] == ["clusters"]
     assert sorted(len(line.get_xdata()) for line in axes.lines) == [1, 2]
@@ -106,4 +106,4 @@ def test_similarity_by_size_lists_what_was_not_compared() -> None:
     assert "labels only in the first space" in refused.notes[0]
     with pytest.raises(InputError, match="absent is one of"):
         similarity_by_size([(cell, "both", first, other)], absent="drop")  # type: ignore[arg-type]
-    assert len(whole.plot().axes[0].lines) == 2
+    assert len(whole.plot().lines) == 2

@@ -152,8 +152,7 @@ def test_spread_stands_beside_the_distances() -> None:
     found = minimum_distances(arrange_runs(ends))
     # The corners of a unit square, drawn apart with their centres or not.
     assert [row.spread for row in found.rows] == pytest.approx([0.5**0.5] * 8)
-    figure = found.plot(measure="spread")
-    assert "RMS" in figure.axes[0].get_ylabel()
+    assert "RMS" in found.plot(measure="spread").get_ylabel()
     with pytest.raises(InputError, match="distance, spread"):
         found.plot(measure="width")
     unknown = minimum_distances(arrange_runs([replace(g, spread=None) for g in ends]))
@@ -316,7 +315,7 @@ def test_drift_is_what_all_labels_share() -> None:
     assert drift.share == pytest.approx(9 / 10)
     assert found.mean_cosine[1, 0] == pytest.approx((2 * 1.0 + 4 * 0.8) / 6)
     assert drift.mean_cosine == pytest.approx(-1 / 3)
-    titles = [found.plot(drift=way).axes[0].get_title() for way in (True, False)]
+    titles = [found.plot(drift=way).get_title() for way in (True, False)]
     assert titles[0] == "layer 1: mean cosine 0.87"
     assert titles[1] == "layer 1: mean cosine -0.33, without the drift (90% of the movement)"
 
@@ -389,7 +388,7 @@ def test_matrices_of_cross_tunings() -> None:
         head={own.cell: 0.9},
     )
     shown = {
-        measure: [text.get_text() for text in found.plot(measure=measure).axes[0].texts]
+        measure: [text.get_text() for text in found.plot(measure=measure).texts]
         for measure in found.measures
     }
     assert shown["classifier"] == ["0.500 to \N{EN DASH}", "0.500 to 0.800\nhead 0.900"]

@@ -128,7 +128,7 @@ plan = plan_from_table({
     "analyses": ["sizes", "linearity"], "classifier": False,
     "spaces": {"files": "{task}.{split}.npz", "fixed": {"model": "m", "layer": "0"}},
 })
-material = StudyData(plan, {}, (geometry_by_hand(),), (), {}, {}, {}, {})
+material = StudyData(plan, {}, (geometry_by_hand(),), {}, (), {}, {}, {}, {}, {})
 folder = StudyFolder(pathlib.Path("study"))
 section, _ = compute_findings(folder, material=material).sections
 print(json.dumps([section.analysis, section.title, section.views[0].finding.columns()]))

@@ -358,5 +358,5 @@ def test_bad_learning_curves() -> None:
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(GeoprobeError, match=r"geoprobe\[bert\]"):
+    with pytest.raises(GeoprobeError, match=r"geoprobe-engine\[bert\]"):
         probe().fit(*space(21))

@@ -123,7 +123,8 @@ def test_choosers_change_what_is_seen(tab: Tab, pages: dict[str, Path], name: st
     choose(tab, "min-distances", "task", "dep")
     tab.wait_for(f"{seen}.join() === 'task dep, tuned on pos, model tiny, layer 0'")
     assert (
-        tab.run("document.querySelectorAll('#min-distances .view:not([hidden]) svg').length") == 1
+        # Distances, and the spread of the labels.
+        tab.run("document.querySelectorAll('#min-distances .view:not([hidden]) svg').length") == 2
     )
     ids = "[...document.querySelectorAll('[id]')].map((e) => e.id)"
     found = tab.run(ids)

@@ -441,7 +441,8 @@ def test_a_missing_package_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(sys, "path_importer_cache", {})
-    with pytest.raises(GeoprobeError, match=rf"{package}, .*pip install \"geoprobe\[report\]\""):
+    expected = rf"{package}, .*pip install \"geoprobe-engine\[report\]\""
+    with pytest.raises(GeoprobeError, match=expected):
         write_report(StudyFindings("", {}, (), (), True), tmp_path / "r.html")
 
 

@@ -19,8 +19,8 @@ def findings() -> StudyFindings:
         for layer in (0, 6)
     )
     sections = (
-        Section("linearity", "Linearity", "?", "...", views, ()),
-        Section("movement", "Movement", "?", "...", (), ("nothing was tuned",)),
+        Section("linearity", "Linearity", "?", "...", "", views, ()),
+        Section("movement", "Movement", "?", "...", "", (), ("nothing was tuned",)),
     )
     return StudyFindings("tiny", {}, sections, ("one cell",), complete=False)
 
