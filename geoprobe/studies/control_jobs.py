@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -114,9 +113,8 @@ def shuffle_cell(
     path: Path,
     n_threads: int,
     progress: object = None,
-) -> float:
-    """Measure a cell under shuffled labels and write what it gives; return the seconds it took."""
-    began = time.perf_counter()
+) -> None:
+    """Measure a cell under shuffled labels and write what it gives."""
     train = read_train(inputs)
     groups = groups_to_hold(controls, unit_names(plan, inputs.train, train.n_points))
     exchange: Exchange = controls.exchange
@@ -131,7 +129,6 @@ def shuffle_cell(
         n_threads=n_threads,
     )
     save_shuffled(replace(found, cell=cell), path)
-    return time.perf_counter() - began
 
 
 def shuffle_move_cell(
@@ -143,9 +140,8 @@ def shuffle_move_cell(
     path: Path,
     n_threads: int,
     progress: object = None,
-) -> float:
+) -> None:
     """Write how far labels, and shuffled ones, have moved from the start to a cell."""
-    began = time.perf_counter()
     before, after = read_train(start), read_train(inputs)
     if not np.array_equal(before.labels, after.labels):
         raise InputError(
@@ -176,7 +172,6 @@ def shuffle_move_cell(
         ],
     }
     write_json(path, content)
-    return time.perf_counter() - began
 
 
 def sample_cell(
@@ -187,9 +182,8 @@ def sample_cell(
     path: Path,
     n_threads: int,
     progress: object = None,
-) -> float:
+) -> None:
     """Write what sampling alone does to a cell, and what of its test units is in train."""
-    began = time.perf_counter()
     train, test = read_train(inputs), read_test(inputs)
     names = unit_names(plan, inputs.train, train.n_points)
     groups = groups_to_hold(controls, names)
@@ -210,7 +204,6 @@ def sample_cell(
         if controls.pseudo_tests:
             content["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
     write_json(path, content)
-    return time.perf_counter() - began
 
 
 def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -287,11 +280,10 @@ def select_cell(
     classified: Path,
     n_threads: int,
     progress: object = None,
-) -> float:
+) -> None:
     """Write selectivity and description length of the classifier that was chosen for a cell."""
     from geoprobe.probes.classifier import ClassifierProbe
 
-    began = time.perf_counter()
     train, test = read_both(cell, inputs)
     sizes, decay = _chosen(classified)
     grid = plan.classifier
@@ -331,7 +323,6 @@ def select_cell(
             lambda: _codes(train, groups, sizes, decay, plan.device, controls, n_threads)
         )
     write_json(path, content)
-    return time.perf_counter() - began
 
 
 def _chosen(classified: Path) -> tuple[tuple[int, int], float]:
