@@ -132,15 +132,22 @@ def unfinished_of(target: Path) -> list[Path]:
     ]
 
 
-def remove_stale(target: Path) -> None:
-    """Remove the unfinished files and folders which dead processes have left for ``target``.
+def is_stale(path: Path) -> bool:
+    """Whether a dead process of this computer has left the file or folder unfinished.
 
-    Those from another computer are left alone, for there is no telling from here whether their
-    process lives; likewise all of them on Windows.
+    Of what another computer left there is no telling from here whether its process lives; likewise
+    of anything on Windows.
     """
+    match = _NAME.fullmatch(path.name)
+    return bool(
+        match and match["host"] == _host() and not _alive(int(match["pid"]), match["token"])
+    )
+
+
+def remove_stale(target: Path) -> None:
+    """Remove what :func:`is_stale` of the files and folders that were to become ``target``."""
     for path in unfinished_of(target):
-        match = _NAME.fullmatch(path.name)
-        if match and match["host"] == _host() and not _alive(int(match["pid"]), match["token"]):
+        if is_stale(path):
             discard(path)
 
 

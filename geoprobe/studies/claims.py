@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from geoprobe.files.atomic import write_file
+from geoprobe.files.atomic import discard, is_stale, new_name, write_file
 from geoprobe.studies.executors import Piece
 
 MOST_TRIES = 3
@@ -194,6 +194,8 @@ class Claims:
                         found.shares.add(str(_read(path).get("share", "")))
                     else:
                         path.unlink(missing_ok=True)
+                elif is_stale(path):
+                    discard(path)
         return found
 
     def _beat(self) -> None:
@@ -214,7 +216,7 @@ class Claims:
         noted = _read(path)
         if noted and noted["machine"] == _MACHINE and os.name == "posix":
             return bool(_started(noted["pid"]) == noted["started"])
-        # Of another machine, or made a moment ago and not filled yet.
+        # Of another machine, or not filled yet where there are no links.
         return self._clock() - changed < STALE_S
 
     def _clock(self) -> float:
@@ -237,7 +239,26 @@ class Look(NamedTuple):
 
 
 def _make(path: Path, content: dict[str, Any]) -> bool:
-    """Make a file that nobody else can have made; False if it is there."""
+    """Make a file that nobody else can have made, with its content; False if it is there.
+
+    A process that is killed meanwhile leaves no empty claim, which others would wait for.
+    """
+    beside = new_name(path)
+    try:
+        beside.write_text(json.dumps(content), encoding="ascii")
+        os.link(beside, path)
+    except FileExistsError:
+        # A network file system may ask twice, and find what it has linked itself.
+        return beside.stat().st_nlink == 2
+    except OSError:
+        return _make_and_fill(path, content)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def _make_and_fill(path: Path, content: dict[str, Any]) -> bool:
+    """Do the same in two steps, for a file system without links."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:

@@ -119,3 +119,34 @@ def test_shares_are_whole_and_apart() -> None:
     for text in ("0/4", "5/4", "3", "a/b", "", "1/0"):
         with pytest.raises(InputError, match="the shard is"):
             parse_share(text)
+
+
+def test_a_claim_appears_with_its_content_or_not_at_all(tmp_path: Path) -> None:
+    """Killed while it makes its claim, a process leaves none; what it left beside is cleared."""
+    code = (
+        "import os, sys; from pathlib import Path; from geoprobe.studies.claims import Claims;"
+        "from geoprobe.studies.executors import Piece; os.link = lambda *names: os._exit(0);"
+        "Claims(Path(sys.argv[1])).take(Piece('measure', 'a', Path('nowhere'), print))"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(f".{digest(piece())}.claim-0.")
+    mine = Claims(tmp_path)
+    with mine.join("1/1"):
+        assert mine.take(piece())
+        mine.look()
+        assert not left.exists()
+        mine.release(piece())
+
+
+def test_a_file_system_without_links_keeps_claims_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*names: Path) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    one, two = Claims(tmp_path), Claims(tmp_path)
+    with one.join("1/1"), two.join("1/1"):
+        assert one.take(piece()) and not two.take(piece())
+    assert list(tmp_path.iterdir()) == []
