@@ -47,9 +47,9 @@ def remember(links, spot, row):
 def distance_within(centroid, p, q, limit):
     """Return the squared distance of two centroids, or infinity once it exceeds ``limit``."""
     total = 0.0
-    for stretch in range(centroid.shape[1]):
+    for stretch in range(centroid.shape[0]):
         for k in range(centroid.shape[2]):
-            step = centroid[p, stretch, k] - centroid[q, stretch, k]
+            step = centroid[stretch, p, k] - centroid[stretch, q, k]
             total += step * step
         if total > limit:
             return np.inf
@@ -172,11 +172,12 @@ def join_centroids(links, i, j, share):
     The others are told when the next closest pair is sought, before anything else.
     """
     level = links.depth[0]
-    mine = links.centroid[i].reshape(-1)
-    other = links.centroid[j].reshape(-1)
-    for k in range(mine.shape[0]):
-        links.log_row[level, k] = mine[k]
-        mine[k] = (1.0 - share) * mine[k] + share * other[k]
+    log = links.log_row[level]
+    for stretch in range(links.centroid.shape[0]):
+        mine, other = links.centroid[stretch, i], links.centroid[stretch, j]
+        for k in range(mine.shape[0]):
+            log[stretch, k] = mine[k]
+            mine[k] = (1.0 - share) * mine[k] + share * other[k]
     links.visit_mark[j] = GONE
     links.near[i] = UNKNOWN
     links.near_distance[i] = NEW
@@ -185,9 +186,11 @@ def join_centroids(links, i, j, share):
 @inner
 def undo_centroids(links, i, j):
     """Take back what :func:`join_centroids` did to the centroids."""
-    mine = links.centroid[i].reshape(-1)
-    for k in range(mine.shape[0]):
-        mine[k] = links.log_row[links.depth[0], k]
+    log = links.log_row[links.depth[0]]
+    for stretch in range(links.centroid.shape[0]):
+        mine = links.centroid[stretch, i]
+        for k in range(mine.shape[0]):
+            mine[k] = log[stretch, k]
     links.visit_mark[j] = 0
 
 

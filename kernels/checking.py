@@ -9,7 +9,7 @@ from geoprobe.kernels.agenda import CLOCK, SOLVES, exempt, is_exempt
 from geoprobe.kernels.directions import FLOAT32_SLACK, add_direction, base_of, separated
 from geoprobe.kernels.jit import inner, part
 from geoprobe.kernels.linkage import is_slot, list_members
-from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, search
+from geoprobe.kernels.nearest import DISJOINT, UNPROVED, keep_rows, search, through_means
 from geoprobe.kernels.pool import reserve, working_set
 from geoprobe.kernels.state import Prices, Question
 
@@ -133,27 +133,6 @@ def drop_separated(links, directions, agenda, slot, other, number, slack):
 
 
 @inner
-def add_centroid(links, slot, share, w):
-    """Add the ``share`` of a cluster's centroid to ``w``."""
-    mine = links.centroid[slot].reshape(-1)
-    for j in range(w.shape[0]):
-        w[j] += share * mine[j]
-
-
-@inner
-def through_centroids(links, slot, others, w):
-    """Write into ``w`` the vector from the mean of some clusters to that of ``slot``."""
-    total = 0.0
-    for q in others:
-        total += links.weight[q]
-    for j in range(w.shape[0]):
-        w[j] = 0.0
-    add_centroid(links, slot, 1.0, w)
-    for q in others:
-        add_centroid(links, q, -links.weight[q] / total, w)
-
-
-@inner
 def solve(links, directions, agenda, points, work, sides, question):
     """Solve for two sides, given by their rows; return the status, and keep what separates them."""
     rows_a, rows_b = sides
@@ -179,9 +158,9 @@ def separate_group(links, directions, agenda, points, pool, slot, number, thresh
     """Try to separate ``slot`` from all open clusters of a label at once; return whether it did."""
     work = working_set(pool, 0)
     work.n_working[0] = 0
-    through_centroids(links, slot, agenda.open_slots[:number], work.scratch.w)
     rows_a = agenda.rows_a[: list_members(links, slot, agenda.rows_a)]
     rows_b = agenda.rows_b[: list_rows_of_open(links, agenda, number)]
+    through_means(points, rows_a, rows_b, work.scratch.w)
     question = Question(threshold, np.bool_(True), np.int64(GROUP_STEPS))
     sides = rows_a, rows_b
     return solve(links, directions, agenda, points, work, sides, question) == DISJOINT
@@ -207,7 +186,7 @@ def solve_pair(links, directions, agenda, points, pool, a, b, threshold):
     while True:
         is_cold = work.n_working[0] == 0
         if is_cold:
-            through_centroids(links, a, rows_b[:1], work.scratch.w)
+            through_means(points, rows_a, rows_b, work.scratch.w)
         status = solve(links, directions, agenda, points, work, sides, question)
         if status != UNPROVED or is_cold:
             break

@@ -37,6 +37,7 @@ def allocate(
     original: NDArray[np.int64],
     weight: NDArray[np.float64],
     involved: NDArray[np.bool_],
+    axes: NDArray[np.float64] | None = None,
     log_bytes: int = 1 << 26,
 ) -> Linkage:
     """Return a linkage in which every row is a cluster of its own.
@@ -53,21 +54,26 @@ def allocate(
         Number of equal points that each row stands for.
     involved : ndarray of bool, shape (n_labels,)
         Labels whose clusters are to merge.
+    axes : ndarray of float64, shape (n_dims, n_dims), optional
+        Orthonormal columns: centroids are kept in these coordinates, which leave their distances as
+        they are. Where the first ones differ the most, a distance is sooner known to be large.
     log_bytes : int
         Memory for undoing.
     """
     n_rows = int(first[-1])
     sizes = np.diff(first)
-    width = -(-points.shape[1] // STRIDE) * STRIDE
+    n_stretches = -(-points.shape[1] // STRIDE)
     # Looking for a neighbour may have resolved any bound, and the row picked once more.
     most_changes = n_rows + int(sizes.max(initial=1)) + 2
-    depth = int(np.clip(log_bytes // (8 * width), 64, min(2048, n_rows + 64)))
+    depth = int(np.clip(log_bytes // (8 * n_stretches * STRIDE), 64, min(2048, n_rows + 64)))
     changes = 64 * depth + most_changes
     rows = np.arange(n_rows)
-    centroid = np.zeros((n_rows, width))
+    centroid = np.zeros((n_stretches, n_rows, STRIDE))
     for label in np.flatnonzero(involved):
         span = slice(first[label], first[label + 1])
-        centroid[span, : points.shape[1]] = points[span]
+        filled = np.zeros((sizes[label], n_stretches * STRIDE))
+        filled[:, : points.shape[1]] = points[span] if axes is None else points[span] @ axes
+        centroid[:, span] = filled.reshape(-1, n_stretches, STRIDE).swapaxes(0, 1)
     return Linkage(
         first=first.astype(np.int64),
         label=np.repeat(np.arange(len(sizes)), sizes),
@@ -80,14 +86,14 @@ def allocate(
         near=np.zeros(n_rows, np.int64),
         near_distance=np.full(n_rows, np.inf),
         best=np.full(len(sizes), np.inf),
-        centroid=centroid.reshape(n_rows, width // STRIDE, STRIDE),
+        centroid=centroid,
         visit_mark=np.zeros(n_rows, np.int64),
         ban_link=np.full((n_rows, 2), -1),
         counters=np.array([most_changes, 0, n_rows]),
         depth=np.zeros(1, np.int64),
         log_pair=np.zeros((depth, 3), np.int64),
         log_weight=np.zeros(depth),
-        log_row=np.zeros((depth, width)),
+        log_row=np.zeros((depth, n_stretches, STRIDE)),
         log_change=np.zeros(depth + 1, np.int64),
         change_row=np.zeros((changes, 2), np.int64),
         change_distance=np.zeros(changes),

@@ -243,7 +243,8 @@ class Linkage(NamedTuple):
     """(n_labels,): the smallest ``near_distance`` of each label."""
 
     centroid: NDArray[np.float64]
-    """(n_rows, n_stretches, STRIDE): the centroids of slots, filled up with zeros."""
+    """(n_stretches, n_rows, STRIDE): the centroids of slots, filled up with zeros; perhaps turned,
+    see :func:`geoprobe.kernels.linkage.allocate`. What is looked at first lies together."""
     visit_mark: NDArray[np.int64]
     """(n_rows,): the last mark given to slots that may not merge with the slot then looked at;
     ``GONE`` for what may never merge again."""
@@ -261,7 +262,7 @@ class Linkage(NamedTuple):
     log_weight: NDArray[np.float64]
     """(max_depth,): the weight of ``i`` before."""
     log_row: NDArray[np.float64]
-    """(max_depth, n_stretches * STRIDE): the centroid of ``i`` before."""
+    """(max_depth, n_stretches, STRIDE): the centroid of ``i`` before."""
     log_change: NDArray[np.int64]
     """(max_depth + 1,): where the changes of each entry begin in ``change_row``, and end."""
     change_row: NDArray[np.int64]

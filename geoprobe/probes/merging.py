@@ -22,6 +22,8 @@ BoolArray = NDArray[np.bool_]
 
 # State checks between two returns from the kernel: often enough to report and to be interrupted.
 CHECKS = 16
+# Rows of a label from which on its centroids are looked at along principal axes.
+MANY = 1024
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,21 @@ def merge_clusters(
     """
     n_rows, n_dims = points.shape
     involved: BoolArray = np.any(partner, axis=1)
-    links = linkage.allocate(points, first, original, weight, involved)
+    single = points.astype(np.float32)
+    covariance = _covariance(single)
+    with single_threaded_blas():
+        large = bool(np.diff(first)[involved].max(initial=0) >= MANY)
+        axes = np.linalg.eigh(covariance).eigenvectors[:, ::-1] if large else None
+        links = linkage.allocate(points, first, original, weight, involved, axes)
     for label in np.flatnonzero(involved).tolist():
         span = slice(first[label], first[label + 1])
         known = later_neighbours(points[span], barred[span], n_threads=n_threads)
         linkage.prepare(links, label, barred, known.near, known.bound, known.others)
-    single = points.astype(np.float32)
     state = Merging(
         points=Points(points, single),
         links=links,
         directions=directions.allocate(links, partner, n_dims),
-        agenda=agenda.allocate_agenda(n_rows, _precision(single)),
+        agenda=agenda.allocate_agenda(n_rows, _precision(covariance)),
         pool=pool.allocate_pool(n_dims),
         conflicts=agenda.allocate_certificates(256, n_dims),
         bans=agenda.allocate_certificates(256, n_dims),
@@ -161,13 +167,17 @@ def _roomier(state: Merging) -> int:
     return int(state.agenda.control[agenda.MERGES]) + max(left // 2, 1)
 
 
-def _precision(points: NDArray[np.float32]) -> FloatArray:
-    """Inverse covariance of the points, kept finite where they span fewer dimensions."""
+def _covariance(points: NDArray[np.float32]) -> FloatArray:
+    """Return the covariance of the points."""
     with single_threaded_blas():
-        covariance = (points.T @ points).astype(np.float64) / len(points)
-        ridge = 1e-7 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
-        covariance[np.diag_indices_from(covariance)] += ridge
-        return np.linalg.inv(covariance)
+        return (points.T @ points).astype(np.float64) / len(points)
+
+
+def _precision(covariance: FloatArray) -> FloatArray:
+    """Invert a covariance, kept finite where points span fewer dimensions."""
+    ridge = 1e-7 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
+    with single_threaded_blas():
+        return np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
 
 
 def _ban(bans: Certificates, k: int) -> Ban:

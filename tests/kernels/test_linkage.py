@@ -176,7 +176,7 @@ def assert_same_state(links: linkage.Linkage, plain: Plain) -> None:
         assert linkage.members(links, slot).tolist() == rows
         assert set(links.cluster_of[rows]) == {slot}
         assert links.weight[slot] == plain.weight[rows].sum()
-        centroid = links.centroid[slot].reshape(-1)[: plain.points.shape[1]]
+        centroid = links.centroid[:, slot].reshape(-1)[: plain.points.shape[1]]
         assert np.abs(centroid - plain.centroid(slot)).max() < 1e-13
     assert links.counters[N_LINKS] == len(links.cluster_of) + 2 * len(plain.bans)
 
