@@ -230,23 +230,25 @@ def _solve(
             column[answered] = answers[:done]
         begin += done
     supports = Supports.joined(parts)
-    open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
-    if open_pairs:
-        sides = [(*supports.side_a(k), *supports.side_b(k)) for k in range(n_pairs)]
-        for k in open_pairs:
-            answer = resolve(points, groups[first[k]], groups[second[k]], threshold)
-            status[k], stage[k] = answer.status, answer.stage
-            lower[k], upper[k] = answer.lower, answer.upper
-            sides[k] = answer.sides
-        supports = Supports.of(sides)
-    is_wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper)
-    wide = np.flatnonzero(is_wide & (not decide))
-    with single_threaded_blas() if len(wide) else nullcontext():
-        for k in wide.tolist():
+    is_open = status == Status.UNPROVED
+    is_wide = (status == Status.DISJOINT) & (upper - lower > WIDE_GAP * upper) & (not decide)
+    unsure = np.flatnonzero(is_open | is_wide)
+    with single_threaded_blas() if len(unsure) else nullcontext():
+        for k in unsure.tolist():
             a, b = points[groups[first[k]]], points[groups[second[k]]]
-            (rows_a, weights_a), (rows_b, weights_b) = supports.side_a(k), supports.side_b(k)
+            (rows_a, weights_a), (rows_b, weights_b) = supports.sides(k)
             w = weights_a @ points[rows_a] - weights_b @ points[rows_b]
             lower[k] = max(lower[k], face_bound(w, a, b, points[rows_a], points[rows_b])[1])
+        status[is_open & (lower > threshold)] = Status.DISJOINT
+        open_pairs = np.flatnonzero(status == Status.UNPROVED).tolist()
+        if open_pairs:
+            sides = [(*supports.side_a(k), *supports.side_b(k)) for k in range(n_pairs)]
+            for k in open_pairs:
+                answer = resolve(points, groups[first[k]], groups[second[k]], threshold)
+                status[k], stage[k] = answer.status, answer.stage
+                lower[k], upper[k] = answer.lower, answer.upper
+                sides[k] = answer.sides
+            supports = Supports.of(sides)
     return PairAnswers(status, stage, lower, upper, supports)
 
 

@@ -171,7 +171,7 @@ def cluster_space(
     distances = by_label
     if len(slots) > n_labels:
         first, second = pairs_to_measure(cluster_codes, "clusters")
-        known = _known_pairs(by_label, cluster_codes, first, second)
+        known = _known_pairs(by_label, cluster_codes, cluster_of, first, second)
         new = known < 0
         groups = group_rows(cluster_of, len(slots))
         solved = solve_pairs(rows.points, groups, first[new], second[new], tau, n_threads, progress)
@@ -209,14 +209,37 @@ def cluster_space(
 
 
 def _known_pairs(
-    by_label: PairwiseDistances, cluster_codes: IntArray, first: IntArray, second: IntArray
+    by_label: PairwiseDistances,
+    cluster_codes: IntArray,
+    cluster_of: IntArray,
+    first: IntArray,
+    second: IntArray,
 ) -> IntArray:
-    """Return where pairs of clusters that are whole labels stand among those of labels, else -1."""
+    """Return where pairs of clusters stand among those of labels whose distance they have, or -1.
+
+    They have it where they are whole labels, and where they hold all the points that carry it: no
+    two points of theirs are nearer than any of their labels.
+    """
     n_labels = len(by_label.names)
     whole = np.bincount(cluster_codes, minlength=n_labels) == 1
     a, b = cluster_codes[first], cluster_codes[second]
     place = np.searchsorted(by_label.first * n_labels + by_label.second, a * n_labels + b)
-    return np.where(whole[a] & whole[b], place, -1)
+    supports = by_label.supports
+    carried = by_label.status[place] == Status.DISJOINT
+    carried &= _holder(supports.start_a, cluster_of[supports.index_a])[place] == first
+    carried &= _holder(supports.start_b, cluster_of[supports.index_b])[place] == second
+    return np.where(carried | (whole[a] & whole[b]), place, -1)
+
+
+def _holder(start: IntArray, clusters: IntArray) -> IntArray:
+    """Return the cluster of each run of entries, -1 where they are of several."""
+    held = np.full(len(start) - 1, -1)
+    some = np.flatnonzero(np.diff(start))
+    if len(some):
+        least = np.minimum.reduceat(clusters, start[some])
+        most = np.maximum.reduceat(clusters, start[some])
+        held[some] = np.where(least == most, least, -1)
+    return held
 
 
 def _together(
