@@ -37,8 +37,8 @@ def allocate(
     original: NDArray[np.int64],
     weight: NDArray[np.float64],
     involved: NDArray[np.bool_],
-    axes: NDArray[np.float64] | None = None,
     log_bytes: int = 1 << 26,
+    axes: NDArray[np.float64] | None = None,
 ) -> Linkage:
     """Return a linkage in which every row is a cluster of its own.
 
@@ -54,11 +54,11 @@ def allocate(
         Number of equal points that each row stands for.
     involved : ndarray of bool, shape (n_labels,)
         Labels whose clusters are to merge.
+    log_bytes : int
+        Memory for undoing.
     axes : ndarray of float64, shape (n_dims, n_dims), optional
         Orthonormal columns: centroids are kept in these coordinates, which leave their distances as
         they are. Where the first ones differ the most, a distance is sooner known to be large.
-    log_bytes : int
-        Memory for undoing.
     """
     n_rows = int(first[-1])
     sizes = np.diff(first)

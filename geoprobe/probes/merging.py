@@ -114,7 +114,7 @@ def merge_clusters(
     with single_threaded_blas():
         large = bool(np.diff(first)[involved].max(initial=0) >= MANY)
         axes = np.linalg.eigh(covariance).eigenvectors[:, ::-1] if large else None
-        links = linkage.allocate(points, first, original, weight, involved, axes)
+        links = linkage.allocate(points, first, original, weight, involved, axes=axes)
     for label in np.flatnonzero(involved).tolist():
         span = slice(first[label], first[label + 1])
         known = later_neighbours(points[span], barred[span], n_threads=n_threads)

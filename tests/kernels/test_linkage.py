@@ -158,26 +158,33 @@ def plain_of(
 
 
 def linkage_of(
-    plain: Plain, first: np.ndarray, neighbours: int, log_bytes: int = 1 << 26
+    plain: Plain,
+    first: np.ndarray,
+    neighbours: int,
+    log_bytes: int = 1 << 26,
+    axes: np.ndarray | None = None,
 ) -> linkage.Linkage:
     """Return the kernels' linkage of the same clusters, ready for use."""
     involved = np.ones(len(first) - 1, bool)
     points, barred = plain.points, plain.barred
-    links = linkage.allocate(points, first, plain.original, plain.weight, involved, log_bytes)
+    links = linkage.allocate(points, first, plain.original, plain.weight, involved, log_bytes, axes)
     for label, (begin, end) in enumerate(pairwise(first)):
         known = later_neighbours(points[begin:end], barred[begin:end], neighbours)
         linkage.prepare(links, label, barred, known.near, known.bound, known.others)
     return links
 
 
-def assert_same_state(links: linkage.Linkage, plain: Plain) -> None:
+def assert_same_state(
+    links: linkage.Linkage, plain: Plain, axes: np.ndarray | None = None
+) -> None:
     """Assert that clusters, members, weights and centroids are those of the plain version."""
     for slot, rows in plain.clusters.items():
         assert linkage.members(links, slot).tolist() == rows
         assert set(links.cluster_of[rows]) == {slot}
         assert links.weight[slot] == plain.weight[rows].sum()
         centroid = links.centroid[:, slot].reshape(-1)[: plain.points.shape[1]]
-        assert np.abs(centroid - plain.centroid(slot)).max() < 1e-13
+        plainly = plain.centroid(slot) if axes is None else plain.centroid(slot) @ axes
+        assert np.abs(centroid - plainly).max() < 1e-13
     assert links.counters[N_LINKS] == len(links.cluster_of) + 2 * len(plain.bans)
 
 
@@ -194,13 +201,14 @@ def test_the_same_pairs_as_by_brute_force(seed: int) -> None:
     plain = plain_of(points, first, rng.random(len(points)) < 0.1, rng)
     shares = [[0.6, 0.2, 0.02, 0.18], [0.4, 0.35, 0.02, 0.23], [0.35, 0.3, 0, 0.35]]
     actions = rng.choice(4, size=5 * len(points), p=shares[seed % 3])
-    links = linkage_of(plain, first, neighbours=1 + seed % 9)
+    axes = np.linalg.qr(rng.normal(size=(n_dims, n_dims)))[0] if seed % 5 < 2 else None
+    links = linkage_of(plain, first, neighbours=1 + seed % 9, axes=axes)
     links = linkage.with_room(links, len(actions))
     trail = np.zeros((len(actions), 4), np.int64)
     replay(links, actions, trail)
     for k, action in enumerate(actions):
         assert plain.do(action, bool(trail[k, 3])) == tuple(trail[k, :3]), k
-    assert_same_state(links, plain)
+    assert_same_state(links, plain, axes)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -265,8 +265,8 @@ def test_rows_are_equal_where_all_numbers_are(
         assert np.array_equal(number[:, None] == number, expected)
 
 
-def test_whole_labels_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Labels of one cluster keep their distances; the others' clusters are measured anew."""
+def test_what_labels_tell_is_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters that hold all points that carry the distance of two labels have that distance."""
     rng = np.random.default_rng(7)
     y = np.repeat(np.arange(6), 20)
     X = rng.normal(size=(120, 3)) + 12.0 * np.eye(6, 3)[y]
@@ -282,7 +282,12 @@ def test_whole_labels_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None
     check_probe(probe, X, y)
     table = probe.distances_
     assert np.isin(probe.cluster_labels_, [1, 2]).sum() == 2
-    assert asked == [15, len(table) - 1]
+    labels = pairwise_hull_distances(X, y)
+    told = 0
+    for k in np.flatnonzero(labels.status == Status.DISJOINT):
+        (rows_a, _), (rows_b, _) = labels.supports.sides(k)
+        told += len({*probe.labels_[rows_a]}) == len({*probe.labels_[rows_b]}) == 1
+    assert asked == [15, len(table) - told] and told > 1
     assert probe.counts_.solves >= sum(asked)
     matrix = pairwise_hull_distances(X, probe.labels_).matrix()
     assert np.allclose(table.distance, matrix[table.first, table.second], rtol=1e-9)
