@@ -29,7 +29,16 @@ ROOMS_OF_EXTRA = {
     "ray": {"studies"},
 }
 # Run as commands, loaded by pytest, called by pip or by qpsolvers: no file imports them.
-TOOLS = {"mypy", "piqp", "pre-commit", "pytest-benchmark", "ruff", "setuptools", "wheel"}
+TOOLS = {
+    "mypy",
+    "piqp",
+    "pre-commit",
+    "pytest-benchmark",
+    "pytest-xdist",
+    "ruff",
+    "setuptools",
+    "wheel",
+}
 # Functions that import, or look for, a module whose name they get as text.
 BY_NAME = {"find_spec", "import_module", "importorskip", "need"}
 

@@ -27,7 +27,7 @@ ON_THE_WAY = re.compile(r"^([a-z ]+: \d+% after .*|compiling kernels, once: .*)\
 
 MANUAL = "python -m venv .venv && .venv/bin/pip install -q -c .ci/constraints.txt "
 DEMO = MANUAL + '".[demo]" && .venv/bin/geoprobe demo'
-TEST = MANUAL + '-e ".[data,demo,dev]" && .venv/bin/python -m pytest -q'
+TEST = MANUAL + '-e ".[data,demo,dev]" && .venv/bin/python -m pytest -q -n 2 --dist loadfile'
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
