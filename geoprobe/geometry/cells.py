@@ -4,33 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
 from geoprobe.errors import InputError
-
-
-class Key(Protocol):
-    """What :meth:`Cell.of` reads from the key of a stored space."""
-
-    @property
-    def task(self) -> str:
-        """The task whose units were represented."""
-
-    @property
-    def model(self) -> str:
-        """The encoder."""
-
-    @property
-    def tuned_on(self) -> str | None:
-        """The task it was fine-tuned on."""
-
-    @property
-    def seed(self) -> int | None:
-        """The seed of the fine-tuning."""
-
-    @property
-    def step(self) -> int:
-        """Updates of the fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +51,6 @@ class Cell:
             )
         if self.layer < 0:
             raise InputError(f"layers are counted from 0, but layer={self.layer!r}.")
-
-    @classmethod
-    def of(cls, key: Key, layer: int) -> Cell:
-        """Make the cell of one layer of a stored space; its split does not matter."""
-        return cls(
-            task=key.task,
-            model=key.model,
-            layer=int(layer),
-            tuned_on=key.tuned_on,
-            seed=key.seed,
-            step=key.step,
-        )
 
     @property
     def original(self) -> Cell:

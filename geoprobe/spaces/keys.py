@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from geoprobe.errors import InputError
+from geoprobe.geometry.cells import Cell
 
 SPLITS = ("train", "test")
 ORIGINAL = "original"
@@ -94,6 +95,15 @@ class SpaceKey:
         run = f" tuned on {self.tuned_on} seed {self.seed} step {self.step}"
         split = "" if self.split == "train" else f" {self.split}"
         return f"{self.task} {self.model}{'' if self.tuned_on is None else run}{split}"
+
+    @classmethod
+    def of(cls, cell: Cell, split: str) -> SpaceKey:
+        """Return the key of the spaces that a cell is a layer of."""
+        return cls(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
+
+    def cell(self, layer: int) -> Cell:
+        """Return the cell of one of the layers; its split does not matter."""
+        return Cell(self.task, self.model, int(layer), self.tuned_on, self.seed, self.step)
 
     @property
     def original(self) -> SpaceKey:

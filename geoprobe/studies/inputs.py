@@ -114,8 +114,7 @@ def stored_inputs(cells: list[Cell], store: SpaceStore) -> dict[Cell, Inputs]:
 
 
 def _layer(cell: Cell, split: str, store: SpaceStore) -> StoredLayer:
-    key = SpaceKey(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
-    return StoredLayer(store.root, key, cell.layer)
+    return StoredLayer(store.root, SpaceKey.of(cell, split), cell.layer)
 
 
 def planned_files(plan: Plan) -> dict[Cell, Given]:
@@ -166,7 +165,7 @@ def _extracted(plan: Plan, store: SpaceStore) -> list[Cell]:
     """List the cells of a plan's tasks whose spaces are in the store."""
     models = set(short_names(plan.models).values())
     return [
-        Cell.of(key, layer)
+        key.cell(layer)
         for key in store.keys()
         if key.split == "train" and _belongs(key, plan, models)
         for layer in store.open(key).layers

@@ -96,12 +96,7 @@ def _on_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> list[P
 
 def spaces_of(folder: StudyFolder, cell: Cell) -> tuple[Path, ...]:
     """Return the files that are there once the spaces of a moment are, in the order of writing."""
-    return tuple(
-        folder.store.sidecar(
-            SpaceKey(cell.task, cell.model, split, cell.tuned_on, cell.seed, cell.step)
-        )
-        for split in SPLITS
-    )
+    return tuple(folder.store.sidecar(SpaceKey.of(cell, split)) for split in SPLITS)
 
 
 def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) -> list[Piece]:

@@ -19,7 +19,6 @@ from geoprobe.encoders import (  # noqa: E402
 )
 from geoprobe.encoders.finetune import finetune  # noqa: E402
 from geoprobe.errors import InputError  # noqa: E402
-from geoprobe.geometry import Cell  # noqa: E402
 from geoprobe.probes import measure  # noqa: E402
 from geoprobe.spaces import SpaceStore  # noqa: E402
 from tests.support import finetune_cases, papers_models  # noqa: E402
@@ -61,7 +60,7 @@ def test_loaded_tuned_extracted_measured(name: str, cache: Path, tmp_path: Path)
         if key.split == "train":
             stored = store.open(key)
             for layer in stored.layers:
-                geometry = measure(stored.space(layer), cell=Cell.of(key, layer), n_threads=1)
+                geometry = measure(stored.space(layer), cell=key.cell(layer), n_threads=1)
                 assert geometry.n_dims == n_dims
                 assert geometry.n_clusters >= geometry.n_labels == len(result.labels)
 

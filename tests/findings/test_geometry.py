@@ -76,9 +76,8 @@ def test_a_run_starts_at_the_published_model_of_its_seed() -> None:
     assert str(own) == "pos tiny seed 1 layer 3"
 
 
-def test_cell_of_a_key() -> None:
+def test_the_cell_before_fine_tuning() -> None:
     cell = tuned(layer=3)
-    assert Cell.of(cell, layer=5) == Cell("pos", "tiny", 5, "pos", 0, 10)
     assert cell.original == published(layer=3)
     assert "step 10" in str(cell)
     assert "step" not in str(cell.original)

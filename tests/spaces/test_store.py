@@ -201,6 +201,12 @@ def test_a_second_writing_replaces_the_first(store: SpaceStore) -> None:
     np.testing.assert_array_equal(before, points(0))
 
 
+def test_a_key_and_its_cells() -> None:
+    assert TUNED.cell(5).layer == 5
+    assert SpaceKey.of(TUNED.cell(5), TUNED.split) == TUNED
+    assert SpaceKey.of(KEY.cell(0), KEY.split) == KEY
+
+
 def test_the_original_of_a_tuned_key() -> None:
     assert TUNED.original == KEY
     assert KEY.original == KEY
