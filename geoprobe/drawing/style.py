@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from geoprobe import extras
 from geoprobe.errors import InputError
@@ -358,6 +357,9 @@ def plane(vectors: FloatArray) -> Plane:
         )
     if np.all(vectors == vectors[0]):
         return Plane(np.zeros((n_vectors, 2)), np.zeros(2), (float("nan"), float("nan")))
+    # A second of imports, which those that draw no plane do without.
+    from sklearn.decomposition import PCA
+
     # Of many vectors the covariance is much smaller than they are.
     solver = "covariance_eigh" if n_vectors > 10 * n_dims else "full"
     pca = PCA(n_components=2, svd_solver=solver)

@@ -24,7 +24,6 @@ from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_in
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
-from geoprobe.hulls.resampled import resampled_hull_distances
 from geoprobe.progress import ProgressCallback
 from geoprobe.showing import Showing, Summary, count
 from geoprobe.spaces import Space
@@ -120,6 +119,8 @@ def resample_distances(
     InputError
         If there are fewer than two resamples or labels.
     """
+    from geoprobe.hulls.resampled import resampled_hull_distances
+
     check_bootstrap(n_bootstrap)
     names, codes = as_labels(space.labels, space.n_points, min_labels=2)
     labels = tuple(map(str, names.tolist()))

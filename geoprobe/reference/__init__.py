@@ -1,7 +1,5 @@
 """Runs of unchanged configs of DirectProbe, the reference implementation."""
 
-from __future__ import annotations
+import lazy_loader
 
-from geoprobe.reference.run import ReferenceRun, run_config
-
-__all__ = ["ReferenceRun", "run_config"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

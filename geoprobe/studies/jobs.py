@@ -1,4 +1,7 @@
-"""Jobs on single cells: each reads spaces, and writes one file that is whole."""
+"""Jobs on single cells: each reads spaces, and writes one file that is whole.
+
+What they work with is imported when they work: a process that only lists them starts at once.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,8 @@ import numpy as np
 
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.findings import (
-    Interval,
-    Network,
-    movement_intervals,
-    resample_distances,
-    save_resamples,
-)
+from geoprobe.findings import Interval, Network
 from geoprobe.geometry import Cell, read_geometry, write_geometry
-from geoprobe.probes import measure
-from geoprobe.probes.partition import measure_partition
 from geoprobe.reference.inputs import read_clusters
 from geoprobe.spaces import Space
 from geoprobe.studies.inputs import Inputs
@@ -73,6 +68,8 @@ def _with_text(space: Space) -> Space:
 
 def load_kernels() -> None:
     """Measure a small space that overlaps, so that the kernels are compiled and in the cache."""
+    from geoprobe.probes import measure
+
     rng = np.random.default_rng(0)
     labels = np.repeat(["a", "b", "c"], 20)
     space = Space(rng.normal(size=(60, 3)).astype(np.float32), labels)
@@ -83,6 +80,9 @@ def measure_cell(
     cell: Cell, inputs: Inputs, path: Path, tau: float, n_threads: int, progress: object = None
 ) -> None:
     """Measure the geometry of a cell and write it to a file."""
+    from geoprobe.probes import measure
+    from geoprobe.probes.partition import measure_partition
+
     train, test = read_train(inputs), read_test(inputs)
     if inputs.clusters is None:
         geometry = measure(train, test=test, cell=cell, tau=tau, n_threads=n_threads)
@@ -107,6 +107,8 @@ def hold_cell(
     progress: object = None,
 ) -> None:
     """Measure a cell by the clusters of the space that it was tuned from and write it."""
+    from geoprobe.probes.partition import measure_partition
+
     original, train = read_geometry(start), read_train(inputs)
     if original.fingerprints.get("labels") != train.fingerprints()["labels"]:
         raise InputError(
@@ -121,6 +123,8 @@ def move_cell(
     cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
 ) -> None:
     """Resample how far labels have moved from the start to a cell and write the intervals."""
+    from geoprobe.findings import movement_intervals
+
     before, after = read_train(start), read_train(inputs)
     intervals = movement_intervals(before, after)
     plain = {label: _plain(interval) for label, interval in intervals.items()}
@@ -145,6 +149,8 @@ def resample_cell(
     progress: object = None,
 ) -> None:
     """Measure the distances of a cell's labels in resamples of its units and write them."""
+    from geoprobe.findings import resample_distances, save_resamples
+
     train = read_train(inputs)
     resampled = resample_distances(train, n_bootstrap=n_bootstrap, tau=tau, n_threads=n_threads)
     save_resamples(replace(resampled, cell=cell), path)

@@ -12,7 +12,6 @@ from geoprobe.geometry import Cell
 from geoprobe.memory import nothing_to_free
 from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import StoredLayer
-from geoprobe.studies.control_jobs import sample_cell, select_cell, shuffle_cell, shuffle_move_cell
 from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
@@ -166,6 +165,14 @@ def _controls(
     controls = plan.controls
     if controls is None:
         return []
+    # They import much, and few plans have any.
+    from geoprobe.studies.control_jobs import (
+        sample_cell,
+        select_cell,
+        shuffle_cell,
+        shuffle_move_cell,
+    )
+
     chosen = list(inputs) if controls.cells == "all" else ends(list(inputs))
 
     def piece(kind: str, work: Callable[..., object], target: Path, cell: Cell) -> Piece:

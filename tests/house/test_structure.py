@@ -188,6 +188,15 @@ def test_import_is_light(repository: Path) -> None:
     assert run_python(code, repository).strip() == "[]"
 
 
+def test_what_lists_the_pieces_of_a_study_is_light(repository: Path) -> None:
+    """Workers, shards and the status of a study begin without what measures."""
+    code = (
+        "import sys, geoprobe.studies.running, geoprobe.studies.status;"
+        "print([m for m in ('numba', 'scipy', 'sklearn', 'pandas') if m in sys.modules])"
+    )
+    assert run_python(code, repository).strip() == "[]"
+
+
 def test_import_is_quick(repository: Path) -> None:
     code = (
         "import time; start = time.perf_counter(); import geoprobe;"
