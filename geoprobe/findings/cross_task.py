@@ -10,13 +10,12 @@ import numpy as np
 
 from geoprobe.drawing.style import INK, colour_bar, describe, new_axes
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Columns, Finding
+from geoprobe.findings.finding import NAN, Columns, Finding, mean_and_std
 from geoprobe.findings.intervals import accuracy_change_interval, same_units
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.trajectories import Trajectory, at_layer, need_steps
 from geoprobe.geometry.cells import Cell
 
-NAN = float("nan")
 # Distances are exact to about 1e-9, relatively: a smaller change is none.
 _UNCHANGED = 1e-9
 
@@ -250,9 +249,7 @@ def _label_changes(
         distance = dict(zip(g.labels, distances.minimum()[0].tolist(), strict=True))
         ends.append({name: value for name, value in distance.items() if not np.isnan(value)})
     match = match_labels(tuple(ends[0]), tuple(ends[1]))
-    for when, names in (("before", match.only_in_first), ("after", match.only_in_second)):
-        if names:
-            notes.append(f"{run}: labels with a distance only {when}: {', '.join(names)}.")
+    notes += match.notes(run, "labels with a distance")
     return [
         LabelChange(
             *run.family, run.seed, run.layer, name, ends[0][name], ends[1][name],
@@ -264,11 +261,10 @@ def _label_changes(
 
 def _scores(classifier: Mapping[Cell, Sequence[float]], run: Trajectory) -> dict[str, float]:
     """Return mean and standard deviation of the classifiers' accuracies at both ends."""
-    scores = {}
+    scores: dict[str, float] = {}
     for when, cell in (("before", run.original.cell), ("after", run.last.cell)):
-        each = classifier.get(cell, ())
-        scores[f"classifier_{when}"] = float(np.mean(each)) if len(each) else NAN
-        scores[f"classifier_{when}_std"] = float(np.std(each, ddof=1)) if len(each) > 1 else NAN
+        mean, std = mean_and_std(classifier.get(cell, ()))
+        scores |= {f"classifier_{when}": mean, f"classifier_{when}_std": std}
     return scores
 
 

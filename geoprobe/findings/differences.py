@@ -206,9 +206,7 @@ def difference_vectors(runs: Sequence[Trajectory]) -> Differences:
     for run in runs:
         need_steps(run)
         match, vectors = displacements(run.original, run.last)
-        for when, names in (("before", match.only_in_first), ("after", match.only_in_second)):
-            if names:
-                notes.append(f"{run}: labels only {when}: {', '.join(names)}.")
+        notes += match.notes(run)
         seen = plane(vectors)
         key = (run.layer, run.seed)
         origins[key] = (float(seen.origin[0]), float(seen.origin[1]))

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from geoprobe.geometry.cells import Cell
 from geoprobe.showing import MOST_ROWS, Showing, Summary, count, first_few, frame, number
+
+NAN = float("nan")
 
 
 def over_seeds(
@@ -33,19 +36,22 @@ def over_seeds(
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, key in enumerate(zip(*(columns[name] for name in keys), strict=True)):
         groups.setdefault(key, []).append(row)
-    out: dict[str, list[Any]] = {name: [] for name in keys}
-    for position, name in enumerate(keys):
-        out[name] = [key[position] for key in groups]
+    out: dict[str, list[Any]] = {
+        name: [key[position] for key in groups] for position, name in enumerate(keys)
+    }
     out["n_seeds"] = [len(rows) for rows in groups.values()]
     for name in values:
         numbers = np.array(columns[name], dtype=np.float64)
-        of_group = [numbers[rows] for rows in groups.values()]
-        out[f"{name}_mean"] = [float(np.mean(values)) for values in of_group]
-        out[f"{name}_std"] = [
-            float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-            for values in of_group
-        ]
+        of_group = [mean_and_std(numbers[rows]) for rows in groups.values()]
+        out[f"{name}_mean"] = [mean for mean, _ in of_group]
+        out[f"{name}_std"] = [std for _, std in of_group]
     return out
+
+
+def mean_and_std(values: Any) -> tuple[float, float]:
+    """Return mean and sample standard deviation; NaN for want of one value or two."""
+    mean = float(np.mean(values)) if len(values) else NAN
+    return mean, float(np.std(values, ddof=1)) if len(values) > 1 else NAN
 
 
 def bands(
@@ -63,6 +69,18 @@ def bands(
             mean, std = over[f"{value}_mean"][k], over[f"{value}_std"][k]
             low[k], high[k] = mean - std, mean + std
     return low, high
+
+
+def moment_columns(cell: Cell) -> dict[str, Any]:
+    """Return the columns that say which space a row is of."""
+    return {
+        "task": cell.task,
+        "model": cell.representation,
+        "tuned_on": cell.tuned_on or "",
+        "seed": cell.seed,
+        "step": cell.step,
+        "layer": cell.layer,
+    }
 
 
 Columns = dict[str, list[Any]]

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from geoprobe.errors import InputError
+from geoprobe.geometry.label_table import LabelTable
 from geoprobe.geometry.measured import FloatArray, Geometry
 from geoprobe.geometry.pairs import PairwiseDistances
 from geoprobe.showing import Showing, Summary, count, first_few, frame, number
@@ -22,6 +23,13 @@ class LabelMatch(NamedTuple):
     common: tuple[str, ...]
     only_in_first: tuple[str, ...]
     only_in_second: tuple[str, ...]
+
+    def notes(self, where: object, what: str = "labels") -> list[str]:
+        """Return a sentence on the labels of one space only, the first being the earlier one."""
+        ends = (("before", self.only_in_first), ("after", self.only_in_second))
+        return [
+            f"{where}: {what} only {when}: {', '.join(names)}." for when, names in ends if names
+        ]
 
 
 def match_labels(first: Sequence[str], second: Sequence[str]) -> LabelMatch:
@@ -189,7 +197,7 @@ def label_distances(
         )
     if reduce == "hull":
         left_out: tuple[str, ...] = ()
-        matrix = _square(geometry.n_labels, geometry.hulls, geometry.hulls.distance)
+        matrix = _square(geometry, geometry.hulls, geometry.hulls.distance)
     else:
         matrix, kept = _from_clusters(geometry, reduce, min_cluster_size)
         left_out = tuple(name for k, name in enumerate(geometry.labels) if k not in kept)
@@ -232,8 +240,10 @@ def split_labels(spaces: Sequence[Geometry], reduce: Reduce, where: str) -> list
     ]
 
 
-def _square(n_labels: int, pairs: PairwiseDistances, distance: FloatArray) -> FloatArray:
-    matrix = np.full((n_labels, n_labels), np.nan)
+def _square(
+    geometry: Geometry, pairs: PairwiseDistances | LabelTable, distance: FloatArray
+) -> FloatArray:
+    matrix = np.full((geometry.n_labels, geometry.n_labels), np.nan)
     matrix[pairs.first, pairs.second] = distance
     matrix[pairs.second, pairs.first] = distance
     return matrix
@@ -245,8 +255,5 @@ def _from_clusters(
     """Gather by label what clusters are large enough; also return the labels that have some."""
     clusters = geometry.need_clusters()
     table = geometry.label_table(min_cluster_size)
-    value = table.mean if reduce == "mean" else table.upper
-    matrix = np.full((geometry.n_labels, geometry.n_labels), np.nan)
-    matrix[table.first, table.second] = value
-    matrix[table.second, table.first] = value
+    matrix = _square(geometry, table, table.mean if reduce == "mean" else table.upper)
     return matrix, set(clusters.label[clusters.size >= min_cluster_size].tolist())

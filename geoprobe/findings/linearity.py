@@ -11,7 +11,7 @@ import numpy as np
 
 from geoprobe.drawing.grids import draw_counts
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.pairs import Status
@@ -118,12 +118,7 @@ def compare_linearity(geometries: Iterable[Geometry]) -> Linearity:
             continue
         rows.append(
             LinearityRow(
-                task=g.cell.task,
-                model=g.cell.representation,
-                tuned_on=g.cell.tuned_on or "",
-                seed=g.cell.seed,
-                step=g.cell.step,
-                layer=g.cell.layer,
+                **moment_columns(g.cell),
                 n_units=g.n_units,
                 n_labels=g.n_labels,
                 n_clusters=g.n_clusters,

@@ -18,7 +18,7 @@ from geoprobe.drawing.style import (
     share_limits,
 )
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.findings.networks import UNKNOWN, Network
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, IntArray
@@ -297,13 +297,12 @@ def compare_memorisation(
             mean = of_part.mean(axis=0)
             spread = of_part.std(axis=0, ddof=1) if len(of_part) > 1 else np.full(len(mean), np.nan)
             ends[part] = float(mean[-1])
-            for k, (accuracy, std) in enumerate(zip(mean.tolist(), spread.tolist(), strict=True)):
-                rows.append(
-                    CurveRow(
-                        cell.task, cell.representation, cell.tuned_on or "", cell.seed, cell.step,
-                        cell.layer, part, k + 1, accuracy, std,
-                    )
-                )  # fmt: skip
+            rows += [
+                CurveRow(**moment_columns(cell), part=part, epoch=epoch, accuracy=accuracy, std=std)
+                for epoch, (accuracy, std) in enumerate(
+                    zip(mean.tolist(), spread.tolist(), strict=True), start=1
+                )
+            ]
         network = (networks or {}).get(cell, UNKNOWN)
         gap = ends[SUBTEST] - ends[TEST]
         gaps.append(

@@ -10,13 +10,11 @@ import numpy as np
 
 from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding, bands
+from geoprobe.findings.finding import NAN, Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, split_labels
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
-
-NAN = float("nan")
 
 
 class MinDistanceRow(NamedTuple):

@@ -10,14 +10,12 @@ import numpy as np
 
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import NAN, Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.findings.label_pairs import LabelMatch, match_labels
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry
-
-NAN = float("nan")
 
 
 class Displacements(NamedTuple):
@@ -157,9 +155,7 @@ def measure_movement(
         need_steps(run)
         start, end = run.original, run.last
         match, vectors = displacements(start, end)
-        for when, names in (("before", match.only_in_first), ("after", match.only_in_second)):
-            if names:
-                notes.append(f"{run}: labels only {when}: {', '.join(names)}.")
+        notes += match.notes(run)
         lengths = np.linalg.norm(vectors, axis=1)
         of_cell = (intervals or {}).get(end.cell, {})
         for label, length in zip(match.common, lengths.tolist(), strict=True):

@@ -10,15 +10,13 @@ import numpy as np
 
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Columns, Finding
+from geoprobe.findings.finding import NAN, Columns, Finding, mean_and_std, moment_columns
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce, split_labels
 from geoprobe.findings.networks import UNKNOWN, Network
 from geoprobe.findings.similarity import spatial_similarity
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
-
-NAN = float("nan")
 
 
 class PerformanceRow(NamedTuple):
@@ -185,7 +183,7 @@ def compare_performance(
     notes: list[str] = []
     rows = []
     for g in chosen:
-        scores = (classifier or {}).get(g.cell, ())
+        classifier_mean, classifier_std = mean_and_std((classifier or {}).get(g.cell, ()))
         network = (networks or {}).get(g.cell, UNKNOWN)
         low = high = accuracy = NAN
         if g.predictions is None:
@@ -200,20 +198,15 @@ def compare_performance(
         value, n_pairs, undefined = _alike(g, reduce, min_cluster_size, notes)
         rows.append(
             PerformanceRow(
-                task=g.cell.task,
-                model=g.cell.representation,
-                tuned_on=g.cell.tuned_on or "",
-                seed=g.cell.seed,
-                step=g.cell.step,
-                layer=g.cell.layer,
+                **moment_columns(g.cell),
                 n_labels=g.n_labels,
                 n_clusters=None if g.clusters is None else g.n_clusters,
                 is_linear=g.is_linear,
                 directprobe=accuracy,
                 directprobe_low=low,
                 directprobe_high=high,
-                classifier=float(np.mean(scores)) if len(scores) else NAN,
-                classifier_std=float(np.std(scores, ddof=1)) if len(scores) > 1 else NAN,
+                classifier=classifier_mean,
+                classifier_std=classifier_std,
                 hidden_sizes=network.sizes,
                 weight_decay=network.weight_decay,
                 head=(head or {}).get(g.cell, NAN),

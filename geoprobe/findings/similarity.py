@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import pearsonr
 
 from geoprobe.drawing.style import (
     describe,
@@ -17,7 +16,7 @@ from geoprobe.drawing.style import (
     step_axis,
 )
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding, bands
+from geoprobe.findings.finding import NAN, Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family
@@ -43,19 +42,17 @@ def pearson(first: FloatArray, second: FloatArray) -> tuple[float, str]:
         Why it is not; empty where it is.
     """
     if len(first) < 3:
-        return float(
-            "nan"
-        ), f"a correlation needs at least 3 pairs of labels, there are {len(first)}"
+        return NAN, f"a correlation needs at least 3 pairs of labels, there are {len(first)}"
     for which, vector in (("first", first), ("second", second)):
         if float(np.ptp(vector)) <= _CONSTANT * float(np.max(np.abs(vector))):
-            return float("nan"), (
+            return NAN, (
                 f"all {len(vector)} distances of the {which} space are equal "
                 f"({float(vector[0]):.6g}): the distance vector is constant"
             )
+    # Half a second of imports, which whoever correlates nothing does without.
+    from scipy.stats import pearsonr
+
     return float(pearsonr(first, second).statistic), ""
-
-
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
