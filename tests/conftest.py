@@ -14,6 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[..., tuple[int, str, str]]
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Threads of torch turn round while they wait for each other: beside another worker's they
+    # would take the cores and get nowhere. NumPy is loaded, and keeps its threads.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
