@@ -13,6 +13,7 @@ from geoprobe.geometry.clusters import Blocks
 from geoprobe.geometry.normals import best_normal
 from geoprobe.geometry.pairs import PairwiseDistances, Status, Supports
 from geoprobe.verify.centred import EPS, CentredPoints, batches
+from geoprobe.verify.wording import first_true
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -45,9 +46,7 @@ def check_weights(supports: Supports, where: str) -> int:
     for side in "ab":
         start: IntArray = getattr(supports, f"start_{side}")
         weight: FloatArray = getattr(supports, f"weight_{side}")
-        bad = np.flatnonzero(~(weight >= 0))
-        if len(bad):
-            at = int(bad[0])
+        if (at := first_true(~(weight >= 0))) is not None:
             k = int(np.searchsorted(start, at, side="right")) - 1
             raise VerificationError(
                 f"{where}, row {k}: a weight is {float(weight[at])!r}, but weights are not "
@@ -55,11 +54,9 @@ def check_weights(supports: Supports, where: str) -> int:
             )
         if len(weight):
             sums = np.add.reduceat(weight, start[:-1])
-            off = np.flatnonzero(~(np.abs(sums - 1) <= WEIGHT_TOLERANCE))
-            if len(off):
-                k = int(off[0])
+            if (row := first_true(~(np.abs(sums - 1) <= WEIGHT_TOLERANCE))) is not None:
                 raise VerificationError(
-                    f"{where}, row {k}: the weights of side {side} sum to {float(sums[k])!r}, "
+                    f"{where}, row {row}: the weights of side {side} sum to {float(sums[row])!r}, "
                     f"not 1."
                 )
     return 2 * len(supports)
@@ -106,20 +103,19 @@ def check_partition(pairs: PairwiseDistances, points: CentredPoints, claim: Clai
     A cluster of several vectors came from a merge, which no other label may stand in the way of;
     and a fit ends with an error rather than leave a pair unproved.
     """
-    unproved = np.flatnonzero(pairs.status == Status.UNPROVED)
-    if len(unproved):
+    if (k := first_true(pairs.status == Status.UNPROVED)) is not None:
         raise VerificationError(
-            f"{claim.pair(pairs, int(unproved[0]))}: the pair is unproved, but clusters are a "
+            f"{claim.pair(pairs, k)}: the pair is unproved, but clusters are a "
             f"partition only where every pair is proved."
         )
-    overlap = np.flatnonzero(pairs.status == Status.OVERLAP)
-    if len(overlap) == 0:
+    overlap = pairs.status == Status.OVERLAP
+    if not overlap.any():
         return
     single = points.single_vector_clusters()
-    wrong = overlap[~(single[pairs.first[overlap]] & single[pairs.second[overlap]])]
-    if len(wrong):
+    k = first_true(overlap & ~(single[pairs.first] & single[pairs.second]))
+    if k is not None:
         raise VerificationError(
-            f"{claim.pair(pairs, int(wrong[0]))}: the clusters overlap, but they are said to be a "
+            f"{claim.pair(pairs, k)}: the clusters overlap, but they are said to be a "
             f"partition; only single vectors may coincide."
         )
 
@@ -146,9 +142,7 @@ def check_blocks(
     for part in batches(blocks.supports, points.centred.shape[1]):
         length[part] = vector_lengths(points.differences(blocks.supports, part))
         tick(part.stop, n_certificates)
-    bad = np.flatnonzero(~((blocks.gap >= 0) & (blocks.gap <= limit)))
-    if len(bad):
-        k = int(bad[0])
+    if (k := first_true(~((blocks.gap >= 0) & (blocks.gap <= limit)))) is not None:
         raise VerificationError(
             f"{where}, row {k}: gap is {float(blocks.gap[k])!r}, but should lie between 0 and "
             f"tau * R, {limit!r}."
@@ -179,9 +173,7 @@ def _check_rows_of_pairs(pairs: PairwiseDistances, points: CentredPoints, claim:
         start: IntArray = getattr(pairs.supports, f"start_{side}")
         index: IntArray = getattr(pairs.supports, f"index_{side}")
         wanted = np.repeat(groups, np.diff(start))
-        bad = np.flatnonzero(points.assignment[index] != wanted)
-        if len(bad):
-            at = int(bad[0])
+        if (at := first_true(points.assignment[index] != wanted)) is not None:
             k = int(np.searchsorted(start, at, side="right")) - 1
             own = claim.names[int(points.assignment[index[at]])]
             raise VerificationError(
@@ -207,11 +199,8 @@ def _check_rows_of_blocks(blocks: Blocks, points: CentredPoints, where: str) -> 
     in_pair = ((low_a[k] == blocks.first) | (low_a[k] == blocks.second)) & (
         (high_a[k] == blocks.first) | (high_a[k] == blocks.second)
     )
-    wrong = np.flatnonzero(
-        mixed[k] | ~in_pair | (low_b[k] != blocks.blocker) | (high_b[k] != blocks.blocker)
-    )
-    if len(wrong):
-        at = int(wrong[0])
+    elsewhere = (low_b[k] != blocks.blocker) | (high_b[k] != blocks.blocker)
+    if (at := first_true(mixed[k] | ~in_pair | elsewhere)) is not None:
         rows_a, rows_b = s.side_a(int(k[at]))[0], s.side_b(int(k[at]))[0]
         raise VerificationError(
             f"{where}, row {at}: the certificate puts weight on points of the clusters "
@@ -239,9 +228,7 @@ def _check_statuses(pairs: PairwiseDistances, claim: Claim) -> None:
         (Status.UNPROVED, (pairs.lower <= limit) & (pairs.upper > limit)),
     ):
         holds = np.where(pairs.status == status, rule, holds)
-    bad = np.flatnonzero(~(holds & (pairs.lower >= 0) & (pairs.lower <= pairs.upper)))
-    if len(bad):
-        k = int(bad[0])
+    if (k := first_true(~(holds & (pairs.lower >= 0) & (pairs.lower <= pairs.upper)))) is not None:
         raise VerificationError(
             f"{claim.pair(pairs, k)}: the status is {Status(pairs.status[k]).name.lower()}, but "
             f"the bounds are {float(pairs.lower[k])!r} and {float(pairs.upper[k])!r} and tau * R "
@@ -263,9 +250,7 @@ def _check_lengths(
 ) -> None:
     """Check stated lengths between convex combinations."""
     room = UPPER_TOLERANCE * points.radius + points.rounding
-    off = np.flatnonzero(~(np.abs(stated - length) <= room))
-    if len(off):
-        k = int(off[0])
+    if (k := first_true(~(np.abs(stated - length) <= room))) is not None:
         raise VerificationError(
             f"{where}, row {begin + k}: {name} is {float(stated[k])!r}, but its convex weights "
             f"give {float(length[k])!r}."
@@ -294,9 +279,7 @@ def _check_margins(
     meets = (status == Status.DISJOINT) & ~(margin > points.rounding)
     weak = margin - room - LOWER_TOLERANCE * points.radius
     too_low = (status == Status.DISJOINT) & (lower < weak)
-    bad = np.flatnonzero(too_high | meets | too_low)
-    if len(bad):
-        k = int(bad[0])
+    if (k := first_true(too_high | meets | too_low)) is not None:
         raise VerificationError(
             f"{claim.pair(pairs, part.start + k)}: lower is {float(lower[k])!r}, but the "
             f"hyperplane across the convex combinations leaves a margin of {float(margin[k])!r}."

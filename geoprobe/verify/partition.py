@@ -12,6 +12,7 @@ from geoprobe.geometry.clusters import Clusters
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
 from geoprobe.geometry.measured import Geometry, all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Status
+from geoprobe.verify.wording import first_true, short
 
 IntArray = NDArray[np.int64]
 
@@ -35,8 +36,8 @@ def check_data(
     for what, stated, given in compared:
         if stated != given:
             raise VerificationError(
-                f"{where}: the {what} is {_short(stated)}, but that of the data given is "
-                f"{_short(given)}."
+                f"{where}: the {what} is {short(stated)}, but that of the data given is "
+                f"{short(given)}."
             )
     return len(compared)
 
@@ -76,9 +77,7 @@ def check_spread(g: Geometry, points: NDArray[Any], codes: IntArray, where: str)
 def check_clusters(clusters: Clusters, codes: IntArray, labels: tuple[str, ...], where: str) -> int:
     """Check labels and order of the clusters; return the number of points looked at."""
     assignment, label = clusters.assignment, clusters.label
-    wrong = np.flatnonzero(label[assignment] != codes)
-    if len(wrong):
-        row = int(wrong[0])
+    if (row := first_true(label[assignment] != codes)) is not None:
         raise VerificationError(
             f"{where}: row {row} has the label {labels[codes[row]]!r}, but lies in cluster "
             f"{assignment[row]} of the label {labels[label[assignment[row]]]!r}."
@@ -88,11 +87,10 @@ def check_clusters(clusters: Clusters, codes: IntArray, labels: tuple[str, ...],
         empty = np.setdiff1d(np.arange(len(label)), ids)[0]
         raise VerificationError(f"{where}: cluster {empty} holds no point.")
     order = np.lexsort((first_row, label))
-    late = np.flatnonzero(order != np.arange(len(label)))
-    if len(late):
+    if (k := first_true(order != np.arange(len(label)))) is not None:
         raise VerificationError(
-            f"{where}: cluster {late[0]} is not in the order of labels and first rows; cluster "
-            f"{order[late[0]]} belongs there."
+            f"{where}: cluster {k} is not in the order of labels and first rows; cluster "
+            f"{order[k]} belongs there."
         )
     return len(codes)
 
@@ -116,9 +114,7 @@ def check_listed(
         raise VerificationError(
             f"{where}: {len(pairs)} pairs are listed, but there are {len(first)}."
         )
-    wrong = np.flatnonzero((pairs.first != first) | (pairs.second != second))
-    if len(wrong):
-        k = int(wrong[0])
+    if (k := first_true((pairs.first != first) | (pairs.second != second))) is not None:
         raise VerificationError(
             f"{where}, row {k}: the groups {pairs.first[k]} and {pairs.second[k]} are listed, but "
             f"{names[first[k]]} and {names[second[k]]} come next."
@@ -136,16 +132,12 @@ def check_blocks_listed(clusters: Clusters, labels: tuple[str, ...], where: str)
             f"{where}: {len(blocks)} pairs of clusters of one label have a block, but there are "
             f"{len(first)} such pairs."
         )
-    wrong = np.flatnonzero((blocks.first != first) | (blocks.second != second))
-    if len(wrong):
-        k = int(wrong[0])
+    if (k := first_true((blocks.first != first) | (blocks.second != second))) is not None:
         raise VerificationError(
             f"{where}: block {k} is of the clusters {blocks.first[k]} and {blocks.second[k]}, but "
             f"{first[k]} and {second[k]} come next."
         )
-    own = np.flatnonzero(label[blocks.blocker] == label[blocks.first])
-    if len(own):
-        k = int(own[0])
+    if (k := first_true(label[blocks.blocker] == label[blocks.first])) is not None:
         raise VerificationError(
             f"{where}: block {k}: cluster {blocks.blocker[k]} has the label "
             f"{labels[label[blocks.blocker[k]]]!r} of the two clusters itself."
@@ -184,9 +176,3 @@ def check_counters(g: Geometry, points: NDArray[Any], codes: IntArray, where: st
                 f"{where}: {stated} {what} are stated, but the clusters give {value}."
             )
     return 3
-
-
-def _short(value: object) -> str:
-    """Return a value in at most some 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -13,6 +13,7 @@ from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.verify.centred import EPS
 from geoprobe.verify.point_to_hull import Hull
+from geoprobe.verify.wording import first_true
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -35,16 +36,12 @@ def check_consistent(g: Geometry, p: Predictions, where: str) -> int:
         raise VerificationError(
             f"{where}: the unseen labels are not the labels of test points that training lacks."
         )
-    wrong = np.flatnonzero(p.predicted != label[p.cluster])
-    if len(wrong):
-        row = int(wrong[0])
+    if (row := first_true(p.predicted != label[p.cluster])) is not None:
         raise VerificationError(
             f"{where}, row {row}: {p.names[p.predicted[row]]!r} is predicted, but cluster "
             f"{p.cluster[row]} is of {g.labels[label[p.cluster[row]]]!r}."
         )
-    negative = np.flatnonzero(~(p.distance >= 0))
-    if len(negative):
-        row = int(negative[0])
+    if (row := first_true(~(p.distance >= 0))) is not None:
         raise VerificationError(f"{where}, row {row}: the distance is {float(p.distance[row])!r}.")
     return len(p)
 
@@ -74,9 +71,7 @@ def check_test_data(
 
 def _check_zeros(p: Predictions, stated: FloatArray, limit: FloatArray, where: str) -> None:
     """Check that distances within ``tau * R`` are stated as 0."""
-    short = np.flatnonzero((stated > 0.0) & (stated < limit))
-    if len(short):
-        row = int(short[0])
+    if (row := first_true((stated > 0.0) & (stated < limit))) is not None:
         raise VerificationError(
             f"{where}, row {row}: the distance is {float(p.distance[row])!r}, but distances up to "
             f"tau * R count as 0."

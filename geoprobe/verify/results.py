@@ -16,6 +16,7 @@ from geoprobe.geometry.result_tables import tables
 from geoprobe.geometry.results_folder import GEOMETRY, SUMMARY, Results, describe, read_results
 from geoprobe.progress import ProgressCallback
 from geoprobe.verify.claims import VerificationReport, verify_geometry
+from geoprobe.verify.wording import short
 
 
 def verify_results(
@@ -95,8 +96,8 @@ def _check_summary(results: Results) -> int:
     for key, value in expected.items():
         if results.summary.get(key) != value:
             raise VerificationError(
-                f"{path}: {key!r} is {_short(results.summary.get(key))}, but the geometry gives "
-                f"{_short(value)}."
+                f"{path}: {key!r} is {short(results.summary.get(key))}, but the geometry gives "
+                f"{short(value)}."
             )
     return len(expected)
 
@@ -151,8 +152,3 @@ def _same_sum(stated: str, expected: str) -> bool:
     except ValueError:
         return False
     return abs(a - b) <= 1e-12 * abs(b)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
