@@ -25,6 +25,7 @@ from geoprobe.geometry.pairs import PairwiseDistances, Status
 from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows
+from geoprobe.probes.checking import need_labels, new_points
 from geoprobe.probes.clustering import ClusteredSpace, cluster_space
 from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
@@ -132,11 +133,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threads = checked_threads(self.n_threads)
         solver = other_than_default(self.solver)
         points = as_points(X)
-        if y is None:
-            raise InputError(
-                "DirectProbe requires y to be passed, but the target y is None: "
-                "expected one label per point."
-            )
+        need_labels(self, y)
         if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         classes, codes = as_labels(y, len(points), min_labels=2)
@@ -252,14 +249,7 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         clusters : ndarray of int64, shape (n_points, k)
             Cluster ids; of equal distances the smaller id comes first.
         """
-        check_is_fitted(self)
-        points = as_points(X)
-        _check_feature_names(self, X, reset=False)
-        if points.shape[1] != self.n_features_in_:
-            raise InputError(
-                f"X has {points.shape[1]} features, but DirectProbe is expecting "
-                f"{self.n_features_in_} features as input."
-            )
+        points = new_points(self, X)
         number: Any = self.n_clusters_ if k is None else k
         whole = isinstance(number, Integral) and not isinstance(number, bool)
         if not whole or not 1 <= number <= self.n_clusters_:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from geoprobe.encoders.model_files import short_names
 from geoprobe.geometry import Cell
@@ -24,7 +24,7 @@ from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.local_executor import Processes, ThisProcess
 from geoprobe.studies.pieces import KINDS, pieces
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.scheduling import Schedule
+from geoprobe.studies.scheduling import Schedule, Tally
 from geoprobe.studies.shares import ALL, Share, parse_share
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.text_facts import TextFacts, write_facts
@@ -35,28 +35,18 @@ _FEW = 3
 """So many pieces are worth processes of their own, which take seconds to start."""
 
 
-@dataclass
-class Outcome:
+@dataclass(kw_only=True)
+class Outcome(Tally):
     """What a run of a study did.
 
     Attributes
     ----------
     folder : StudyFolder
-    done : dict of str to int
-        Pieces of work done now, by kind.
-    found : dict of str to int
-        Pieces of work that had been done before, or that other processes did in the meantime.
-    failed : dict of str to str
-        What could not be done, and why; all else went on.
-    left : dict of str to str
-        What was not begun, and what it waits for.
+    done, found, failed, left : dict
+        As in :class:`geoprobe.studies.scheduling.Tally`.
     """
 
     folder: StudyFolder
-    done: dict[str, int] = field(default_factory=dict)
-    found: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    left: dict[str, str] = field(default_factory=dict)
 
 
 def run_study(
@@ -144,7 +134,7 @@ def run_study(
         finally:
             executor.close()
             keep(None)
-    return Outcome(folder, tally.done, tally.found, tally.failed, tally.left)
+    return Outcome(folder=folder, **vars(tally))
 
 
 def _look_at_given(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_n_features,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.errors import InputError
+from geoprobe.probes.checking import need_labels, new_points
 from geoprobe.probes.classifier.recipe import (
     HIDDEN_SIZES,
     WEIGHT_DECAYS,
@@ -152,17 +150,6 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.progress = progress
 
-    def _recipe(self) -> Recipe:
-        return Recipe(
-            self.learning_rate,
-            self.batch_size,
-            self.max_epochs,
-            self.patience,
-            self.tolerance,
-            self.validation_fraction,
-            self.early_stopping,
-        )
-
     def fit(self, X: Any, y: Any) -> ClassifierProbe:
         """Search the grid and train the best combination.
 
@@ -190,17 +177,13 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         if self.search not in ("full", "quick"):
             raise InputError(f"search must be 'full' or 'quick', but it is {self.search!r}.")
-        recipe = self._recipe()
+        recipe = Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
         grid = checked_grid(self.hidden_sizes, self.weight_decays, self.n_folds)
         n_initialisations = whole(self.n_initialisations, "n_initialisations", 1)
         seed = checked_seed(self.random_state)
         threads = checked_threads(self.n_threads)
         points = as_single(as_points(X))
-        if y is None:
-            raise InputError(
-                "ClassifierProbe requires y to be passed, but the target y is None: "
-                "expected one label per point."
-            )
+        need_labels(self, y)
         classes, codes = as_labels(y, len(points), min_labels=2)
         _check_feature_names(self, X, reset=True)
         _check_n_features(self, points, reset=True)
@@ -231,17 +214,6 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_[counts.argmax()].item()!r}, has {counts.max()}."
             )
 
-    def _points(self, X: Any) -> NDArray[np.float32]:
-        check_is_fitted(self)
-        points = as_points(X)
-        _check_feature_names(self, X, reset=False)
-        if points.shape[1] != self.n_features_in_:
-            raise InputError(
-                f"X has {points.shape[1]} features, but ClassifierProbe is expecting "
-                f"{self.n_features_in_} features as input."
-            )
-        return as_single(points)
-
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict labels by the first network.
 
@@ -253,7 +225,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray, shape (n_points,)
         """
-        points = self._points(X)
+        points = as_single(new_points(self, X))
         predicted: NDArray[Any] = self.classes_[self.networks_[0].logits(points).argmax(axis=1)]
         return predicted
 
@@ -269,7 +241,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of float64, shape (n_points, n_labels)
             Columns in the order of ``classes_``.
         """
-        points = self._points(X)
+        points = as_single(new_points(self, X))
         share: FloatArray = softmax(self.networks_[0].logits(points), axis=1)
         return share
 
@@ -287,7 +259,7 @@ class ClassifierProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Accuracies
             Mean, standard deviation, and each.
         """
-        points = self._points(X)
+        points = as_single(new_points(self, X))
         names, codes = as_labels(y, len(points))
         right = [
             np.mean(self.classes_[network.logits(points).argmax(axis=1)] == names[codes])
