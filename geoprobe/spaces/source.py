@@ -126,26 +126,9 @@ class Source:
             )
         return cls(path=path, position=None if position is None else int(position), **known)
 
-    def changed(
-        self,
-        *,
-        points: str | None,
-        labels: str | None,
-        column: str | None,
-        label_set: str | None,
-        mask: str | None = None,
-        position: int | None = None,
-    ) -> Source:
-        """Return the same source with all that was said anew."""
-        return replace(
-            self,
-            mask=self.mask if mask is None else mask,
-            position=self.position if position is None else position,
-            points=self.points if points is None else points,
-            labels=self.labels if labels is None else labels,
-            column=self.column if column is None else column,
-            label_set=self.label_set if label_set is None else label_set,
-        )
+    def changed(self, **said: Any) -> Source:
+        """Return the same source with all that was said anew; what is None was not."""
+        return replace(self, **{name: value for name, value in said.items() if value is not None})
 
     def options(self) -> dict[str, str]:
         """Return what was said, files with their whole path, so that it holds anywhere."""

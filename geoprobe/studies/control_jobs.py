@@ -23,14 +23,21 @@ from geoprobe.controls import (
     shuffle_movement,
 )
 from geoprobe.controls.permutations import Exchange
-from geoprobe.errors import FormatError, InputError
+from geoprobe.errors import InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
 from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.inputs import Inputs
-from geoprobe.studies.jobs import CLASSIFIER_FORMAT, read_both, read_test, read_train
+from geoprobe.studies.jobs import (
+    CLASSIFIER_FORMAT,
+    cell_head,
+    chosen_network,
+    read_both,
+    read_test,
+    read_train,
+)
 from geoprobe.studies.jobs import VERSION as CLASSIFIER_VERSION
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.text_jobs import text_of
@@ -159,9 +166,7 @@ def shuffle_move_cell(
     )
     mean = found.mean()
     content = {
-        "format": SHUFFLED_MOVEMENT_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
+        **cell_head(SHUFFLED_MOVEMENT_FORMAT, cell),
         "n_units": after.n_points,
         "movement": mean.observed,
         "null": _numbers(mean.null),
@@ -190,9 +195,7 @@ def sample_cell(
     options: dict[str, Any] = {"seed": controls.seed, "groups": groups, "n_threads": n_threads}
     options["tau"] = plan.tau
     content: dict[str, Any] = {
-        "format": SAMPLING_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
+        **cell_head(SAMPLING_FORMAT, cell),
         "n_units": train.n_points,
         "grouped": groups is not None,
     }
@@ -285,14 +288,12 @@ def select_cell(
     from geoprobe.probes.classifier import ClassifierProbe
 
     train, test = read_both(cell, inputs)
-    sizes, decay = _chosen(classified)
+    sizes, decay = chosen_network(read_json(classified, CLASSIFIER_FORMAT, CLASSIFIER_VERSION))
     grid = plan.classifier
-    assert grid is not None
+    assert grid is not None and sizes is not None
     names = unit_names(plan, inputs.train, train.n_points)
     content: dict[str, Any] = {
-        "format": SELECTIVITY_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
+        **cell_head(SELECTIVITY_FORMAT, cell),
         "hidden_sizes": list(sizes),
         "weight_decay": decay,
     }
@@ -323,17 +324,6 @@ def select_cell(
             lambda: _codes(train, groups, sizes, decay, plan.device, controls, n_threads)
         )
     write_json(path, content)
-
-
-def _chosen(classified: Path) -> tuple[tuple[int, int], float]:
-    """Return sizes and weight decay of the classifiers of a cell."""
-    noted = read_json(classified, CLASSIFIER_FORMAT, CLASSIFIER_VERSION)
-    try:
-        best = noted["best"]
-        first, second = (int(size) for size in best["hidden_sizes"])
-        return (first, second), float(best["weight_decay"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"the chosen classifier cannot be read ({error}).", classified) from error
 
 
 def _selectivity(

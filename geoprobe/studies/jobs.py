@@ -221,10 +221,14 @@ def memorise_cell(
     _write(path, MEMORISATION_FORMAT, cell, curves=plain)
 
 
+def cell_head(kind: str, cell: Cell) -> dict[str, Any]:
+    """Return how a file begins that says one kind of thing about a cell."""
+    return {"format": kind, "format_version": VERSION, "cell": cell.as_dict()}
+
+
 def _write(path: Path, kind: str, cell: Cell, **found: object) -> None:
     """Write what was found out about a cell at one stroke."""
-    said = {"format": kind, "format_version": VERSION, "cell": cell.as_dict()}
-    write_json(path, {**said, **found})
+    write_json(path, {**cell_head(kind, cell), **found})
 
 
 def _parameters(plan: ClassifierPlan) -> dict[str, Any]:
