@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[..., tuple[int, str, str]]
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Threads of torch turn round while they wait for each other: beside another worker's they
-    # would take the cores and get nowhere. NumPy is loaded, and keeps its threads.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Small models gain nothing from several threads of torch, which turn round while they wait for each
+# other: beside other work they take its processors. NumPy is loaded by now, and keeps its threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def two_torch_threads() -> Iterator[int]:
+    """Let torch have two threads, so that it shows whether somebody gives them back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,9 +23,9 @@ TASK = cases.task(n_train=16)
 
 
 @pytest.fixture(autouse=True)
-def quiet_and_alone() -> Iterator[None]:
-    """The libraries below the Trainer warn of one another; one thread is enough."""
-    with warnings.catch_warnings(), cases.one_thread():
+def quiet() -> Iterator[None]:
+    """The libraries below the Trainer warn of one another."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,6 @@ from tests.support import finetune_cases as cases  # noqa: E402
 
 OPTIONS = TuningOptions(epochs=3, learning_rate=5e-3, batch_size=8, seed=4)
 TASK = cases.task()
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    with cases.one_thread():
-        yield
 
 
 def run(folder: Path, **changes: Any) -> TuningResult:

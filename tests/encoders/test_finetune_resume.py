@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ from geoprobe.progress import Progress  # noqa: E402
 from geoprobe.spaces import SpaceStore  # noqa: E402
 from scripts.kill_campaign import campaign  # noqa: E402
 from tests.support import finetune_cases as cases  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    with cases.one_thread():
-        yield
 
 
 class StopError(Exception):
@@ -64,16 +57,14 @@ def run(folder: Path, progress: Any = None, **changes: Any) -> TuningResult:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("whole")
-    with cases.one_thread():
-        run(folder)
+    run(folder)
     return cases.snapshot(folder)
 
 
 @pytest.fixture(scope="module")
 def n_reports(tmp_path_factory: pytest.TempPathFactory) -> int:
     reports: list[Progress] = []
-    with cases.one_thread():
-        run(tmp_path_factory.mktemp("counted"), reports.append)
+    run(tmp_path_factory.mktemp("counted"), reports.append)
     return len(reports)
 
 

@@ -218,13 +218,13 @@ def test_clone_and_pickle() -> None:
 
 
 @pytest.mark.full
-def test_training_leaves_settings_and_input_alone() -> None:
+def test_training_leaves_settings_and_input_alone(two_torch_threads: int) -> None:
     X, y = space(12)
-    before, threads = X.copy(), torch.get_num_threads()
+    before = X.copy()
     state = torch.random.get_rng_state()
     probe().fit(X, y)
     assert np.array_equal(X, before)
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == two_torch_threads
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.is_grad_enabled()
 

@@ -248,17 +248,16 @@ def test_stopping_rule(patience: int) -> None:
     assert stopper.scores[0] == best == 0.7
 
 
-def test_products_are_float32_and_settings_come_back() -> None:
+def test_products_are_float32_and_settings_come_back(two_torch_threads: int) -> None:
     generator = torch.Generator().manual_seed(1)
     a, b = torch.randn(3, 64, 500, generator=generator), torch.randn(500, 90, generator=generator)
-    threads = torch.get_num_threads()
     before = a @ b
     with training_arithmetic():
         assert torch.get_num_threads() == 1
         with training_arithmetic():
             pass
         within = a @ b
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == two_torch_threads
     assert torch.equal(a @ b, before)
     truth = a.double() @ b.double()
     assert float((within - truth).abs().max()) < 1e-3

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,17 +119,6 @@ def _units(
         return [Unit(number, (), words[3] if len(words) > 4 else "none")]
     pairs = [tuple(rng.sample(range(len(words)), 2)) for _ in range(3)]
     return [Unit(number, (a, b), "near" if abs(a - b) == 1 else "far") for a, b in pairs]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread: small matrices gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def snapshot(folder: Path) -> dict[str, bytes | dict[str, Any]]:
