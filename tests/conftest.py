@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="slow; runs with --runslow"))
 
 
+def pytest_sessionfinish() -> None:
+    """End the processes that joblib keeps for later: a worker of pytest leaves without them."""
+    if (loky := sys.modules.get("joblib.externals.loky")) is not None:
+        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository that the tests lie in."""
