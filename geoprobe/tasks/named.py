@@ -87,14 +87,14 @@ class TaskInfo:
     """
 
     name: str
-    about: str
-    units: str
-    join: str
-    corpus: str | None
-    home: str
-    licence: str
-    found: bool
-    files: tuple[Path, ...]
+    about: str = ""
+    units: str = ""
+    join: str = ""
+    corpus: str | None = None
+    home: str = ""
+    licence: str = ""
+    found: bool = True
+    files: tuple[Path, ...] = ()
 
 
 def task_names() -> list[str]:
@@ -112,7 +112,8 @@ def task_infos(data: str | os.PathLike[str] | None = None) -> list[TaskInfo]:
     """
     folder = data_folder() if data is None else Path(data)
     own = [_info(name, task, folder) for name, task in _TASKS.items()]
-    return own + [_info_of_another(name, point) for name, point in _of_others().items()]
+    others = _of_others().items()
+    return own + [TaskInfo(name, home=plugins.origin(point)) for name, point in others]
 
 
 def load_task(name: str, *, data: str | os.PathLike[str] | None = None) -> Task:
@@ -207,17 +208,3 @@ def _info(name: str, task: _NamedTask, folder: Path) -> TaskInfo:
 
 def _of_others() -> dict[str, EntryPoint]:
     return plugins.offered(plugins.TASKS, _TASKS)
-
-
-def _info_of_another(name: str, point: EntryPoint) -> TaskInfo:
-    return TaskInfo(
-        name=name,
-        about="",
-        units="",
-        join="",
-        corpus=None,
-        home=plugins.origin(point),
-        licence="",
-        found=True,
-        files=(),
-    )
