@@ -18,7 +18,7 @@ from geoprobe.files.atomic import check_output, write_file
 from geoprobe.files.zip_members import member
 from geoprobe.studies.description import study_versions
 from geoprobe.studies.plan import Plan
-from geoprobe.studies.status import study_status
+from geoprobe.studies.status import missing_pieces
 from geoprobe.studies.study_folder import StudyFolder, folder_name
 from geoprobe.studies.table_columns import CELL, MEANING, PAIR, SPACE
 
@@ -63,12 +63,7 @@ def export_study(
     """
     plan, _ = folder.plan()
     target = _target(folder, out)
-    missing = study_status(plan, folder).missing
-    if missing and not unfinished:
-        raise InputError(
-            f"the study in {folder.root} is not finished; pieces of work left: {len(missing):,}, "
-            f"such as {missing[0]}. Run it to its end, or ask for it unfinished."
-        )
+    missing = missing_pieces(plan, folder, unfinished=unfinished)
     _check_report(folder)
     files = dict(_files(folder))
     texts = {

@@ -202,19 +202,11 @@ class Plan(Record):
     def _schedule(cls, value: Any) -> Any:
         return value if isinstance(value, Schedule) else Schedule(value)
 
-    @field_validator("classifier", mode="before")
+    @field_validator("classifier", "controls", mode="before")
     @classmethod
     def _whether(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            return ClassifierPlan() if value else None
-        return value
-
-    @field_validator("controls", mode="before")
-    @classmethod
-    def _whether_controls(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            return ControlsPlan() if value else None
-        return value
+        # An empty table takes all defaults.
+        return ({} if value else None) if isinstance(value, bool) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.encoders.model_files import short_names
+from geoprobe.errors import InputError
 from geoprobe.files.listing import Listing
 from geoprobe.geometry import Cell
 from geoprobe.memory import nothing_to_free
@@ -142,6 +143,22 @@ def study_status(
         tuple(waiting),
         tuple(missing),
     )
+
+
+def missing_pieces(plan: Plan, folder: StudyFolder, *, unfinished: bool) -> tuple[str, ...]:
+    """Return what a study lacks; one that is not finished is refused unless it was asked for.
+
+    Raises
+    ------
+    InputError
+    """
+    missing = study_status(plan, folder).missing
+    if missing and not unfinished:
+        raise InputError(
+            f"the study in {folder.root} is not finished; pieces of work left: {len(missing):,}, "
+            f"such as {missing[0]}. Run it to its end, or ask for it unfinished."
+        )
+    return missing
 
 
 def _failed(failure: Failure | None) -> str:

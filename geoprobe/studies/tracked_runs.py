@@ -14,7 +14,7 @@ from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.export import without_places
 from geoprobe.studies.plan import ABOUT_TEXT, Plan
-from geoprobe.studies.status import study_status
+from geoprobe.studies.status import missing_pieces
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.study_tables import Row, space_columns, space_rows
@@ -103,12 +103,7 @@ def log_study(
     if to not in openers:
         raise InputError(f"there is no tracker {to!r}; {suggestion(to, tuple(openers))}.")
     plan, _ = folder.plan()
-    missing = study_status(plan, folder).missing
-    if missing and not unfinished:
-        raise InputError(
-            f"the study in {folder.root} is not finished; pieces of work left: {len(missing):,}, "
-            f"such as {missing[0]}. Run it to its end, or ask for it unfinished."
-        )
+    missing = missing_pieces(plan, folder, unfinished=unfinished)
     # First, so that a library or a server that is not there is noticed before all is read.
     with openers[to](project or plan.name, offline) as tracker:
         runs = list(tracked_runs(load_study_data(folder)))
