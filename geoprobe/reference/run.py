@@ -13,7 +13,7 @@ from geoprobe.errors import OutputError
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.batch import checkpoints, run_batch
 from geoprobe.reference.config import Config, Family, read_config
-from geoprobe.reference.engine import cluster, measure_partition
+from geoprobe.reference.engine import Partition, cluster, measure_partition
 from geoprobe.reference.inputs import (
     CLUSTERS_FILE,
     LabelledPoints,
@@ -121,15 +121,7 @@ def run_config(
             save_distances(config.output, partition, log)
             files += ["prediction.txt", "dis.txt"]
         log.say(f"finished: {', '.join(files[1:])}")
-    return ReferenceRun(
-        output=config.output,
-        files=tuple(files),
-        n_points=train.points.shape[0],
-        n_dims=train.points.shape[1],
-        n_labels=len(set(train.labels.tolist())),
-        n_clusters=len(partition.clusters),
-        accuracy=accuracy,
-    )
+    return _done(config, files, train, partition, accuracy)
 
 
 def _run_batch(
@@ -146,14 +138,20 @@ def _run_batch(
         log.open(config.output / "log.txt")
         done = run_batch(config, files, log, n_threads=n_threads, progress=progress)
         log.say(f"finished: {', '.join(done.files)}")
+    return _done(config, ["log.txt", *done.files], done.train, done.partition)
+
+
+def _done(
+    config: Config,
+    files: list[str],
+    train: LabelledPoints,
+    partition: Partition,
+    accuracy: float | None = None,
+) -> ReferenceRun:
+    n_points, n_dims = train.points.shape
+    n_labels, n_clusters = len(set(train.labels.tolist())), len(partition.clusters)
     return ReferenceRun(
-        output=config.output,
-        files=("log.txt", *done.files),
-        n_points=done.train.points.shape[0],
-        n_dims=done.train.points.shape[1],
-        n_labels=len(set(done.train.labels.tolist())),
-        n_clusters=len(done.partition.clusters),
-        accuracy=None,
+        config.output, tuple(files), n_points, n_dims, n_labels, n_clusters, accuracy
     )
 
 
