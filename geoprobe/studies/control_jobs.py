@@ -16,6 +16,7 @@ from geoprobe.controls import (
     measure_selectivity,
     noise_ceiling,
     online_code,
+    permutation_test,
     permuted_rows,
     pseudo_test_drift,
     save_shuffled,
@@ -25,7 +26,7 @@ from geoprobe.controls import (
 from geoprobe.controls.permutations import Exchange
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.geometry import Cell
+from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
 from geoprobe.studies.controls_plan import ControlsPlan
@@ -38,6 +39,7 @@ from geoprobe.studies.text_jobs import text_of
 SAMPLING_FORMAT = "geoprobe-sampling"
 SELECTIVITY_FORMAT = "geoprobe-selectivity"
 SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
+SHUFFLED_PREDICTIONS_FORMAT = "geoprobe-shuffled-predictions"
 VERSION = 1
 
 Names = NDArray[np.str_]
@@ -172,6 +174,47 @@ def shuffle_move_cell(
         ],
     }
     write_json(path, content)
+
+
+def shuffle_predict_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    measured: Path,
+    n_threads: int,
+    progress: object = None,
+) -> None:
+    """Write the accuracy of a cell's predictions, and that on permuted labels of its test units.
+
+    The predictions stay: what the same ones would reach if they had nothing to do with the labels.
+    """
+    held_out = read_geometry(measured).predictions
+    if held_out is None or inputs.test is None:
+        raise InputError(f"{cell} has no predictions of points to test.")
+    predicted, n_test = held_out.predicted, len(held_out)
+    groups = groups_to_hold(controls, unit_names(plan, inputs.test, n_test))
+    content: dict[str, Any] = {
+        "format": SHUFFLED_PREDICTIONS_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "n_test": n_test,
+        "grouped": groups is not None,
+    }
+
+    def tested() -> dict[str, Any]:
+        found = permutation_test(
+            lambda labels: float(np.mean(labels == predicted)),
+            held_out.true,
+            n_permutations=controls.permutations,
+            seed=controls.seed,
+            groups=groups,
+            exchange=controls.exchange,
+        )
+        return {"observed": found.observed, "null": _numbers(found.null)}
+
+    write_json(path, {**content, "accuracy": _or_problem(tested)})
 
 
 def sample_cell(

@@ -12,7 +12,13 @@ from geoprobe.geometry import Cell
 from geoprobe.memory import nothing_to_free
 from geoprobe.spaces.keys import SPLITS, SpaceKey
 from geoprobe.spaces.source import StoredLayer
-from geoprobe.studies.control_jobs import sample_cell, select_cell, shuffle_cell, shuffle_move_cell
+from geoprobe.studies.control_jobs import (
+    sample_cell,
+    select_cell,
+    shuffle_cell,
+    shuffle_move_cell,
+    shuffle_predict_cell,
+)
 from geoprobe.studies.executors import ONE_CORE, Piece, Uses
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
@@ -31,7 +37,7 @@ from geoprobe.studies.text_jobs import extract_job, tune_job
 
 KINDS = (
     "extract", "fine-tune", "measure", "hold", "move", "resample", "classify", "memorise",
-    "shuffle", "shuffle-move", "sample", "select",
+    "shuffle", "shuffle-move", "shuffle-predict", "sample", "select",
 )  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
 
@@ -173,13 +179,15 @@ def _controls(
         return []
     chosen = list(inputs) if controls.cells == "all" else ends(list(inputs))
 
-    def piece(kind: str, work: Callable[..., object], target: Path, cell: Cell) -> Piece:
+    def piece(
+        kind: str, work: Callable[..., object], target: Path, cell: Cell, *made: Path
+    ) -> Piece:
         return Piece(
             kind,
             str(cell),
             target,
-            partial(work, plan, controls, cell, inputs[cell], target),
-            needs=_needs(folder, cell, inputs[cell]),
+            partial(work, plan, controls, cell, inputs[cell], target, *made),
+            needs=(*_needs(folder, cell, inputs[cell]), *made),
             uses=Uses(memory=inputs[cell].n_bytes),
             problem=inputs[cell].problem,
         )
@@ -209,6 +217,17 @@ def _controls(
                     problem=inputs[start].problem or one.problem,
                 )
             )
+        found += [
+            piece(
+                "shuffle-predict",
+                shuffle_predict_cell,
+                folder.shuffled_predictions(cell, controls),
+                cell,
+                folder.geometry(cell),
+            )
+            for cell in chosen
+            if inputs[cell].test is not None
+        ]
     if controls.pseudo_tests or controls.halves:
         found += [
             piece("sample", sample_cell, folder.sampling(cell, controls), cell) for cell in chosen
@@ -217,17 +236,8 @@ def _controls(
         for cell in inputs:
             if (of_cell := classified.get(str(cell))) is None:
                 continue
-            one = piece("select", select_cell, folder.selectivity(cell, controls), cell)
-            found.append(
-                replace(
-                    one,
-                    work=partial(
-                        select_cell, plan, controls, cell, inputs[cell], one.path, of_cell
-                    ),
-                    needs=(*one.needs, of_cell),
-                    uses=networks._replace(memory=inputs[cell].n_bytes),
-                )
-            )
+            one = piece("select", select_cell, folder.selectivity(cell, controls), cell, of_cell)
+            found.append(replace(one, uses=networks._replace(memory=inputs[cell].n_bytes)))
     return found
 
 

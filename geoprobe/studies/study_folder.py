@@ -133,6 +133,10 @@ class StudyFolder:
         """Return the file of the movement of shuffled labels up to a cell."""
         return self._cell(controls.shuffled_name, cell, "-movement.json")
 
+    def shuffled_predictions(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of the accuracy of a cell's predictions on permuted labels."""
+        return self._cell(controls.shuffled_name, cell, "-predictions.json")
+
     def sampling(self, cell: Cell, controls: ControlsPlan) -> Path:
         """Return the file of what sampling alone does to a cell."""
         return self._cell(controls.sampling_name, cell, ".json")

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pandas", reason="tables need the extra report")
 
-from geoprobe.controls import BesideControl, load_shuffled, shuffle_labels
+from geoprobe.controls import BesideControl, load_shuffled, permutation_test, shuffle_labels
 from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import spatial_similarity
 from geoprobe.geometry import Cell
@@ -53,11 +53,8 @@ def done(place: Path) -> Iterator[StudyFolder]:
     outcome = run_study(with_controls(place), place / "done", n_workers=1)
     assert outcome.failed == {}
     # Two models, as published and trained, in their last layer.
-    assert {kind: outcome.done[kind] for kind in ("shuffle", "shuffle-move", "sample")} == {
-        "shuffle": 4,
-        "shuffle-move": 2,
-        "sample": 4,
-    }
+    known = {"shuffle": 4, "shuffle-move": 2, "shuffle-predict": 4, "sample": 4}
+    assert {kind: outcome.done[kind] for kind in known} == known
     yield outcome.folder
 
 
@@ -155,7 +152,7 @@ def test_without_controls_sections_say_so(place: Path) -> None:
         assert section.beside == said
     # Controls may be added to a study that is there; nothing else is done again.
     more = run_study(plan.replaced(controls=CONTROLS), outcome.folder.root, n_workers=1)
-    assert set(more.done) == {"shuffle", "shuffle-move", "sample"}
+    assert set(more.done) == {"shuffle", "shuffle-move", "shuffle-predict", "sample"}
     assert not set(more.found) - {"measure", "move"}
 
 
@@ -245,13 +242,34 @@ def grouped_plan(folder: Path, **controls: Any) -> Any:
     )
 
 
+def null_of_accuracy(folder: StudyFolder, place: Path, n_permutations: int) -> float:
+    """The mean accuracy where labels change places within the groups of the test, counted here."""
+    (g,) = load_study_data(folder).geometries
+    assert g.predictions is not None
+    groups = np.load(place / "test.npz")["sentence"]
+    tests = [
+        permutation_test(
+            lambda labels: np.mean(labels == g.predictions.predicted),
+            g.predictions.true,
+            n_permutations=n_permutations,
+            seed=2,
+            groups=held,
+        )
+        for held in (groups, None)
+    ]
+    # Within groups there is less to exchange, so that this is another null than the free one.
+    assert not np.array_equal(tests[0].null, tests[1].null)
+    return tests[0].mean
+
+
 def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the classifier probe trains with torch")
     write_grouped(tmp_path)
     plan = grouped_plan(tmp_path, control_tasks=2)
     outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    assert outcome.done == {"measure": 1, "classify": 1, "shuffle": 1, "sample": 1, "select": 1}
+    kinds = ("measure", "classify", "shuffle", "shuffle-predict", "sample", "select")
+    assert outcome.done == dict.fromkeys(kinds, 1)
     cell, folder = Cell("pos", "m", 1), outcome.folder
     X, groups = np.load(tmp_path / "train.npz")["X"], np.load(tmp_path / "train.npz")["sentence"]
     alone = shuffle_labels(X, LABELS, n_permutations=19, seed=2, groups=groups)
@@ -264,11 +282,29 @@ def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     assert {"accuracy", "bits", "train to test"} <= {measure for _, _, measure in rows}
     accuracy = rows["m", "", "accuracy"]
     assert (accuracy.n_control, accuracy.n_units) == (2, 12)
+    assert rows["m", "", "nearest"].control == null_of_accuracy(folder, tmp_path, 19)
     section = next(s for s in compute_findings(folder).sections if s.analysis == "controls")
     notes = section.views[0].finding.notes
     assert any("2 belong to a group that is in train too" in note for note in notes)
     free = grouped_plan(tmp_path, control_tasks=2, groups=False)
     assert free.controls.shuffled_name != plan.controls.shuffled_name
+
+
+def test_groups_of_one_label_leave_the_accuracy_without_a_null(tmp_path: Path) -> None:
+    write_grouped(tmp_path)
+    held = dict(np.load(tmp_path / "test.npz"))
+    np.savez(tmp_path / "test.npz", **(held | {"sentence": held["y"]}))
+    plan = grouped_plan(tmp_path, pseudo_tests=0, halves=0, control_tasks=0)
+    plan = plan.replaced(
+        classifier=None,
+        controls=plan.controls.replaced(description_length=False).model_dump(),
+    )
+    outcome = run_study(plan, tmp_path / "done", n_workers=1)
+    assert outcome.failed == {}
+    assert not any(key[2] == "nearest" for key in rows_of(compute_findings(outcome.folder)))
+    section = next(s for s in compute_findings(outcome.folder).sections if s.analysis == "controls")
+    (note,) = section.views[0].finding.notes
+    assert "no control of the accuracy: no label can change within its group" in note
 
 
 def test_groups_that_are_not_there_fail_by_name(tmp_path: Path) -> None:
@@ -308,7 +344,7 @@ def test_units_of_text_have_their_sentence_and_word(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="also occur in train"):
         outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    known = {"shuffle": 2, "shuffle-move": 1, "sample": 2, "select": 2}
+    known = {"shuffle": 2, "shuffle-move": 1, "shuffle-predict": 2, "sample": 2, "select": 2}
     assert {kind: outcome.done[kind] for kind in known} == known
     cell, folder, controls = Cell("animals", "tiny", 1), outcome.folder, plan.controls
     assert controls is not None
