@@ -24,7 +24,7 @@ from geoprobe.controls import (
     shuffle_movement,
 )
 from geoprobe.controls.permutations import Exchange
-from geoprobe.errors import FormatError, InputError
+from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
@@ -74,16 +74,23 @@ def unit_names(plan: Plan, place: Readable, n_units: int) -> UnitNames:
         names = _of_text(plan, place)
     else:
         assert isinstance(place, Source)
-        names = UnitNames(
-            None if place.groups is None else place.read_names(place.groups),
-            None if place.types is None else place.read_names(place.types),
-        )
+        names = UnitNames(_of_file(place, "groups"), _of_file(place, "types"))
     for what, found in zip(names._fields, names, strict=True):
         if found is not None and len(found) != n_units:
             raise InputError(
                 f"{place}: there are {len(found)} {what}, but the space has {n_units} units."
             )
     return names
+
+
+def _of_file(source: Source, what: str) -> Names | None:
+    where: str | None = getattr(source, what)
+    if where is None:
+        return None
+    try:
+        return source.read_names(where)
+    except GeoprobeError as error:
+        raise InputError(f"the {what} of the units, {where!r}, cannot be read: {error}") from error
 
 
 def _of_text(plan: Plan, place: StoredLayer) -> UnitNames:

@@ -27,6 +27,8 @@ from geoprobe.studies import (
     run_study,
     study_status,
 )
+from geoprobe.studies.control_jobs import unit_names
+from geoprobe.studies.given import find_given
 from geoprobe.studies.study_controls import CONTROLLED, WITHOUT
 from tests.support import encoder_models
 from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
@@ -245,12 +247,13 @@ def grouped_plan(folder: Path, **controls: Any) -> Any:
 def null_of_accuracy(folder: StudyFolder, place: Path, n_permutations: int) -> float:
     """The mean accuracy where labels change places within the groups of the test, counted here."""
     (g,) = load_study_data(folder).geometries
-    assert g.predictions is not None
+    held_out = g.predictions
+    assert held_out is not None
     groups = np.load(place / "test.npz")["sentence"]
     tests = [
         permutation_test(
-            lambda labels: np.mean(labels == g.predictions.predicted),
-            g.predictions.true,
+            lambda labels: float(np.mean(labels == held_out.predicted)),
+            held_out.true,
             n_permutations=n_permutations,
             seed=2,
             groups=held,
@@ -311,7 +314,42 @@ def test_groups_that_are_not_there_fail_by_name(tmp_path: Path) -> None:
     write_space(tmp_path / "train.npz", clusters(1))
     outcome = run_study(grouped_plan(tmp_path), tmp_path / "done", n_workers=1)
     (reason,) = {text for name, text in outcome.failed.items() if name.startswith("shuffle")}
-    assert "there is no array 'sentence' to take the labels from" in reason
+    assert "the groups of the units, 'sentence', cannot be read: " in reason
+    assert "train.npz: there is no array 'sentence'" in reason
+
+
+def test_rows_of_a_table_say_where_groups_and_types_are(tmp_path: Path) -> None:
+    write_grouped(tmp_path / "spaces")
+    lines = [f"document-{k // 5}" for k in range(36)]
+    (tmp_path / "spaces" / "documents.txt").write_text("\n".join(lines), encoding="utf8")
+    (tmp_path / "spaces" / "few.txt").write_text("\n".join(lines[:7]), encoding="utf8")
+    rows = (
+        "train.npz,1,train,,\n"
+        "test.npz,1,test,word,none\n"
+        "train.npz,2,train,documents.txt,\n"
+        "train.npz,3,train,few.txt,\n"
+    )
+    header = "file,layer,split,groups,types\n"
+    (tmp_path / "spaces" / "cells.csv").write_text(header + rows, encoding="utf8")
+    spaces = {
+        "files": "spaces/cells.csv", "groups": "sentence", "types": "word",
+        "fixed": {"task": "pos", "model": "m"},
+    }  # fmt: skip
+    plan = plan_from_table({"spaces": spaces, "controls": CONTROLS}, folder=tmp_path)
+    assert plan.spaces is not None
+    found = find_given(plan.spaces)
+    held = np.load(tmp_path / "spaces" / "train.npz")
+    # A row that says nothing has what the plan says of all files, and a file starts at the table.
+    names: Any = unit_names(plan, found[Cell("pos", "m", 1)].train, 36)
+    assert list(map(list, names)) == [held["sentence"].tolist(), held["word"].tolist()]
+    names = unit_names(plan, found[Cell("pos", "m", 2)].train, 36)
+    assert list(map(list, names)) == [lines, held["word"].tolist()]
+    test = found[Cell("pos", "m", 1)].test
+    assert test is not None and test.groups == "word"
+    with pytest.raises(InputError, match=r"the types of the units, 'none', .* no array 'none'"):
+        unit_names(plan, test, 12)
+    with pytest.raises(InputError, match=r"the groups of .*few\.txt', .* 7 labels"):
+        unit_names(plan, found[Cell("pos", "m", 3)].train, 36)
 
 
 def test_column_of_groups_that_would_be_a_coordinate_is_refused(tmp_path: Path) -> None:
