@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from geoprobe import plugins
-from geoprobe.controls import Claim, claims, similarity_by_size
+from geoprobe.controls import Claim, claims, compare_margins, similarity_by_size
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
@@ -462,6 +462,23 @@ def _controls(m: StudyData) -> Made:
             {"show": "similarity by label size", **about},
             partial(similarity_by_size, pairs, **options),
         )
+    yield from _margins(m)
+
+
+def _margins(m: StudyData) -> Made:
+    reached = {cell: sum(each) / len(each) for cell, each in m.classifier.items()}
+    for (task,), spaces in _grouped(m.geometries, lambda g: (g.cell.task,)).items():
+        about = {"task": task, "model": "all", **dict.fromkeys(m.groups, "all")}
+        make = partial(compare_margins, shuffled=m.controls.shuffled)
+        tested = [g for g in spaces if g.predictions is not None]
+        if len(tested) > 2:
+            yield {"show": "margin and accuracy", **about}, partial(make, tested)
+        trained = [g for g in spaces if g.cell in reached]
+        if len(trained) > 2:
+            yield (
+                {"show": "margin and the classifier's accuracy", **about},
+                partial(make, trained, accuracies=reached, accuracy="classifier probe"),
+            )
 
 
 def _choices(run: Trajectory, m: StudyData) -> dict[str, str]:

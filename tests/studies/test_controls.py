@@ -144,6 +144,17 @@ def test_similarity_by_size_is_that_of_the_measured_spaces(done: StudyFolder) ->
     assert own.said == "no finding: 3 pairs of 3 labels, and fewer than 10 pairs carry none"
 
 
+def test_margins_stand_against_accuracies_of_all_cells(done: StudyFolder) -> None:
+    section = next(s for s in compute_findings(done).sections if s.analysis == "controls")
+    (found,) = (v.finding for v in section.views if v.choices["show"] == "margin and accuracy")
+    about = [(row.model, row.n_cells, row.n_controlled) for row in found.rows[::2]]
+    assert about == [("large", 4, 2), ("small", 4, 2), ("all", 8, 4)]
+    (g,) = (g for g in load_study_data(done).geometries if g.cell == Cell("pos", "small", 2))
+    (of_cell,) = (each for each in found.cells if each.cell == g.cell)
+    assert g.predictions is not None
+    assert of_cell.accuracy == g.predictions.accuracy
+
+
 def test_without_controls_sections_say_so(place: Path) -> None:
     plan = read_plan(place / "plan.toml").replaced(layers=(1,))
     outcome = run_study(plan, place / "bare", n_workers=1)
