@@ -51,6 +51,7 @@ from .selectivity import (
 )
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,
+    came_apart as came_apart,
     load_shuffled as load_shuffled,
     pushed_apart as pushed_apart,
     save_shuffled as save_shuffled,

@@ -19,6 +19,7 @@ NAN = float("nan")
 MEASURES = {
     "clusters": "clusters",
     "distance": "mean distance of two labels",
+    "came apart": "pairs of labels that overlap no more",
     "apart": "labels that came further from their nearest",
     "to original": "similarity to the original",
     "movement": "mean movement of the labels",

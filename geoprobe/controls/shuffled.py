@@ -225,6 +225,29 @@ def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
     return NullTest(float((now > was).sum()), null, "greater")
 
 
+def came_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
+    """Count the pairs of labels that overlap before and no more after, and so under shuffling.
+
+    Parameters
+    ----------
+    before, after : ShuffledLabels
+        Of the same units in the same order, with the same seed and as many permutations.
+
+    Returns
+    -------
+    NullTest
+
+    Raises
+    ------
+    InputError
+        If the permutations are not of the same units.
+    """
+    _check_paired(before, after)
+    null = (before.null_distances == 0) & (after.null_distances > 0)
+    observed = (before.distances == 0) & (after.distances > 0)
+    return NullTest(float(observed.sum()), null.sum(axis=1).astype(np.float64), "greater")
+
+
 def _check_paired(first: ShuffledLabels, second: ShuffledLabels) -> None:
     if first.units != second.units or first.null_distances.shape != second.null_distances.shape:
         raise InputError(

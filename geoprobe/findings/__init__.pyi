@@ -4,6 +4,7 @@ from .intervals import (
     accuracy_interval as accuracy_interval,
     movement_intervals as movement_intervals,
 )
+from .blockers import Blockers as Blockers, follow_blockers as follow_blockers
 from .centroid_paths import (
     CentroidPaths as CentroidPaths,
     closest_labels as closest_labels,

@@ -16,6 +16,7 @@ from geoprobe.controls import (
     NullTest,
     ShuffledLabels,
     beside_row,
+    came_apart,
     claims,
     load_shuffled,
     pushed_apart,
@@ -37,7 +38,7 @@ from geoprobe.studies.study_folder import StudyFolder
 
 CONTROLLED = {
     "performance": ("nearest", "accuracy", "bits", "train to test", "test means", "ceiling"),
-    "linearity": ("clusters",),
+    "linearity": ("clusters", "came apart"),
     "min-distances": ("apart", "distance"),
     "movement": ("movement",),
     "similarity": ("to original",),
@@ -172,6 +173,8 @@ def _of_labels(
     if same and start is not None:
         tests["apart"] = pushed_apart(start, shuffled)
         tests["to original"] = shuffled_similarity(start, shuffled)
+        if not start.is_linear:
+            tests["came apart"] = came_apart(start, shuffled)
     return [
         beside_row(cell, measure, n_units, test.observed, test=test)
         for measure, test in tests.items()

@@ -18,6 +18,7 @@ from geoprobe.findings import (
     compare_performance,
     compare_tasks,
     difference_vectors,
+    follow_blockers,
     follow_centroids,
     measure_movement,
     minimum_distances,
@@ -76,9 +77,11 @@ TEXTS = {
         "Can hyperplanes tell the labels apart?",
         "With as many clusters as labels a hyperplane separates every two labels. Further "
         "clusters count how often a label had to be split. Where a label is split, the other "
-        "view names the cluster of another label that stands in between.",
+        "view names the cluster of another label that stands in between; a third, where a tuned "
+        "space is not linear, says which labels overlap and from which update on no more.",
         "As in the paper. Units that coincide with one of another label, on which the authors' "
-        "code breaks its definition, stay clusters of their own and are counted.",
+        "code breaks its definition, stay clusters of their own and are counted. Which blockers "
+        "vanish when is not in the paper.",
     ),
     "min-distances": Text(
         "Minimum distance of each label during fine-tuning",
@@ -402,6 +405,22 @@ def _linearity(m: StudyData) -> Made:
                 "space": _moment(g.cell),
             }
             yield choices, partial(standing_between, g)
+    yield from _blockers(m)
+
+
+def _blockers(m: StudyData) -> Made:
+    """Follow what overlaps, where a space of a fine-tuning is not linear at some moment."""
+    for same in _grouped(m.runs, lambda run: (*run.family, run.layer)).values():
+        if all(g.is_linear for run in same for g in run.geometries):
+            continue
+        cell = same[0].last.cell
+        choices = {
+            "show": "which blockers vanish when",
+            "task": cell.task,
+            **_model(cell, m),
+            "space": f"tuned on {cell.tuned_on}, layer {cell.layer}",
+        }
+        yield choices, partial(follow_blockers, same)
 
 
 def _moment(cell: Cell) -> str:
