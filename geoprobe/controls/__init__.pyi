@@ -33,6 +33,7 @@ from .groups import (
     split_groups as split_groups,
 )
 from .leakage import Leakage as Leakage, find_leakage as find_leakage
+from .live import LiveControls as LiveControls
 from .margins import Margins as Margins, compare_margins as compare_margins
 from .movement import ShuffledMovement as ShuffledMovement, shuffle_movement as shuffle_movement
 from .null import NullTest as NullTest, permutation_test as permutation_test
