@@ -38,12 +38,8 @@ from .margins import Margins as Margins, compare_margins as compare_margins
 from .movement import ShuffledMovement as ShuffledMovement, shuffle_movement as shuffle_movement
 from .null import NullTest as NullTest, permutation_test as permutation_test
 from .permutations import permuted_rows as permuted_rows
-from .sampling import (
-    PseudoTest as PseudoTest,
-    SamplingDrift as SamplingDrift,
-    draw_pseudo_tests as draw_pseudo_tests,
-    pseudo_test_drift as pseudo_test_drift,
-)
+from .pseudo_tests import PseudoTest as PseudoTest, draw_pseudo_tests as draw_pseudo_tests
+from .sampling import SamplingDrift as SamplingDrift, pseudo_test_drift as pseudo_test_drift
 from .selectivity import (
     ControlTask as ControlTask,
     Selectivity as Selectivity,
