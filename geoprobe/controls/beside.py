@@ -220,6 +220,8 @@ class Claim:
 
 
 def _short(value: float) -> str:
+    if np.isnan(value):
+        return "not defined"
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 

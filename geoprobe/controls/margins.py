@@ -81,8 +81,8 @@ class Margins(Finding):
         Spearman's. ``n_runs`` counts the fine-tunings and models as published that the cells are
         of, ``low`` and ``high`` are percentiles over resamples of them. ``observed`` is the
         correlation over the ``n_controlled`` cells whose labels were shuffled as well,
-        ``control`` the mean of that of shuffled labels' margins with the same accuracies, and
-        ``p_value`` one-sided.
+        ``control`` the mean of that of shuffled labels' margins with the same accuracies, 0 where
+        those margins do not vary, and ``p_value`` one-sided.
     cells : tuple of CellMargin
     accuracy : str
         Whose accuracy it is.
@@ -352,4 +352,6 @@ def _tests(
     margins = np.stack([np.r_[own.mean(), null.mean(axis=1)] for own, null in of_labels], axis=1)
     reached = _within([each.accuracy for each in cells], models)
     found = _correlated(_within(margins, models), reached)
-    return tuple(NullTest(float(each[0]), each[1:], "greater") for each in found.T)
+    # Margins of shuffled labels that do not vary, as where all overlap, follow no accuracy.
+    null = np.nan_to_num(found[1:])
+    return tuple(NullTest(float(found[0, k]), null[:, k], "greater") for k in range(len(KINDS)))
