@@ -145,6 +145,17 @@ class StudyFolder:
         """Return the file of the selectivity of a cell's classifiers."""
         return self._cell(controls.selectivity_name, cell, ".json")
 
+    def controls_of(self, cell: Cell) -> list[Path]:
+        """Return the files of a cell's controls that are there, of whatever plan."""
+        folders = [
+            folder.name
+            for kind in ("shuffled", "sampling", "selectivity")
+            for folder in sorted(self.root.glob(f"{kind}-*"))
+        ]
+        suffixes = (".npz", "-movement.json", "-predictions.json", ".json")
+        paths = [self._cell(name, cell, suffix) for name in folders for suffix in suffixes]
+        return [path for path in paths if path.is_file()]
+
     def check(self, plan: Plan) -> None:
         """Check that what is there, if anything, was computed under this plan.
 

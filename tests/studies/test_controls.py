@@ -302,6 +302,11 @@ def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     assert any("2 belong to a group that is in train too" in note for note in notes)
     free = grouped_plan(tmp_path, control_tasks=2, groups=False)
     assert free.controls.shuffled_name != plan.controls.shuffled_name
+    # Controls that are there were not computed with other groups.
+    other = plan.replaced(spaces={**plan.spaces.as_table(), "groups": "word"})
+    with pytest.raises(InputError, match=r"its groups are 'word' now, but were 'sentence' when"):
+        run_study(other, folder.root, n_workers=1)
+    assert load_study_data(folder).plan == plan
 
 
 def test_groups_of_one_label_leave_the_accuracy_without_a_null(tmp_path: Path) -> None:
