@@ -225,19 +225,7 @@ def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
 def came_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
     """Count the pairs of labels that overlap before and no more after, and so under shuffling.
 
-    Parameters
-    ----------
-    before, after : ShuffledLabels
-        Of the same units in the same order, with the same seed and as many permutations.
-
-    Returns
-    -------
-    NullTest
-
-    Raises
-    ------
-    InputError
-        If the permutations are not of the same units.
+    Parameters, result and errors are those of :func:`pushed_apart`.
     """
     _check_paired(before, after)
     null = (before.null_distances == 0) & (after.null_distances > 0)
