@@ -33,15 +33,13 @@ from .groups import (
     split_groups as split_groups,
 )
 from .leakage import Leakage as Leakage, find_leakage as find_leakage
+from .live import LiveControls as LiveControls
+from .margins import Margins as Margins, compare_margins as compare_margins
 from .movement import ShuffledMovement as ShuffledMovement, shuffle_movement as shuffle_movement
 from .null import NullTest as NullTest, permutation_test as permutation_test
 from .permutations import permuted_rows as permuted_rows
-from .sampling import (
-    PseudoTest as PseudoTest,
-    SamplingDrift as SamplingDrift,
-    draw_pseudo_tests as draw_pseudo_tests,
-    pseudo_test_drift as pseudo_test_drift,
-)
+from .pseudo_tests import PseudoTest as PseudoTest, draw_pseudo_tests as draw_pseudo_tests
+from .sampling import SamplingDrift as SamplingDrift, pseudo_test_drift as pseudo_test_drift
 from .selectivity import (
     ControlTask as ControlTask,
     Selectivity as Selectivity,
@@ -50,6 +48,7 @@ from .selectivity import (
 )
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,
+    came_apart as came_apart,
     load_shuffled as load_shuffled,
     pushed_apart as pushed_apart,
     save_shuffled as save_shuffled,

@@ -19,6 +19,7 @@ NAN = float("nan")
 MEASURES = {
     "clusters": "clusters",
     "distance": "mean distance of two labels",
+    "came apart": "pairs of labels that overlap no more",
     "apart": "labels that came further from their nearest",
     "to original": "similarity to the original",
     "movement": "mean movement of the labels",
@@ -219,6 +220,8 @@ class Claim:
 
 
 def _short(value: float) -> str:
+    if np.isnan(value):
+        return "not defined"
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 

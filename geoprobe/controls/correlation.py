@@ -319,14 +319,14 @@ def _drawn(matrices: tuple[FloatArray, FloatArray], n_bootstrap: int, seed: int)
         labels = rng.integers(n, size=(min(_CHUNK, n_bootstrap - start), n))
         times = np.stack([np.bincount(each, minlength=n) for each in labels]).astype(np.float64)
         weights = times[:, upper[0]] * times[:, upper[1]]
-        ranks = _weighted_ranks(first, weights), _weighted_ranks(second, weights)
+        ranks = weighted_ranks(first, weights), weighted_ranks(second, weights)
         part = slice(start, start + len(labels))
-        drawn[part, 0] = _weighted_correlation(first[None], second[None], weights)
-        drawn[part, 1] = _weighted_correlation(*ranks, weights)
+        drawn[part, 0] = weighted_correlation(first[None], second[None], weights)
+        drawn[part, 1] = weighted_correlation(*ranks, weights)
     return drawn
 
 
-def _weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
+def weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Rank values that stand there ``weights`` times each, equal ones alike, in every row."""
     _, level = np.unique(values, return_inverse=True)
     order = np.argsort(level, kind="stable")
@@ -336,7 +336,7 @@ def _weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray((below + (of_level + 1) / 2)[:, level])
 
 
-def _weighted_correlation(first: FloatArray, second: FloatArray, weights: FloatArray) -> FloatArray:
+def weighted_correlation(first: FloatArray, second: FloatArray, weights: FloatArray) -> FloatArray:
     """Return Pearson's correlation under each row of weights, shape (n_rows,)."""
     total = weights.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -108,9 +108,9 @@ class NullTest:
     def score(self) -> float:
         """One score on the scale of chance: 0 is chance, below 0 worse, and 1 its best.
 
-        ``1 - observed / mean`` where less is better, which for clusters is the score of the study
-        of Gujarati prepositions in the Findings of ACL 2023; ``1 - mean / observed`` where more
-        is. NaN where it divides by zero.
+        ``1 - observed / mean`` where less is better, which for clusters is the score of Mehta &
+        Srikumar (Findings of ACL 2023), a study of Gujarati adpositions; ``1 - mean / observed``
+        where more is. NaN where it divides by zero.
         """
         part, whole = self.observed, self.mean
         if self.alternative == "greater":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.groups import group_codes
 from geoprobe.controls.null import NullTest
+from geoprobe.controls.pseudo_tests import PseudoTest, draw_pseudo_tests
 from geoprobe.controls.remeasuring import measure_rows
 from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, percentile_interval
@@ -21,101 +22,6 @@ from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
 DrawFrom = Literal["train", "both"]
-
-
-class PseudoTest(NamedTuple):
-    """Rows of training drawn as if they were a test split, and the rows that are left to train."""
-
-    test: IntArray
-    rest: IntArray
-
-
-def draw_pseudo_tests(
-    y: Any,
-    wanted: Any,
-    *,
-    n_draws: int = 100,
-    seed: int = 0,
-    groups: Any = None,
-) -> Iterator[PseudoTest]:
-    """Draw splits of training units that have the label counts of a test split.
-
-    Parameters
-    ----------
-    y : array-like, shape (n_units,)
-    wanted : mapping of label to int
-        How many units of each label to draw.
-    n_draws : int, default=100
-    seed : int, default=0
-        Draw k depends on the seed and k alone.
-    groups : array-like, shape (n_units,), optional
-        No group is in both parts: units that were not drawn of groups that were are in neither.
-
-    Yields
-    ------
-    PseudoTest
-
-    Raises
-    ------
-    InputError
-        If a label has too few units for both parts, naming it; with groups that may show at a
-        later draw.
-    """
-    if n_draws < 1:
-        raise InputError(f"n_draws is at least 1, but it is {n_draws!r}.")
-    names, codes = as_labels(y, len(y))
-    counts = np.bincount(codes, minlength=len(names))
-    quota = np.zeros(len(names), np.int64)
-    position = {str(name): k for k, name in enumerate(names.tolist())}
-    for label, number in dict(wanted).items():
-        k = position.get(str(label))
-        there = 0 if k is None else int(counts[k])
-        if k is None or there <= number:
-            raise InputError(
-                f"{number} units of label {str(label)!r} are to be drawn and one at least kept, "
-                f"but there are {there}."
-            )
-        quota[k] = number
-    belongs = None if groups is None else group_codes(groups, len(codes))
-    return (
-        _draw(codes, quota, belongs, names, np.random.default_rng([seed, k]))
-        for k in range(n_draws)
-    )
-
-
-def _draw(
-    codes: NDArray[np.int32],
-    quota: IntArray,
-    belongs: IntArray | None,
-    names: NDArray[Any],
-    rng: np.random.Generator,
-) -> PseudoTest:
-    """Take units in a random order, group by group, as long as their label is wanted."""
-    order = rng.permutation(len(codes))
-    if belongs is not None:
-        turn = rng.permutation(int(belongs.max()) + 1)[belongs]
-        order = order[np.argsort(turn[order], kind="stable")]
-    # The position of a unit among those of its label, in this order.
-    by_label = np.argsort(codes[order], kind="stable")
-    starts = np.cumsum(np.bincount(codes, minlength=len(quota))) - np.bincount(
-        codes, minlength=len(quota)
-    )
-    rank = np.empty(len(codes), np.int64)
-    rank[by_label] = np.arange(len(codes)) - starts[codes[order][by_label]]
-    taken = np.sort(order[rank < quota[codes[order]]])
-    free = np.ones(len(codes), bool)
-    free[taken] = False
-    if belongs is not None:
-        free &= ~np.isin(belongs, belongs[taken])
-    rest = np.flatnonzero(free)
-    left = np.bincount(codes[rest], minlength=len(quota))
-    if (left[quota > 0] == 0).any():
-        k = int(np.flatnonzero((left == 0) & (quota > 0))[0])
-        raise InputError(
-            f"no unit of label {str(names[k])!r} is left outside of the groups that were drawn; "
-            f"leave the label out, or the groups."
-        )
-    return PseudoTest(taken, rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,48 +167,105 @@ def pseudo_test_drift(
     if draw_from == "both" and groups is not None:
         raise InputError("groups are those of training; draw_from='both' does without them.")
     labels, test_labels = _texts(y, len(train), "y"), _texts(y_test, len(test), "y_test")
-    compared = [
-        name
-        for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
-        if number >= min_units and number < np.count_nonzero(labels == name)
-    ]
-    left_out = tuple(sorted({*test_labels.tolist()} - {*map(str, compared)}))
-    if len(compared) < 2:
-        raise InputError(
-            f"drift needs two labels at least of which training has more units than the test's "
-            f"{min_units} or more, but there are {len(compared)}."
-        )
-    kept, kept_test = np.isin(labels, compared), np.isin(test_labels, compared)
-    belongs = None if groups is None else group_codes(groups, len(train))[kept]
-    train, labels, test, test_labels = (
-        train[kept], labels[kept], test[kept_test], test_labels[kept_test],
-    )  # fmt: skip
-    pool, labels_of_pool = train, labels
-    if draw_from == "both":
-        # What the test is taken out of is training and test together.
-        pool = np.concatenate([train, test])
-        labels_of_pool = np.concatenate([labels, test_labels])
-    names, units = np.unique(test_labels, return_counts=True)
-    wanted = dict(zip(names.tolist(), units.tolist(), strict=True))
-    options: dict[str, Any] = {"tau": tau, "n_threads": n_threads}
-    (of_test,) = measure_rows(test, test_labels, [np.arange(len(test))], **options)
-    draws = list(
-        draw_pseudo_tests(labels_of_pool, wanted, n_draws=n_draws, seed=seed, groups=belongs)
+    compared = _Compared.of(train, labels, test, test_labels, groups, min_units)
+    names, units = np.unique(compared.test_labels, return_counts=True)
+    pool = compared.pool(draw_from)
+    draws = draw_pseudo_tests(
+        pool.labels,
+        dict(zip(names.tolist(), units.tolist(), strict=True)),
+        n_draws=n_draws,
+        seed=seed,
+        groups=compared.groups,
     )
-    parts = [np.arange(len(train)), *(rows for draw in draws for rows in (draw.rest, draw.test))]
-    of_train, *of_draws = measure_rows(pool, labels_of_pool, parts, progress=progress, **options)
-    observed = pearson(of_train, of_test)[0]
-    means = [_means(pool[rows], labels_of_pool[rows], names) for rows in parts]
+    options: dict[str, Any] = {"tau": tau, "n_threads": n_threads}
+    return _compare(compared, pool, list(draws), draw_from, options, progress)
+
+
+class _Pool(NamedTuple):
+    """What pseudo-tests are taken out of: training comes first."""
+
+    points: NDArray[Any]
+    labels: NDArray[np.str_]
+
+
+class _Compared(NamedTuple):
+    """The units whose labels can be compared: training has more of them than the test."""
+
+    points: NDArray[Any]
+    labels: NDArray[np.str_]
+    test_points: NDArray[Any]
+    test_labels: NDArray[np.str_]
+    groups: IntArray | None
+    left_out: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        points: NDArray[Any],
+        labels: NDArray[np.str_],
+        test_points: NDArray[Any],
+        test_labels: NDArray[np.str_],
+        groups: Any,
+        min_units: int,
+    ) -> _Compared:
+        wanted = [
+            name
+            for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
+            if number >= min_units and number < np.count_nonzero(labels == name)
+        ]
+        if len(wanted) < 2:
+            raise InputError(
+                f"drift needs two labels at least of which training has more units than the "
+                f"test's {min_units} or more, but there are {len(wanted)}."
+            )
+        kept, kept_test = np.isin(labels, wanted), np.isin(test_labels, wanted)
+        return cls(
+            points[kept],
+            labels[kept],
+            test_points[kept_test],
+            test_labels[kept_test],
+            None if groups is None else group_codes(groups, len(points))[kept],
+            tuple(sorted({*test_labels.tolist()} - {*map(str, wanted)})),
+        )
+
+    def pool(self, draw_from: DrawFrom) -> _Pool:
+        """Return training, or training and test together, of which the test is then a draw."""
+        if draw_from == "train":
+            return _Pool(self.points, self.labels)
+        return _Pool(
+            np.concatenate([self.points, self.test_points]),
+            np.concatenate([self.labels, self.test_labels]),
+        )
+
+
+def _compare(
+    compared: _Compared,
+    pool: _Pool,
+    draws: Sequence[PseudoTest],
+    draw_from: DrawFrom,
+    options: dict[str, Any],
+    progress: ProgressCallback | None,
+) -> SamplingDrift:
+    """Compare the rest of each draw with its pseudo-test, and with the test."""
+    names, units = np.unique(compared.test_labels, return_counts=True)
+    whole_test = [np.arange(len(compared.test_labels))]
+    (of_test,) = measure_rows(compared.test_points, compared.test_labels, whole_test, **options)
+    whole = np.arange(len(compared.labels))
+    parts = [whole, *(rows for draw in draws for rows in (draw.rest, draw.test))]
+    of_train, *of_draws = measure_rows(*pool, parts, progress=progress, **options)
     of_rest, of_drawn = of_draws[::2], of_draws[1::2]
+    means = [_means(pool.points[rows], pool.labels[rows], names) for rows in parts]
     rest, drawn = np.stack(means[1::2]), np.stack(means[2::2])
     # Where the rest holds test units, the real split is compared as it is.
-    against, start = ([of_train] * n_draws, means[0]) if draw_from == "both" else (of_rest, rest)
-    moved = _means(test, test_labels, names) - start
+    against, start = (of_rest, rest)
+    if draw_from == "both":
+        against, start = [of_train] * len(draws), means[0]
+    moved = _means(compared.test_points, compared.test_labels, names) - start
     return SamplingDrift(
         labels=tuple(names.tolist()),
         units=units.astype(np.int64),
-        left_out=left_out,
-        similarity=observed,
+        left_out=compared.left_out,
+        similarity=pearson(of_train, of_test)[0],
         seen=np.array([pearson(*pair)[0] for pair in zip(of_rest, of_drawn, strict=True)]),
         unseen=np.array([pearson(each, of_test)[0] for each in against]),
         moved_seen=np.linalg.norm(drawn - rest, axis=2),

@@ -15,16 +15,13 @@ from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.null import NullTest
 from geoprobe.controls.permutations import Exchange, permuted_rows
 from geoprobe.controls.remeasuring import measure_labelings
-from geoprobe.errors import FormatError, InputError
-from geoprobe.files.npz_files import read_npz, write_npz
+from geoprobe.errors import InputError
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.label_files import LabelFile
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
-
-FORMAT = "geoprobe shuffled labels"
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +222,17 @@ def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
     return NullTest(float((now > was).sum()), null, "greater")
 
 
+def came_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
+    """Count the pairs of labels that overlap before and no more after, and so under shuffling.
+
+    Parameters, result and errors are those of :func:`pushed_apart`.
+    """
+    _check_paired(before, after)
+    null = (before.null_distances == 0) & (after.null_distances > 0)
+    observed = (before.distances == 0) & (after.distances > 0)
+    return NullTest(float(observed.sum()), null.sum(axis=1).astype(np.float64), "greater")
+
+
 def _check_paired(first: ShuffledLabels, second: ShuffledLabels) -> None:
     if first.units != second.units or first.null_distances.shape != second.null_distances.shape:
         raise InputError(
@@ -243,18 +251,7 @@ def save_shuffled(shuffled: ShuffledLabels, path: str | os.PathLike[str]) -> Pat
     OutputError, StoreError
         As :func:`geoprobe.geometry.write_geometry` does.
     """
-    target = Path(os.fspath(path))
-    about = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "labels": list(shuffled.labels),
-        "n_clusters": shuffled.n_clusters,
-        "units": shuffled.units,
-        "cell": None if shuffled.cell is None else shuffled.cell.as_dict(),
-    }
-    names = ("counts", "distances", "null_clusters", "null_distances")
-    write_npz(target, about, {name: getattr(shuffled, name) for name in names})
-    return target
+    return _FILE.save(shuffled, path)
 
 
 def load_shuffled(path: str | os.PathLike[str]) -> ShuffledLabels:
@@ -265,27 +262,19 @@ def load_shuffled(path: str | os.PathLike[str]) -> ShuffledLabels:
     FormatError
         If the file is missing, damaged, or of another kind or version.
     """
-    source = Path(os.fspath(path))
-    about, arrays = read_npz(source, FORMAT, FORMAT_VERSION)
-    try:
-        labels = tuple(about["labels"])
-        n_pairs, n_permutations = len(labels) * (len(labels) - 1) // 2, len(arrays["null_clusters"])
-        shapes = {
-            "counts": (len(labels),),
-            "distances": (n_pairs,),
-            "null_clusters": (n_permutations,),
-            "null_distances": (n_permutations, n_pairs),
-        }
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
-        cell = None if about["cell"] is None else Cell.from_dict(about["cell"])
-        return ShuffledLabels(
-            labels=labels,
-            n_clusters=int(about["n_clusters"]),
-            units=str(about["units"]),
-            cell=cell,
-            **{name: arrays[name] for name in shapes},
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"the shuffled labels do not fit together ({error}).", source) from error
+    return _FILE.load(path)
+
+
+_FILE = LabelFile(
+    ShuffledLabels,
+    what="shuffled labels",
+    format="geoprobe shuffled labels",
+    version=1,
+    arrays={
+        "counts": ("labels",),
+        "distances": ("pairs",),
+        "null_clusters": ("permutations",),
+        "null_distances": ("permutations", "pairs"),
+    },
+    numbers=("n_clusters",),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from transformers import (  # noqa: TID253  (only who trains with it imports thi
 from geoprobe.encoders.alignment import Alignment, align
 from geoprobe.encoders.forward import checked_layers, extract_arrays
 from geoprobe.encoders.load import Encoder, max_pieces_of
+from geoprobe.encoders.probed import Controls, Probed
 from geoprobe.errors import InputError, UnprovedError
 from geoprobe.probes import DirectProbe
 from geoprobe.tasks.units import Join, Split, Task
@@ -99,11 +100,17 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
         A fast tokenizer; the Trainer's ``processing_class`` by default.
     n_threads : int, optional
         Of the probe; all processors by default.
+    controls : callable, optional
+        Such as :class:`geoprobe.controls.LiveControls`: shuffled labels and the drift between
+        training and test of each layer, logged beside it, at a cost that it names. Nothing by
+        default.
 
     Attributes
     ----------
     reports : list of (int, dict of int to LayerReport)
         Updates done, and the report of each layer.
+    controlled : list of (int, dict of int to dict of str to float)
+        Updates done, and what the controls of each layer gave.
 
     Raises
     ------
@@ -133,6 +140,7 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
         join: Join | None = None,
         tokenizer: Any = None,
         n_threads: int | None = None,
+        controls: Controls | None = None,
     ) -> None:
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise InputError(f"every is a whole number from 1 on, but it is {every!r}.")
@@ -141,10 +149,15 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
         self.layers = None if layers is None else tuple(layers)
         self.tokenizer = tokenizer
         self.n_threads = n_threads
+        self.controls = controls
         self.reports: list[tuple[int, dict[int, LayerReport]]] = []
+        self.controlled: list[tuple[int, dict[int, dict[str, float]]]] = []
+        # Nothing but a control asks for the units to test.
+        self._test = units.test if isinstance(units, Task) and controls is not None else None
         self._trainer: weakref.ref[Any] | None = None
         self._encoder: Encoder | None = None
         self._alignment: Alignment | None = None
+        self._test_alignment: Alignment | None = None
 
     def attach(self, trainer: Any) -> ProbeCallback:
         """Let the callback log through a trainer, which calls it from now on.
@@ -167,9 +180,11 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
         """Align the units with the model's word pieces and probe before the first update."""
         if self._trainer is None:
             raise InputError(f"the probe has no way to log: {_AFTER}.")
-        self.reports = []
+        self.reports, self.controlled = [], []
         self._encoder = _encoder_of(kwargs["model"], self.tokenizer or kwargs["processing_class"])
         self._alignment = align(self._encoder, self.split)
+        if self._test is not None:
+            self._test_alignment = align(self._encoder, self._test)
         self._probe(state, control)
 
     def on_step_end(
@@ -201,24 +216,62 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
             if (report := self._report(points, layer, state.global_step)) is not None
         }
         self.reports.append((state.global_step, reports))
+        numbers: dict[int, dict[str, float]] = {
+            layer: asdict(report) for layer, report in reports.items()
+        }
+        if self.controls is not None:
+            controlled = self._control(self.controls, spaces, layers, state.global_step)
+            self.controlled.append((state.global_step, controlled))
+            for layer, more in controlled.items():
+                numbers[layer] = {**numbers.get(layer, {}), **more}
         # Logging in the middle of an update would cancel what the Trainer itself is to log.
         flags = dict(vars(control))
         trainer.log(
             {
                 f"{PREFIX}/layer_{layer}/{name}": value
-                for layer, report in reports.items()
-                for name, value in asdict(report).items()
+                for layer, of_layer in numbers.items()
+                for name, value in of_layer.items()
             }
         )
         vars(control).update(flags)
+
+    def _control(
+        self,
+        controls: Controls,
+        spaces: Mapping[int, NDArray[Any]],
+        layers: Sequence[int],
+        step: int,
+    ) -> dict[int, dict[str, float]]:
+        """Measure the controls of every layer."""
+        assert self._encoder is not None
+        tested: Mapping[int, NDArray[Any]] = {}
+        if self._test_alignment is not None:
+            tested = extract_arrays(
+                self._encoder, self._test_alignment, join=self.join, layers=layers
+            )
+        split = self.split
+        groups = np.array([" ".join(split.sentences[u.sentence].words) for u in split.units])
+        test_labels = None if self._test is None else self._test.labels
+        found = {}
+        for layer, points in spaces.items():
+            probed = Probed(points, split.labels, groups, tested.get(layer), test_labels)
+            try:
+                found[layer] = dict(controls(probed, n_threads=self.n_threads))
+            except UnprovedError as error:
+                _warn(layer, step, error)
+        return found
 
     def _report(self, points: NDArray[Any], layer: int, step: int) -> LayerReport | None:
         """Measure a layer; hours of training do not end because of two hulls that nearly touch."""
         try:
             return report_layer(points, self.split.labels, self.n_threads)
         except UnprovedError as error:
-            warnings.warn(f"layer {layer} after {step} updates: {error}", stacklevel=2)
+            _warn(layer, step, error)
             return None
+
+
+def _warn(layer: int, step: int, error: UnprovedError) -> None:
+    warnings.warn(f"layer {layer} after {step} updates: {error}", stacklevel=3)
 
 
 def _chosen(units: Task | Split, join: Join | None) -> tuple[Split, Join]:

@@ -4,6 +4,7 @@ from .intervals import (
     accuracy_interval as accuracy_interval,
     movement_intervals as movement_intervals,
 )
+from .blockers import Blockers as Blockers, follow_blockers as follow_blockers
 from .centroid_paths import (
     CentroidPaths as CentroidPaths,
     closest_labels as closest_labels,
@@ -44,5 +45,9 @@ from .similarity import (
     kept_similarity as kept_similarity,
     similarity_to_original as similarity_to_original,
     spatial_similarity as spatial_similarity,
+)
+from .unit_memorisation import (
+    UnitMemorisation as UnitMemorisation,
+    measure_units as measure_units,
 )
 from .trajectories import Trajectory as Trajectory, arrange_runs as arrange_runs

@@ -18,19 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels
-from geoprobe.errors import FormatError, InputError
-from geoprobe.files.npz_files import read_npz, write_npz
+from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
+from geoprobe.geometry.label_files import LabelFile
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.progress import ProgressCallback
 from geoprobe.showing import Showing, Summary, count
 from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
-
-FORMAT = "geoprobe resamples"
-FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,16 +173,7 @@ def save_resamples(resampled: ResampledDistances, path: str | os.PathLike[str]) 
     OutputError, StoreError
         As :func:`geoprobe.geometry.write_geometry` does.
     """
-    target = Path(os.fspath(path))
-    about = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "labels": list(resampled.labels),
-        "units": resampled.units,
-        "cell": None if resampled.cell is None else resampled.cell.as_dict(),
-    }
-    write_npz(target, about, {"distances": resampled.distances, "draws": resampled.draws})
-    return target
+    return _FILE.save(resampled, path)
 
 
 def load_resamples(path: str | os.PathLike[str]) -> ResampledDistances:
@@ -196,17 +184,16 @@ def load_resamples(path: str | os.PathLike[str]) -> ResampledDistances:
     FormatError
         If the file is missing, damaged, or of another kind or version.
     """
-    source = Path(os.fspath(path))
-    about, arrays = read_npz(source, FORMAT, FORMAT_VERSION)
-    try:
-        labels, distances, draws = tuple(about["labels"]), arrays["distances"], arrays["draws"]
-        n_pairs = len(labels) * (len(labels) - 1) // 2
-        if distances.shape != (n_pairs,) or draws.shape[1:] != (n_pairs,):
-            raise ValueError(f"{len(labels)} labels, but arrays {distances.shape}, {draws.shape}")
-        cell = None if about["cell"] is None else Cell.from_dict(about["cell"])
-        return ResampledDistances(labels, distances, draws, about["units"], cell)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"the resamples do not fit together ({error}).", source) from error
+    return _FILE.load(path)
+
+
+_FILE = LabelFile(
+    ResampledDistances,
+    what="resamples",
+    format="geoprobe resamples",
+    version=2,
+    arrays={"distances": ("pairs",), "draws": ("draws", "pairs")},
+)
 
 
 def _resamples(

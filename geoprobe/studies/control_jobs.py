@@ -16,6 +16,7 @@ from geoprobe.controls import (
     measure_selectivity,
     noise_ceiling,
     online_code,
+    permutation_test,
     permuted_rows,
     pseudo_test_drift,
     save_shuffled,
@@ -23,9 +24,9 @@ from geoprobe.controls import (
     shuffle_movement,
 )
 from geoprobe.controls.permutations import Exchange
-from geoprobe.errors import InputError
+from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
-from geoprobe.geometry import Cell
+from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
 from geoprobe.studies.controls_plan import ControlsPlan
@@ -45,6 +46,7 @@ from geoprobe.studies.text_jobs import text_of
 SAMPLING_FORMAT = "geoprobe-sampling"
 SELECTIVITY_FORMAT = "geoprobe-selectivity"
 SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
+SHUFFLED_PREDICTIONS_FORMAT = "geoprobe-shuffled-predictions"
 VERSION = 1
 
 Names = NDArray[np.str_]
@@ -79,16 +81,23 @@ def unit_names(plan: Plan, place: Readable, n_units: int) -> UnitNames:
         names = _of_text(plan, place)
     else:
         assert isinstance(place, Source)
-        names = UnitNames(
-            None if place.groups is None else place.read_names(place.groups),
-            None if place.types is None else place.read_names(place.types),
-        )
+        names = UnitNames(_of_file(place, "groups"), _of_file(place, "types"))
     for what, found in zip(names._fields, names, strict=True):
         if found is not None and len(found) != n_units:
             raise InputError(
                 f"{place}: there are {len(found)} {what}, but the space has {n_units} units."
             )
     return names
+
+
+def _of_file(source: Source, what: str) -> Names | None:
+    where: str | None = getattr(source, what)
+    if where is None:
+        return None
+    try:
+        return source.read_names(where)
+    except GeoprobeError as error:
+        raise InputError(f"the {what} of the units, {where!r}, cannot be read: {error}") from error
 
 
 def _of_text(plan: Plan, place: StoredLayer) -> UnitNames:
@@ -177,6 +186,47 @@ def shuffle_move_cell(
         ],
     }
     write_json(path, content)
+
+
+def shuffle_predict_cell(
+    plan: Plan,
+    controls: ControlsPlan,
+    cell: Cell,
+    inputs: Inputs,
+    path: Path,
+    measured: Path,
+    n_threads: int,
+    progress: object = None,
+) -> None:
+    """Write the accuracy of a cell's predictions, and that on permuted labels of its test units.
+
+    The predictions stay: what the same ones would reach if they had nothing to do with the labels.
+    """
+    held_out = read_geometry(measured).predictions
+    if held_out is None or inputs.test is None:
+        raise InputError(f"{cell} has no predictions of points to test.")
+    predicted, n_test = held_out.predicted, len(held_out)
+    groups = groups_to_hold(controls, unit_names(plan, inputs.test, n_test))
+    content: dict[str, Any] = {
+        "format": SHUFFLED_PREDICTIONS_FORMAT,
+        "format_version": VERSION,
+        "cell": cell.as_dict(),
+        "n_test": n_test,
+        "grouped": groups is not None,
+    }
+
+    def tested() -> dict[str, Any]:
+        found = permutation_test(
+            lambda labels: float(np.mean(labels == predicted)),
+            held_out.true,
+            n_permutations=controls.permutations,
+            seed=controls.seed,
+            groups=groups,
+            exchange=controls.exchange,
+        )
+        return {"observed": found.observed, "null": _numbers(found.null)}
+
+    write_json(path, {**content, "accuracy": _or_problem(tested)})
 
 
 def sample_cell(

@@ -157,8 +157,9 @@ def _table_rows(plan: SpacesPlan) -> Iterator[_Named]:
         if not is_source(path):
             raise InputError(f"{where}: there is no file {path}.")
         values = {name: row[name] for name in told}
-        if is_label_file(row.get("labels", "")):
-            row["labels"] = str(named_path(row["labels"], table.parent))
+        for name in ("labels", "groups", "types"):
+            if is_label_file(row.get(name, "")):
+                row[name] = str(named_path(row[name], table.parent))
         points, labels = (row.get(name) or getattr(plan, name) for name in ("points", "labels"))
         said = {name: row[name] for name in FILE_COLUMNS if row.get(name)}
         for name in said.keys() & {"label_set", "clusters"}:
@@ -274,8 +275,8 @@ def _of_test(name: str | None) -> str | None:
 
 
 def _beside(plan: SpacesPlan, one: _Named, what: str, points: str | None) -> str | None:
-    """Return where the groups or types of a file's points are, as the plan says it."""
-    said: str | None = getattr(plan, what)
+    """Return where the groups or types of a file's points are, as its row or the plan says it."""
+    said: str | None = one.row.get(what) or getattr(plan, what)
     if said is None:
         return None
     name = fill_in(said, one.values)

@@ -282,6 +282,41 @@ def refuse_changed(index: GivenIndex, before: GivenIndex | None, geometry: Any) 
                 )
 
 
+def refuse_other_groups(
+    index: GivenIndex, before: GivenIndex | None, controls: Callable[[Cell], Sequence[Path]]
+) -> None:
+    """Refuse to go on where controls were computed with other groups or types than are named now.
+
+    Parameters
+    ----------
+    index : GivenIndex
+    before : GivenIndex or None
+        What was found the last time.
+    controls : callable
+        Takes a cell and returns the files of its controls.
+
+    Raises
+    ------
+    InputError
+        Naming both, and the file of a control.
+    """
+    known = {} if before is None else before.files
+    for cell, given in index.files.items():
+        for source, old in zip(given, known.get(cell, (None, None)), strict=True):
+            if source is None or old is None:
+                continue
+            for what in ("groups", "types"):
+                now, then = getattr(source, what), getattr(old, what)
+                # A file that was only moved is the same.
+                names = [None if said is None else Path(said).name for said in (now, then)]
+                if names[0] != names[1] and (paths := controls(cell)):
+                    raise InputError(
+                        f"{source.path}: its {what} are {now!r} now, but were {then!r} when its "
+                        f"controls were computed ({paths[0]}); choose another folder for the "
+                        f"study, or remove the controls."
+                    )
+
+
 def _refuse_other_clusters(source: Source, measured: Geometry, path: Path) -> None:
     """Refuse a partition that is not the one measured, whatever the numbers of its clusters."""
     ids = read_clusters(clusters_file(source.clusters or ""), measured.n_units, source.path or "")

@@ -30,7 +30,7 @@ from geoprobe.studies.text_jobs import extract_job, tune_job
 
 KINDS = (
     "extract", "fine-tune", "measure", "hold", "move", "resample", "classify", "memorise",
-    "shuffle", "shuffle-move", "sample", "select",
+    "shuffle", "shuffle-move", "shuffle-predict", "sample", "select",
 )  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
 
@@ -171,17 +171,20 @@ def _controls(
         select_cell,
         shuffle_cell,
         shuffle_move_cell,
+        shuffle_predict_cell,
     )
 
     chosen = list(inputs) if controls.cells == "all" else ends(list(inputs))
 
-    def piece(kind: str, work: Callable[..., object], target: Path, cell: Cell) -> Piece:
+    def piece(
+        kind: str, work: Callable[..., object], target: Path, cell: Cell, *made: Path
+    ) -> Piece:
         return Piece(
             kind,
             str(cell),
             target,
-            partial(work, plan, controls, cell, inputs[cell], target),
-            needs=_needs(folder, cell, inputs[cell]),
+            partial(work, plan, controls, cell, inputs[cell], target, *made),
+            needs=(*_needs(folder, cell, inputs[cell]), *made),
             uses=Uses(memory=inputs[cell].n_bytes),
             problem=inputs[cell].problem,
         )
@@ -211,6 +214,17 @@ def _controls(
                     problem=inputs[start].problem or one.problem,
                 )
             )
+        found += [
+            piece(
+                "shuffle-predict",
+                shuffle_predict_cell,
+                folder.shuffled_predictions(cell, controls),
+                cell,
+                folder.geometry(cell),
+            )
+            for cell in chosen
+            if inputs[cell].test is not None
+        ]
     if controls.pseudo_tests or controls.halves:
         found += [
             piece("sample", sample_cell, folder.sampling(cell, controls), cell) for cell in chosen
@@ -219,17 +233,8 @@ def _controls(
         for cell in inputs:
             if (of_cell := classified.get(str(cell))) is None:
                 continue
-            one = piece("select", select_cell, folder.selectivity(cell, controls), cell)
-            found.append(
-                replace(
-                    one,
-                    work=partial(
-                        select_cell, plan, controls, cell, inputs[cell], one.path, of_cell
-                    ),
-                    needs=(*one.needs, of_cell),
-                    uses=networks._replace(memory=inputs[cell].n_bytes),
-                )
-            )
+            one = piece("select", select_cell, folder.selectivity(cell, controls), cell, of_cell)
+            found.append(replace(one, uses=networks._replace(memory=inputs[cell].n_bytes)))
     return found
 
 

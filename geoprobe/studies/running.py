@@ -17,6 +17,7 @@ from geoprobe.studies.given_index import (
     changed_cells,
     look_at,
     refuse_changed,
+    refuse_other_groups,
     write_index,
 )
 from geoprobe.studies.inputs import planned_files, study_inputs
@@ -163,6 +164,7 @@ def _look_at_given(
         progress=progress,
     )
     refuse_changed(index, before, folder.geometry)
+    refuse_other_groups(index, before, folder.controls_of)
     return index
 
 

@@ -22,7 +22,8 @@ NAMES = (*NEEDED, "split", "step", "seed", "tuned_on")
 """What is known of a file; any other name is a grouping of the user's own."""
 
 FILE_COLUMNS = (
-    "file", "points", "labels", "label_set", "subsample", "subsample_seed", "clusters",
+    "file", "points", "labels", "label_set", "subsample", "subsample_seed", "clusters", "groups",
+    "types",
 )  # fmt: skip
 # Columns of a study's tables and choices of its report have these names already.
 _TAKEN = {*FILE_COLUMNS, *SPACE, *PAIR, "show", "space"}

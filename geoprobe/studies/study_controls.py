@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,9 +16,9 @@ from geoprobe.controls import (
     NullTest,
     ShuffledLabels,
     beside_row,
+    came_apart,
     claims,
     load_shuffled,
-    permutation_test,
     pushed_apart,
     shuffled_similarity,
 )
@@ -30,16 +29,16 @@ from geoprobe.studies.control_jobs import (
     SAMPLING_FORMAT,
     SELECTIVITY_FORMAT,
     SHUFFLED_MOVEMENT_FORMAT,
+    SHUFFLED_PREDICTIONS_FORMAT,
     VERSION,
 )
-from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
 
 CONTROLLED = {
     "performance": ("nearest", "accuracy", "bits", "train to test", "test means", "ceiling"),
-    "linearity": ("clusters",),
+    "linearity": ("clusters", "came apart"),
     "min-distances": ("apart", "distance"),
     "movement": ("movement",),
     "similarity": ("to original",),
@@ -61,19 +60,15 @@ class StudyControls:
     Attributes
     ----------
     shuffled : mapping of Cell to ShuffledLabels
-    movement, sampling, selectivity : mapping of Cell to dict
+    movement, sampling, selectivity, predictions : mapping of Cell to dict
         As their jobs wrote them.
-    accuracy : mapping of Cell to (int, NullTest)
-        Number of test units, and accuracy of the nearest cluster on them, beside permutations of
-        their true labels: what the same predictions would reach if they had nothing to do with
-        the labels.
     """
 
     shuffled: Mapping[Cell, ShuffledLabels] = field(default_factory=dict)
     movement: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     sampling: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     selectivity: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
-    accuracy: Mapping[Cell, tuple[int, NullTest]] = field(default_factory=dict)
+    predictions: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Cell]:
@@ -92,9 +87,7 @@ class StudyControls:
         return StudyControls(**kept)
 
 
-def load_controls(
-    plan: Plan, folder: StudyFolder, listed: Sequence[Cell], geometries: Sequence[Geometry]
-) -> StudyControls:
+def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> StudyControls:
     """Read what the controls of a plan have given so far.
 
     Parameters
@@ -103,8 +96,6 @@ def load_controls(
     folder : StudyFolder
     listed : sequence of Cell
         All of the study.
-    geometries : sequence of Geometry
-        Those that have been measured.
 
     Raises
     ------
@@ -129,33 +120,11 @@ def load_controls(
         ),
         there(lambda cell: folder.sampling(cell, controls), of_format(SAMPLING_FORMAT)),
         there(lambda cell: folder.selectivity(cell, controls), of_format(SELECTIVITY_FORMAT)),
-        _accuracies(controls, listed, geometries),
+        there(
+            lambda cell: folder.shuffled_predictions(cell, controls),
+            of_format(SHUFFLED_PREDICTIONS_FORMAT),
+        ),
     )
-
-
-def _accuracies(
-    controls: ControlsPlan, listed: Sequence[Cell], geometries: Sequence[Geometry]
-) -> dict[Cell, tuple[int, NullTest]]:
-    """Permute the true labels of the test units, whose predictions stay."""
-    if not controls.permutations:
-        return {}
-    chosen = set(listed) if controls.cells == "all" else set(ends(list(listed)))
-    found = {}
-    for g in geometries:
-        held_out = g.predictions
-        if g.cell in chosen and held_out is not None and len(np.unique(held_out.true)) > 1:
-            test = permutation_test(
-                partial(_share, held_out.predicted),
-                held_out.true,
-                n_permutations=controls.permutations,
-                seed=controls.seed,
-            )
-            found[g.cell] = len(held_out), test
-    return found
-
-
-def _share(predicted: Any, labels: Any) -> float:
-    return float(np.mean(labels == predicted))
 
 
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
@@ -181,8 +150,13 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     for cell, noted in controls.movement.items():
         test = NullTest(noted["movement"], _array(noted["null"]), "greater")
         rows.append(beside_row(cell, "movement", noted["n_units"], test.observed, test=test))
-    for cell, (n_units, test) in controls.accuracy.items():
-        rows.append(beside_row(cell, "nearest", n_units, test.observed, test=test))
+    for cell, noted in controls.predictions.items():
+        accuracy = noted["accuracy"]
+        if "problem" in accuracy:
+            notes.append(f"{cell}: no control of the accuracy: {accuracy['problem']}")
+            continue
+        test = NullTest(accuracy["observed"], _array(accuracy["null"]), "greater")
+        rows.append(beside_row(cell, "nearest", noted["n_test"], test.observed, test=test))
     for cell, noted in controls.sampling.items():
         rows += _of_sampling(cell, noted, notes)
     for cell, noted in controls.selectivity.items():
@@ -199,6 +173,8 @@ def _of_labels(
     if same and start is not None:
         tests["apart"] = pushed_apart(start, shuffled)
         tests["to original"] = shuffled_similarity(start, shuffled)
+        if not start.is_linear:
+            tests["came apart"] = came_apart(start, shuffled)
     return [
         beside_row(cell, measure, n_units, test.observed, test=test)
         for measure, test in tests.items()

@@ -123,7 +123,7 @@ def load_study_data(folder: StudyFolder) -> StudyData:
         _heads(plan, folder, names, listed),
         _curves(folder, listed),
         _intervals(plan, folder, listed),
-        load_controls(plan, folder, listed, geometries),
+        load_controls(plan, folder, listed),
     )
 
 

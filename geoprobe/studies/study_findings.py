@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from geoprobe import plugins
-from geoprobe.controls import Claim, claims, similarity_by_size
+from geoprobe.controls import Claim, claims, compare_margins, similarity_by_size
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
@@ -18,6 +18,7 @@ from geoprobe.findings import (
     compare_performance,
     compare_tasks,
     difference_vectors,
+    follow_blockers,
     follow_centroids,
     measure_movement,
     minimum_distances,
@@ -76,9 +77,11 @@ TEXTS = {
         "Can hyperplanes tell the labels apart?",
         "With as many clusters as labels a hyperplane separates every two labels. Further "
         "clusters count how often a label had to be split. Where a label is split, the other "
-        "view names the cluster of another label that stands in between.",
+        "view names the cluster of another label that stands in between; a third, where a tuned "
+        "space is not linear, says which labels overlap and from which update on no more.",
         "As in the paper. Units that coincide with one of another label, on which the authors' "
-        "code breaks its definition, stay clusters of their own and are counted.",
+        "code breaks its definition, stay clusters of their own and are counted. Which blockers "
+        "vanish when is not in the paper.",
     ),
     "min-distances": Text(
         "Minimum distance of each label during fine-tuning",
@@ -402,6 +405,22 @@ def _linearity(m: StudyData) -> Made:
                 "space": _moment(g.cell),
             }
             yield choices, partial(standing_between, g)
+    yield from _blockers(m)
+
+
+def _blockers(m: StudyData) -> Made:
+    """Follow what overlaps, where a space of a fine-tuning is not linear at some moment."""
+    for same in _grouped(m.runs, lambda run: (*run.family, run.layer)).values():
+        if all(g.is_linear for run in same for g in run.geometries):
+            continue
+        cell = same[0].last.cell
+        choices = {
+            "show": "which blockers vanish when",
+            "task": cell.task,
+            **_model(cell, m),
+            "space": f"tuned on {cell.tuned_on}, layer {cell.layer}",
+        }
+        yield choices, partial(follow_blockers, same)
 
 
 def _moment(cell: Cell) -> str:
@@ -462,6 +481,23 @@ def _controls(m: StudyData) -> Made:
             {"show": "similarity by label size", **about},
             partial(similarity_by_size, pairs, **options),
         )
+    yield from _margins(m)
+
+
+def _margins(m: StudyData) -> Made:
+    reached = {cell: sum(each) / len(each) for cell, each in m.classifier.items()}
+    for (task,), spaces in _grouped(m.geometries, lambda g: (g.cell.task,)).items():
+        about = {"task": task, "model": "all", **dict.fromkeys(m.groups, "all")}
+        make = partial(compare_margins, shuffled=m.controls.shuffled)
+        tested = [g for g in spaces if g.predictions is not None]
+        if len(tested) > 2:
+            yield {"show": "margin and accuracy", **about}, partial(make, tested)
+        trained = [g for g in spaces if g.cell in reached]
+        if len(trained) > 2:
+            yield (
+                {"show": "margin and the classifier's accuracy", **about},
+                partial(make, trained, accuracies=reached, accuracy="classifier probe"),
+            )
 
 
 def _choices(run: Trajectory, m: StudyData) -> dict[str, str]:

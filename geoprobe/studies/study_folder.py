@@ -133,6 +133,10 @@ class StudyFolder:
         """Return the file of the movement of shuffled labels up to a cell."""
         return self._cell(controls.shuffled_name, cell, "-movement.json")
 
+    def shuffled_predictions(self, cell: Cell, controls: ControlsPlan) -> Path:
+        """Return the file of the accuracy of a cell's predictions on permuted labels."""
+        return self._cell(controls.shuffled_name, cell, "-predictions.json")
+
     def sampling(self, cell: Cell, controls: ControlsPlan) -> Path:
         """Return the file of what sampling alone does to a cell."""
         return self._cell(controls.sampling_name, cell, ".json")
@@ -140,6 +144,17 @@ class StudyFolder:
     def selectivity(self, cell: Cell, controls: ControlsPlan) -> Path:
         """Return the file of the selectivity of a cell's classifiers."""
         return self._cell(controls.selectivity_name, cell, ".json")
+
+    def controls_of(self, cell: Cell) -> list[Path]:
+        """Return the files of a cell's controls that are there, of whatever plan."""
+        folders = [
+            folder.name
+            for kind in ("shuffled", "sampling", "selectivity")
+            for folder in sorted(self.root.glob(f"{kind}-*"))
+        ]
+        suffixes = (".npz", "-movement.json", "-predictions.json", ".json")
+        paths = [self._cell(name, cell, suffix) for name in folders for suffix in suffixes]
+        return [path for path in paths if path.is_file()]
 
     def check(self, plan: Plan) -> None:
         """Check that what is there, if anything, was computed under this plan.

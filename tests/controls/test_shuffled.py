@@ -11,6 +11,7 @@ import pytest
 from geoprobe import DirectProbe, pairwise_hull_distances
 from geoprobe.controls import (
     ShuffledLabels,
+    came_apart,
     load_shuffled,
     permuted_rows,
     pushed_apart,
@@ -111,6 +112,18 @@ def test_pushed_apart_and_similarity_beside_shuffled_labels() -> None:
     same = shuffled_similarity(before, after)
     assert same.observed == pytest.approx(1.0)
     assert same.null[~np.isnan(same.null)] == pytest.approx(1.0)
+
+
+def test_pairs_that_came_apart_beside_shuffled_labels() -> None:
+    """Noise becomes four clusters: all six pairs come apart, and no shuffled ones do."""
+    before, after = shuffled(noise(1)), shuffled(apart(1, 4))
+    assert (before.distances == 0).all()
+    test = came_apart(before, after)
+    assert (test.observed, test.p_value) == (6.0, 1 / 21)
+    # More dimensions draw any labels apart.
+    free = came_apart(before, shuffled(noise(1, 60)))
+    assert (free.observed, free.verdict()) == (6.0, "not distinguishable from chance")
+    assert came_apart(before, before).observed == 0.0
 
 
 def test_similarity_by_hand() -> None:

@@ -14,7 +14,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate", reason="the Trainer needs accelerate")
 
+from geoprobe.controls import LiveControls  # noqa: E402
 from geoprobe.encoders.callback import ProbeCallback, report_layer  # noqa: E402
+from geoprobe.encoders.probed import Probed  # noqa: E402
 from geoprobe.errors import InputError  # noqa: E402
 from geoprobe.tasks import Split, Task, Unit  # noqa: E402
 from tests.support import finetune_cases as cases  # noqa: E402
@@ -175,6 +177,45 @@ def test_keeps_what_the_trainer_was_about_to_log(tmp_path: Path) -> None:
     ProbeCallback(TASK, every=4).attach(made)
     made.train()
     assert [step for step, _, _ in losses(made.state.log_history)] == [4, 8, 12]
+
+
+@pytest.mark.full
+def test_controls_are_logged_beside_what_was_probed(tmp_path: Path) -> None:
+    alone = trainer(tmp_path / "alone")
+    alone.train()
+    made = trainer(tmp_path / "made")
+    live = LiveControls(permutations=3, draws=4)
+    seen: list[Probed] = []
+
+    def controls(probed: Probed, *, n_threads: int | None) -> dict[str, float]:
+        seen.append(probed)
+        return live(probed, n_threads=1)
+
+    callback = ProbeCallback(TASK, every=8, layers=[0, 2], controls=controls).attach(made)
+    made.train()
+    assert losses(made.state.log_history) == losses(alone.state.log_history)
+    assert [step for step, _ in callback.controlled] == [0, 8, 12]
+    assert len(seen) == 6
+    test = TASK.test
+    assert test is not None
+    for probed in seen:
+        assert probed.points.shape == (len(TASK.train.units), 16)
+        assert probed.test_points is not None
+        assert probed.test_points.shape == (len(test.units), 16)
+        assert probed.test_labels is not None
+        assert probed.test_labels.tolist() == list(test.labels)
+        assert len(np.unique(probed.groups)) < len(TASK.train.sentences)
+    for step, found in callback.controlled:
+        entry = probed_at(made, step)
+        assert {"clusters_shuffled", "hull_distance_p", "n_permutations"} <= set(found[2])
+        for name, value in found[2].items():
+            assert entry[f"geoprobe/layer_2/{name}"] == value
+        assert found[2] == live(seen[(0, 8, 12).index(step) * 2 + 1], n_threads=1)
+        assert "geoprobe/layer_2/n_clusters" in entry
+
+
+def probed_at(made: Any, step: int) -> dict[str, float]:
+    return probed(made.state.log_history)[step]
 
 
 def test_reaches_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pandas", reason="tables need the extra report")
 
-from geoprobe.controls import BesideControl, load_shuffled, shuffle_labels
+from geoprobe.controls import BesideControl, load_shuffled, permutation_test, shuffle_labels
 from geoprobe.errors import FormatError, InputError
 from geoprobe.findings import spatial_similarity
 from geoprobe.geometry import Cell
@@ -27,6 +27,8 @@ from geoprobe.studies import (
     run_study,
     study_status,
 )
+from geoprobe.studies.control_jobs import unit_names
+from geoprobe.studies.given import find_given
 from geoprobe.studies.study_controls import CONTROLLED, WITHOUT
 from tests.support import encoder_models
 from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
@@ -53,11 +55,8 @@ def done(place: Path) -> Iterator[StudyFolder]:
     outcome = run_study(with_controls(place), place / "done", n_workers=1)
     assert outcome.failed == {}
     # Two models, as published and trained, in their last layer.
-    assert {kind: outcome.done[kind] for kind in ("shuffle", "shuffle-move", "sample")} == {
-        "shuffle": 4,
-        "shuffle-move": 2,
-        "sample": 4,
-    }
+    known = {"shuffle": 4, "shuffle-move": 2, "shuffle-predict": 4, "sample": 4}
+    assert {kind: outcome.done[kind] for kind in known} == known
     yield outcome.folder
 
 
@@ -145,6 +144,17 @@ def test_similarity_by_size_is_that_of_the_measured_spaces(done: StudyFolder) ->
     assert own.said == "no finding: 3 pairs of 3 labels, and fewer than 10 pairs carry none"
 
 
+def test_margins_stand_against_accuracies_of_all_cells(done: StudyFolder) -> None:
+    section = next(s for s in compute_findings(done).sections if s.analysis == "controls")
+    (found,) = (v.finding for v in section.views if v.choices["show"] == "margin and accuracy")
+    about = [(row.model, row.n_cells, row.n_controlled) for row in found.rows[::2]]
+    assert about == [("large", 4, 2), ("small", 4, 2), ("all", 8, 4)]
+    (g,) = (g for g in load_study_data(done).geometries if g.cell == Cell("pos", "small", 2))
+    (of_cell,) = (each for each in found.cells if each.cell == g.cell)
+    assert g.predictions is not None
+    assert of_cell.accuracy == g.predictions.accuracy
+
+
 def test_without_controls_sections_say_so(place: Path) -> None:
     plan = read_plan(place / "plan.toml").replaced(layers=(1,))
     outcome = run_study(plan, place / "bare", n_workers=1)
@@ -155,7 +165,7 @@ def test_without_controls_sections_say_so(place: Path) -> None:
         assert section.beside == said
     # Controls may be added to a study that is there; nothing else is done again.
     more = run_study(plan.replaced(controls=CONTROLS), outcome.folder.root, n_workers=1)
-    assert set(more.done) == {"shuffle", "shuffle-move", "sample"}
+    assert set(more.done) == {"shuffle", "shuffle-move", "shuffle-predict", "sample"}
     assert not set(more.found) - {"measure", "move"}
 
 
@@ -245,13 +255,35 @@ def grouped_plan(folder: Path, **controls: Any) -> Any:
     )
 
 
+def null_of_accuracy(folder: StudyFolder, place: Path, n_permutations: int) -> float:
+    """The mean accuracy where labels change places within the groups of the test, counted here."""
+    (g,) = load_study_data(folder).geometries
+    held_out = g.predictions
+    assert held_out is not None
+    groups = np.load(place / "test.npz")["sentence"]
+    tests = [
+        permutation_test(
+            lambda labels: float(np.mean(labels == held_out.predicted)),
+            held_out.true,
+            n_permutations=n_permutations,
+            seed=2,
+            groups=held,
+        )
+        for held in (groups, None)
+    ]
+    # Within groups there is less to exchange, so that this is another null than the free one.
+    assert not np.array_equal(tests[0].null, tests[1].null)
+    return tests[0].mean
+
+
 def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the classifier probe trains with torch")
     write_grouped(tmp_path)
     plan = grouped_plan(tmp_path, control_tasks=2)
     outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    assert outcome.done == {"measure": 1, "classify": 1, "shuffle": 1, "sample": 1, "select": 1}
+    kinds = ("measure", "classify", "shuffle", "shuffle-predict", "sample", "select")
+    assert outcome.done == dict.fromkeys(kinds, 1)
     cell, folder = Cell("pos", "m", 1), outcome.folder
     X, groups = np.load(tmp_path / "train.npz")["X"], np.load(tmp_path / "train.npz")["sentence"]
     alone = shuffle_labels(X, LABELS, n_permutations=19, seed=2, groups=groups)
@@ -264,18 +296,76 @@ def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     assert {"accuracy", "bits", "train to test"} <= {measure for _, _, measure in rows}
     accuracy = rows["m", "", "accuracy"]
     assert (accuracy.n_control, accuracy.n_units) == (2, 12)
+    assert rows["m", "", "nearest"].control == null_of_accuracy(folder, tmp_path, 19)
     section = next(s for s in compute_findings(folder).sections if s.analysis == "controls")
     notes = section.views[0].finding.notes
     assert any("2 belong to a group that is in train too" in note for note in notes)
     free = grouped_plan(tmp_path, control_tasks=2, groups=False)
     assert free.controls.shuffled_name != plan.controls.shuffled_name
+    # Controls that are there were not computed with other groups.
+    other = plan.replaced(spaces={**plan.spaces.as_table(), "groups": "word"})
+    with pytest.raises(InputError, match=r"its groups are 'word' now, but were 'sentence' when"):
+        run_study(other, folder.root, n_workers=1)
+    assert load_study_data(folder).plan == plan
+
+
+def test_groups_of_one_label_leave_the_accuracy_without_a_null(tmp_path: Path) -> None:
+    write_grouped(tmp_path)
+    held = dict(np.load(tmp_path / "test.npz"))
+    np.savez(tmp_path / "test.npz", **(held | {"sentence": held["y"]}))
+    plan = grouped_plan(tmp_path, pseudo_tests=0, halves=0, control_tasks=0)
+    plan = plan.replaced(
+        classifier=None,
+        controls=plan.controls.replaced(description_length=False).model_dump(),
+    )
+    outcome = run_study(plan, tmp_path / "done", n_workers=1)
+    assert outcome.failed == {}
+    assert not any(key[2] == "nearest" for key in rows_of(compute_findings(outcome.folder)))
+    section = next(s for s in compute_findings(outcome.folder).sections if s.analysis == "controls")
+    (note,) = section.views[0].finding.notes
+    assert "no control of the accuracy: no label can change within its group" in note
 
 
 def test_groups_that_are_not_there_fail_by_name(tmp_path: Path) -> None:
     write_space(tmp_path / "train.npz", clusters(1))
     outcome = run_study(grouped_plan(tmp_path), tmp_path / "done", n_workers=1)
     (reason,) = {text for name, text in outcome.failed.items() if name.startswith("shuffle")}
-    assert "there is no array 'sentence' to take the labels from" in reason
+    assert "the groups of the units, 'sentence', cannot be read: " in reason
+    assert "train.npz: there is no array 'sentence'" in reason
+
+
+def test_rows_of_a_table_say_where_groups_and_types_are(tmp_path: Path) -> None:
+    write_grouped(tmp_path / "spaces")
+    lines = [f"document-{k // 5}" for k in range(36)]
+    (tmp_path / "spaces" / "documents.txt").write_text("\n".join(lines), encoding="utf8")
+    (tmp_path / "spaces" / "few.txt").write_text("\n".join(lines[:7]), encoding="utf8")
+    rows = (
+        "train.npz,1,train,,\n"
+        "test.npz,1,test,word,none\n"
+        "train.npz,2,train,documents.txt,\n"
+        "train.npz,3,train,few.txt,\n"
+    )
+    header = "file,layer,split,groups,types\n"
+    (tmp_path / "spaces" / "cells.csv").write_text(header + rows, encoding="utf8")
+    spaces = {
+        "files": "spaces/cells.csv", "groups": "sentence", "types": "word",
+        "fixed": {"task": "pos", "model": "m"},
+    }  # fmt: skip
+    plan = plan_from_table({"spaces": spaces, "controls": CONTROLS}, folder=tmp_path)
+    assert plan.spaces is not None
+    found = find_given(plan.spaces)
+    held = np.load(tmp_path / "spaces" / "train.npz")
+    # A row that says nothing has what the plan says of all files, and a file starts at the table.
+    names: Any = unit_names(plan, found[Cell("pos", "m", 1)].train, 36)
+    assert list(map(list, names)) == [held["sentence"].tolist(), held["word"].tolist()]
+    names = unit_names(plan, found[Cell("pos", "m", 2)].train, 36)
+    assert list(map(list, names)) == [lines, held["word"].tolist()]
+    test = found[Cell("pos", "m", 1)].test
+    assert test is not None and test.groups == "word"
+    with pytest.raises(InputError, match=r"the types of the units, 'none', .* no array 'none'"):
+        unit_names(plan, test, 12)
+    with pytest.raises(InputError, match=r"the groups of .*few\.txt', .* 7 labels"):
+        unit_names(plan, found[Cell("pos", "m", 3)].train, 36)
 
 
 def test_column_of_groups_that_would_be_a_coordinate_is_refused(tmp_path: Path) -> None:
@@ -308,7 +398,7 @@ def test_units_of_text_have_their_sentence_and_word(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="also occur in train"):
         outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    known = {"shuffle": 2, "shuffle-move": 1, "sample": 2, "select": 2}
+    known = {"shuffle": 2, "shuffle-move": 1, "shuffle-predict": 2, "sample": 2, "select": 2}
     assert {kind: outcome.done[kind] for kind in known} == known
     cell, folder, controls = Cell("animals", "tiny", 1), outcome.folder, plan.controls
     assert controls is not None

@@ -142,7 +142,9 @@ def test_a_share_asks_for_the_files_of_its_own_cells(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "a_{split}.npz", fixed={"task": "pos", "model": "m", "layer": 0})
     folder = run_study(plan, tmp_path / "out", n_workers=1).folder
     write_space(tmp_path / "a_train.npz", clusters(1))
-    shares = [Share(number, 9) for number in range(1, 10)]
+    # More shares than kinds of pieces, so that some have none of the cell.
+    n_shares = len(KINDS) + 1
+    shares = [Share(number, n_shares) for number in range(1, n_shares + 1)]
     own = [any(each.has_of(kind, "pos m layer 0") for kind in KINDS) for each in shares]
     # "pos m layer 0" is the name of the cell, and of its pieces.
     assert [str(cell) for cell in planned_inputs(plan, folder)] == ["pos m layer 0"]
