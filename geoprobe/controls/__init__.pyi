@@ -51,6 +51,7 @@ from .selectivity import (
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,
     load_shuffled as load_shuffled,
+    pulled_closer as pulled_closer,
     pushed_apart as pushed_apart,
     save_shuffled as save_shuffled,
     shuffle_labels as shuffle_labels,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.grids import draw_counts
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import Finding
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
@@ -50,10 +51,13 @@ class Linearity(Finding):
         ``contradictory_points`` those that coincide with a point of another label and can be told
         apart by no classifier.
     notes : tuple of str
+    control : Bands
+        Clusters per label under shuffled labels, where they were measured.
     """
 
     rows: tuple[LinearityRow, ...]
     notes: tuple[str, ...]
+    control: Bands = field(default_factory=Bands)
 
     row_type = LinearityRow
     keys = ("task", "model", "tuned_on", "step", "layer")
@@ -62,7 +66,8 @@ class Linearity(Finding):
     def plot(self, ax: Any = None) -> Any:
         """Draw clusters per label for every task, model and layer, before and after.
 
-        After is the last step of tuning on the same task; other rows are in the table only.
+        After is the last step of tuning on the same task; other rows are in the table only. Grey
+        is what shuffled labels have.
         """
         columns = self.over_seeds()
         last = max(columns["layer"], default=0)
@@ -72,6 +77,7 @@ class Linearity(Finding):
         )
         ax = one_axes(ax, height=1.4 + 0.3 * len(names))
         final = _final_rows(columns)
+        places: dict[int, float] = {}
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -84,8 +90,10 @@ class Linearity(Finding):
                 + (0.12 if tuned else -0.12)
                 for k in rows
             ]
+            places |= dict(zip(rows, where, strict=True))
             mean = [columns["clusters_per_label_mean"][k] for k in rows]
             ax.plot(mean, where, marker, color=colour, label=text, linestyle="none")
+        self.control.draw_beside(ax, columns, places)
         shown = [f"{t} {m} layer {n}" if several or last else f"{t} {m}" for t, m, n in names]
         ax.set_yticks(range(len(names)), shown, parse_math=False)
         ax.set_ylim(len(names) - 0.5, -0.5)

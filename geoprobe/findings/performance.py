@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce, split_labels
@@ -63,10 +64,14 @@ class Performance(Finding):
         its network, empty and NaN where nobody said which; ``head`` is the fine-tuned head's own
         accuracy.
     notes : tuple of str
+    control : mapping from str to Bands
+        By measure: the accuracy under permuted test labels, that of the classifier on control
+        tasks, the similarity of pseudo-tests drawn from training.
     """
 
     rows: tuple[PerformanceRow, ...]
     notes: tuple[str, ...]
+    control: Mapping[str, Bands] = field(default_factory=dict)
 
     row_type = PerformanceRow
     keys = ("task", "model", "tuned_on", "step", "layer")
@@ -93,6 +98,7 @@ class Performance(Finding):
         place = {name: number for number, name in enumerate(names)}
         single = {tuple(getattr(row, key) for key in self.keys): row for row in self.rows}
         ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        places: dict[int, float] = {}
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -106,10 +112,15 @@ class Performance(Finding):
                 place[columns["task"][k], columns["model"][k]] + (0.12 if tuned else -0.12)
                 for k in rows
             ]
+            places |= dict(zip(rows, where, strict=True))
             mean = [columns[f"{measure}_mean"][k] for k in rows]
             spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
             ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
+        # A pseudo-test is compared with the rest of training, and so is the test beside it.
+        values = "test and that rest of training" if measure == "similarity" else ""
+        control = self.control.get(measure, Bands())
+        control.draw_beside(ax, columns, places, values=values)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
         ax.set_ylim(len(names) - 0.5, -0.5)
         x = "Pearson correlation" if measure == "similarity" else "accuracy (share of test units)"
