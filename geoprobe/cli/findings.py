@@ -54,7 +54,7 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
         "analysis": section.analysis,
         "title": section.title,
         "paper": section.paper,
-        "answer": section.answer.line,
+        "answer": list(section.answer.lines),
         "answer_each": list(section.answer.each),
         "missing": list(section.missing),
         "views": [
@@ -79,8 +79,8 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     print(f"{section.title}: {section.question}")
     if section.paper:
         print(f"Against the paper: {section.paper}")
-    for line in filter(None, section.answer):
-        print(line if isinstance(line, str) else "\n".join(line))
+    for line in (*section.answer.lines, *section.answer.each, *section.answer.terms):
+        print(line)
     for view in views:
         name = view_name(view.choices)
         print(f"\n{name}" if name else "")

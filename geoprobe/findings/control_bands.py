@@ -97,5 +97,7 @@ class Bands:
             return
         steps = sorted(found)
         low, high = ([found[step][end] for step in steps] for end in (0, 1))
-        ax.vlines(steps, low, high, color=INK, alpha=0.55, linewidth=4.0, label=self.name)
+        # Round ends show where a band has no height.
+        style = {"color": INK, "alpha": 0.55, "linewidth": 5.0, "capstyle": "round", "zorder": 1}
+        ax.vlines(steps, low, high, label=self.name, **style)
         ax.fill_between(steps, low, high, color=INK, alpha=0.2, linewidth=0)

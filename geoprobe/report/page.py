@@ -251,6 +251,7 @@ class Pages:
         files, files_shown : str
             Link to the folder of figures, and its name; empty without one.
         """
+        answered = [one for one in sections if one.answer.lines and one.answer.at_head]
         return self._whole(
             "page.html",
             name=name,
@@ -258,7 +259,8 @@ class Pages:
             sections=sections,
             summary=summary,
             controlled=controlled,
-            answered=[one for one in sections if one.answer.line and one.answer.at_head],
+            answered=answered,
+            terms=list(dict.fromkeys(term for one in answered for term in one.answer.terms)),
             missing=missing,
             complete=complete,
             files=files,

@@ -26,6 +26,8 @@ from geoprobe.findings.trajectories import at_layer
 
 BEYOND = "beyond chance"
 NO_CONTROL = "no control"
+# More sentences than these are counted.
+_FEW = 3
 _SAME = "not distinguishable from no change"
 
 
@@ -34,19 +36,20 @@ class Answer(NamedTuple):
 
     Attributes
     ----------
-    line : str
-        In one line; empty where nothing was found out.
+    lines : tuple of str
+        A line for each thing that was asked; none where nothing was found out. Where many
+        sentences answer it, the line counts what they conclude.
     each : tuple of str
-        A sentence for each task, model and fine-tuning, where there are several.
-    terms : str
+        The sentences that were counted.
+    terms : tuple of str
         What the words of the answer mean.
     at_head : bool
         Whether it belongs to the head of a report: answers that a control can stand beside.
     """
 
-    line: str = ""
+    lines: tuple[str, ...] = ()
     each: tuple[str, ...] = ()
-    terms: str = ""
+    terms: tuple[str, ...] = ()
     at_head: bool = False
 
 
@@ -126,7 +129,7 @@ _PHRASES = {
 _SHUFFLED = "Shuffled: labels dealt out at random over the same units, as many of each."
 _APART = (
     "Apart, or closer: the hull of a label lies further from the nearest hull of another label "
-    "than before fine-tuning, or less far. Hulls that overlap before and after count as neither. "
+    "than before fine-tuning, or less far. Hulls that overlap before and after count as neither."
 )
 
 
@@ -199,10 +202,9 @@ def _signed(text: str) -> str:
 
 
 def _gather(sentences: Sequence[Sentence], topic: str, noun: str) -> Answer:
-    """Answer with the only sentence, or with how many conclude what."""
-    if len(sentences) < 2:
-        return Answer(sentences[0].text if sentences else "")
-    return Answer(_tally(sentences, topic, noun), tuple(one.text for one in sentences))
+    """Answer with a few sentences, or with how many of them conclude what."""
+    texts = tuple(one.text for one in sentences)
+    return Answer(texts) if len(texts) <= _FEW else Answer((_tally(sentences, topic, noun),), texts)
 
 
 def _tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
@@ -210,16 +212,16 @@ def _tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
     n_all = len(sentences)
     counted = Counter(one.verdict for one in sentences).most_common()
     if len(counted) == 1:
-        return f"{topic}: {counted[0][0]} in {'both' if n_all == 2 else f'all {n_all}'} {noun}."
+        return f"{topic}: {counted[0][0]} in all {n_all} {noun}."
     parts = [f"{verdict} in {n}" for verdict, n in counted]
     parts[0] += f" of {n_all} {noun}"
     return f"{topic}: {', '.join(parts)}."
 
 
-def _together(*answers: Answer, terms: str = "") -> Answer:
-    lines = [one.line for one in answers if one.line]
+def _together(*answers: Answer, terms: tuple[str, ...] = ()) -> Answer:
+    lines = tuple(line for one in answers for line in one.lines)
     each = tuple(text for one in answers for text in one.each)
-    return Answer(" ".join(lines), each, terms if lines else "")
+    return Answer(lines, each, terms if lines else ())
 
 
 class Found(NamedTuple):
@@ -242,11 +244,13 @@ class Found(NamedTuple):
         """Select claims on tasks looked at through their own fine-tuning, or through another."""
         return [
             one
-            for one in self.claims
-            if one.measure == measure
-            and bool(one.tuned_on) is tuned
-            and (not tuned or (one.tuned_on != one.task) is cross)
+            for one in self.everywhere(measure)
+            if bool(one.tuned_on) is tuned and (not tuned or (one.tuned_on != one.task) is cross)
         ]
+
+    def everywhere(self, measure: str) -> list[Claim]:
+        """Select all claims on a measure."""
+        return [one for one in self.claims if one.measure == measure]
 
 
 def answer(analysis: str, found: Found) -> Answer:
@@ -270,22 +274,16 @@ def answer(analysis: str, found: Found) -> Answer:
 def _performance(found: Found) -> Answer:
     own = [run for run in found.runs if run.task == run.tuned_on]
     changed = _gather(_changes(own), "Accuracy of the nearest cluster", "fine-tunings")
-    if not changed.line:
+    if not changed.lines:
         changed = _claimed(found.of("nearest", tuned=False), "spaces as published")
+    drift = _claimed(found.everywhere("train to test"), "spaces")
     terms = (
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
-        "a change pairs them, and over several seeds it holds that of each. Pseudo-tests: units of "
-        "training, as many of each label as the test has; both are compared with the rest."
+        "a change pairs them, and over several seeds it holds that of each.",
+        "Pseudo-tests: units of training, as many of each label as the test has; both are compared "
+        "with the rest of training.",
     )
-    return _together(changed, *_at_both_ends(found, "train to test"), terms=terms)
-
-
-def _at_both_ends(found: Found, measure: str) -> list[Answer]:
-    after = [*found.of(measure), *found.of(measure, cross=True)]
-    return [
-        _claimed(found.of(measure, tuned=False), "spaces as published"),
-        _claimed(after, "fine-tuned spaces"),
-    ]
+    return _together(changed, drift, terms=terms)
 
 
 def _changes(runs: Sequence[Trajectory]) -> list[Sentence]:
@@ -328,11 +326,12 @@ def _claimed(claims: Sequence[Claim], noun: str = "fine-tunings") -> Answer:
 
 
 def _linearity(found: Found) -> Answer:
+    claimed = _claimed(found.everywhere("clusters"), "spaces")
     terms = (
         "As many clusters as labels: a hyperplane lies between every two labels, which small "
-        "labels in many dimensions allow whatever they mean. "
+        "labels in many dimensions allow whatever they mean."
     )
-    return _together(*_at_both_ends(found, "clusters"), terms=terms + _SHUFFLED)
+    return _together(claimed, terms=(terms, _SHUFFLED))
 
 
 def _min_distances(found: Found) -> Answer:
@@ -348,7 +347,7 @@ def _min_distances(found: Found) -> Answer:
         finding = gains.get((claim.task, claim.model, claim.tuned_on, claim.layer))
         said.append(Sentence(text + (_most(finding) if finding else ""), verdict))
     told = _gather(said, _PHRASES["apart"].topic, "fine-tunings")
-    return _together(told, terms=_APART + _SHUFFLED)
+    return _together(told, terms=(_APART, _SHUFFLED))
 
 
 def _most(finding: MinDistances) -> str:
@@ -363,14 +362,14 @@ def _cross_task(found: Found) -> Answer:
     apart, closer = (found.of(measure, cross=True) for measure in ("apart", "closer"))
     changes = _changes([run for run in found.runs if run.task != run.tuned_on])
     if not (apart or closer or changes):
-        return Answer("Every task was looked at through its own fine-tuning only.")
+        return Answer(("Every task was looked at through its own fine-tuning only.",))
     told = _gather(changes, "Accuracy of the nearest cluster", "tasks looked at")
     both = (_claimed(each, "tasks looked at") for each in (apart, closer))
-    return _together(*both, told, terms=_APART + _SHUFFLED)
+    return _together(*both, told, terms=(_APART, _SHUFFLED))
 
 
 def _movement(found: Found) -> Answer:
-    claims = [*found.of("movement"), *found.of("movement", cross=True)]
+    claimed = _claimed(found.everywhere("movement"))
     layers = _layers(
         found.findings,
         Movement,
@@ -378,27 +377,23 @@ def _movement(found: Found) -> Answer:
         "layer {0} moves furthest, the median "
         "label by {1} of the radius of its space, and layer {2} least, by {3}",
     )
-    terms = (
-        "Shuffled: the means of as many units of any labels, which move as all units do together. "
-    )
-    return _together(_claimed(claims), *layers, terms=terms)
+    terms = ("Shuffled: the means of as many units of any labels.",)
+    return _together(claimed, layers, terms=terms)
 
 
 def _similarity(found: Found) -> Answer:
-    claims = [*found.of("to original"), *found.of("to original", cross=True)]
+    claimed = _claimed(found.everywhere("to original"))
     layers = _layers(
         found.findings,
         SimilarityDuringTuning,
         "similarity",
         "layer {2} keeps least of its layout, a similarity of {3}, and layer {0} most, {1}",
     )
-    terms = "Similarity: Pearson correlation of the distances between the hulls of labels. "
-    return _together(_claimed(claims), *layers, terms=terms + _SHUFFLED)
+    terms = "Similarity: Pearson correlation of the distances between the hulls of labels."
+    return _together(claimed, layers, terms=(terms, _SHUFFLED))
 
 
-def _layers(
-    findings: Iterable[Finding], kind: type[Finding], value: str, form: str
-) -> list[Answer]:
+def _layers(findings: Iterable[Finding], kind: type[Finding], value: str, form: str) -> Answer:
     """Say in which layers a value is largest and smallest after the last update."""
     said = []
     for one in findings:
@@ -419,7 +414,7 @@ def _layers(
             row = one.rows[0]
             whose = f"{row.task}, {row.model} tuned on {row.tuned_on}"
             said.append(Sentence(f"In {whose}, {text} ({NO_CONTROL}).", NO_CONTROL))
-    return [_gather(said, "Layers", "fine-tunings")]
+    return _gather(said, "The layers that change most and least", "fine-tunings")
 
 
 def _memorisation(found: Found) -> Answer:
@@ -465,7 +460,7 @@ def _centroid_paths(found: Found) -> Answer:
                     NO_CONTROL,
                 )
             )
-    terms = "Apart: the mean distance of two of their centroids."
+    terms = ("Apart: the mean distance of two of their centroids.",)
     return _together(_gather(said, "Closest labels", "fine-tunings"), terms=terms)
 
 
@@ -508,7 +503,7 @@ def _differences(found: Found) -> Answer:
 
 def _controls(found: Found) -> Answer:
     tested = [Sentence("", one.verdict) for one in found.claims if one.verdict]
-    return Answer(_tally(tested, "In the last layers", "numbers") if tested else "")
+    return Answer((_tally(tested, "In the last layers", "numbers"),) if tested else ())
 
 
 _ANSWERS: dict[str, Callable[[Found], Any]] = {

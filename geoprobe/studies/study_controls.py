@@ -367,7 +367,7 @@ def nearest_bands(controls: StudyControls) -> Bands:
         low, high = np.percentile(null, [2.5, 97.5]).tolist()
         key = (cell.task, cell.representation, cell.tuned_on or "", cell.step, cell.layer)
         found.setdefault(key, []).append(Band(low, high, float(observed.mean())))
-    name = "shuffled labels: 95 % of their distances"
+    name = "shuffled labels: middle 95 %"
     return Bands(name, {key: Band.mean(each) for key, each in found.items()})
 
 

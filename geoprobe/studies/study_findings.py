@@ -379,7 +379,7 @@ def _performance(m: StudyData) -> Made:
         control = {
             "directprobe": bands(m.beside, "nearest", "permuted test labels"),
             "classifier": bands(m.beside, "accuracy", "control tasks"),
-            "similarity": bands(m.beside, "train to test", "pseudo-tests of training"),
+            "similarity": bands(m.beside, "train to test", "pseudo-tests"),
         }
         yield {}, _with(control, compare)
 
@@ -453,7 +453,7 @@ def _by_family(
 
 
 def _similarity(m: StudyData) -> Made:
-    control = bands(m.beside, "to original", "shuffled labels, last layer")
+    control = bands(m.beside, "to original", "shuffled labels")
     analysis = partial(similarity_to_original, held=m.held)
     for choices, make in _by_family(analysis, intervals="similarity")(m):
         yield choices, _with(control, make)
