@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -431,11 +431,11 @@ def _memorisation(found: Found) -> Answer:
             before = gaps.get((task, model, "", layer))
             if not tuned_on:
                 continue
-            gap = _signed(f"{np.mean(each):+.3f}")
+            higher = _signed(f"{np.mean(each):+.3f}")
             start = _signed(f"; {np.mean(before):+.3f} as published") if before else ""
             seeds = _seeds(len(each), min(each), max(each))
             text = (
-                f"After fine-tuning{_on(task, tuned_on)} the accuracy of the classifier is {gap} "
+                f"After fine-tuning{_on(task, tuned_on)} the accuracy of the classifier is {higher} "
                 f"higher on training units that it has not seen than on test units of {task} "
                 f"({_where(model, layer)}; {NO_CONTROL}{start}; {seeds})."
             )
@@ -506,7 +506,7 @@ def _controls(found: Found) -> Answer:
     return Answer((_tally(tested, "In the last layers", "numbers"),) if tested else ())
 
 
-_ANSWERS: dict[str, Callable[[Found], Any]] = {
+_ANSWERS: dict[str, Callable[[Found], Answer]] = {
     "performance": _performance,
     "memorisation": _memorisation,
     "linearity": _linearity,
