@@ -48,6 +48,16 @@ class Bands:
         )
         return self.of.get((task, model, tuned_on if step else "", step, layer))
 
+    @property
+    def rows_below(self) -> int:
+        """Rows that a figure leaves free for its legend, which would cover the bands."""
+        return 2 if self.of else 0
+
+    @property
+    def legend(self) -> dict[str, Any]:
+        """Where the legend of such a figure stands."""
+        return {"loc": "lower center", "ncols": 2} if self.of else {}
+
     def draw_beside(
         self,
         ax: Any,

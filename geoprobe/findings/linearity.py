@@ -75,7 +75,8 @@ class Linearity(Finding):
         names = list(
             dict.fromkeys(zip(columns["task"], columns["model"], columns["layer"], strict=True))
         )
-        ax = one_axes(ax, height=1.4 + 0.3 * len(names))
+        below = self.control.rows_below
+        ax = one_axes(ax, height=1.4 + 0.3 * (len(names) + below))
         final = _final_rows(columns)
         places: dict[int, float] = {}
         for tuned, colour, marker, text in (
@@ -96,14 +97,14 @@ class Linearity(Finding):
         self.control.draw_beside(ax, columns, places)
         shown = [f"{t} {m} layer {n}" if several or last else f"{t} {m}" for t, m, n in names]
         ax.set_yticks(range(len(names)), shown, parse_math=False)
-        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.set_ylim(len(names) - 0.5 + below, -0.5)
         if max(columns["clusters_per_label_mean"], default=1.0) > 10:
             ax.set_xscale("log")
         else:
             # From no cluster to twice as many as a linear space has, or all there are.
             ax.set_xlim(0.0, max(2.0, 1.05 * ax.get_xlim()[1]))
         describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
-        legend(ax)
+        legend(ax, **self.control.legend)
         return ax
 
 

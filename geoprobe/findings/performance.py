@@ -97,7 +97,8 @@ class Performance(Finding):
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
         place = {name: number for number, name in enumerate(names)}
         single = {tuple(getattr(row, key) for key in self.keys): row for row in self.rows}
-        ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        control = self.control.get(measure, Bands())
+        ax = one_axes(ax, height=1.4 + 0.36 * (len(names) + control.rows_below))
         places: dict[int, float] = {}
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
@@ -119,10 +120,9 @@ class Performance(Finding):
             ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
         # A pseudo-test is compared with the rest of training, and so is the test beside it.
         values = "test and that rest of training" if measure == "similarity" else ""
-        control = self.control.get(measure, Bands())
         control.draw_beside(ax, columns, places, values=values)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
-        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.set_ylim(len(names) - 0.5 + control.rows_below, -0.5)
         x = "Pearson correlation" if measure == "similarity" else "accuracy (share of test units)"
         title = {
             "directprobe": "DirectProbe on the test units",
@@ -131,7 +131,7 @@ class Performance(Finding):
             "similarity": "Spatial similarity of training and test space",
         }[measure]
         describe(ax, title=title, x=x)
-        legend(ax)
+        legend(ax, **control.legend)
         return ax
 
     def _reach(

@@ -268,7 +268,9 @@ def answer(analysis: str, found: Found) -> Answer:
     """
     if analysis not in _ANSWERS:
         return NOTHING
-    return _ANSWERS[analysis](found)._replace(at_head=analysis in _AT_HEAD)
+    said = _ANSWERS[analysis](found)
+    # Where no word needs to be explained, nothing was asked.
+    return said._replace(at_head=analysis in _AT_HEAD and bool(said.terms))
 
 
 def _performance(found: Found) -> Answer:
@@ -351,11 +353,22 @@ def _min_distances(found: Found) -> Answer:
 
 
 def _most(finding: MinDistances) -> str:
+    """Name the labels that gain most and least, and when half of the mean gain was there."""
     most, least = (
-        [f"{g.label} ({g.gain:+.3g})" for g in of()] for of in (finding.most, finding.least)
+        ", ".join(f"{one.label} ({one.gain:+.3g})" for one in found)
+        for found in (finding.most(), finding.least())
     )
-    text = f" Most: {', '.join(most)}" + (f"; least: {', '.join(least)}" if least else "")
-    return _signed(f"{text}.") if most else ""
+    if not most:
+        return ""
+    by_step: dict[int, list[float]] = {}
+    for row in finding.rows:
+        if row.layer == max(finding.gains) and not math.isnan(row.distance):
+            by_step.setdefault(row.step, []).append(row.distance)
+    means = {step: float(np.mean(by_step[step])) for step in sorted(by_step)}
+    first, *_, last = means.values()
+    half = next(step for step, mean in means.items() if 2 * (mean - first) >= last - first)
+    when = f" Half of the mean gain is there at update {half:,}." if last > first else ""
+    return _signed(f" Most: {most}" + (f"; least: {least}" if least else "") + f".{when}")
 
 
 def _cross_task(found: Found) -> Answer:
@@ -422,21 +435,22 @@ def _memorisation(found: Found) -> Answer:
     for one in found.findings:
         if not isinstance(one, Memorisation):
             continue
-        gaps: dict[tuple[str, str, str, int], list[float]] = {}
-        for gap in one.gaps:
-            cell = gap.cell
+        # Cells are in the order of their steps: the last one of a seed stays.
+        gaps: dict[tuple[str, str, str, int], dict[int | None, float]] = {}
+        for end in one.gaps:
+            cell = end.cell
             key = (cell.task, cell.representation, cell.tuned_on or "", cell.layer)
-            gaps.setdefault(key, []).append(gap.gap)
-        for (task, model, tuned_on, layer), each in gaps.items():
-            before = gaps.get((task, model, "", layer))
+            gaps.setdefault(key, {})[cell.seed] = end.gap
+        for (task, model, tuned_on, layer), of_seed in gaps.items():
             if not tuned_on:
                 continue
-            higher = _signed(f"{np.mean(each):+.3f}")
+            each, before = [*of_seed.values()], [*gaps.get((task, model, "", layer), {}).values()]
+            gap = _signed(f"{np.mean(each):+.3f}")
             start = _signed(f"; {np.mean(before):+.3f} as published") if before else ""
             seeds = _seeds(len(each), min(each), max(each))
             text = (
-                f"After fine-tuning{_on(task, tuned_on)} the accuracy of the classifier is {higher} "
-                f"higher on training units that it has not seen than on test units of {task} "
+                f"The classifier's accuracy on training units that it has not seen, less that on "
+                f"test units of {task}, is {gap} after fine-tuning{_on(task, tuned_on)} "
                 f"({_where(model, layer)}; {NO_CONTROL}{start}; {seeds})."
             )
             said.append(Sentence(text, NO_CONTROL))
@@ -503,7 +517,13 @@ def _differences(found: Found) -> Answer:
 
 def _controls(found: Found) -> Answer:
     tested = [Sentence("", one.verdict) for one in found.claims if one.verdict]
-    return Answer((_tally(tested, "In the last layers", "numbers"),) if tested else ())
+    if not tested:
+        return NOTHING
+    terms = (
+        "p: the share of the controls that reach the number, itself counted; of several seeds the "
+        "largest. Beyond chance: p is at most 0.05.",
+    )
+    return Answer((_tally(tested, "In the last layers", "numbers"),), terms=terms)
 
 
 _ANSWERS: dict[str, Callable[[Found], Answer]] = {

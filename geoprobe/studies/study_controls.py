@@ -329,6 +329,7 @@ def _alone(g: Geometry, start: Geometry | None) -> list[BesideRow]:
     rows = [
         beside_row(g.cell, measure, g.n_units, value, n_labels=g.n_labels)
         for measure, value in found.items()
+        if not np.isnan(value)
     ]
     if g.predictions is not None:
         rows.append(_accuracy(g.cell, g.predictions))

@@ -11,6 +11,7 @@ import pytest
 from geoprobe.controls import BesideRow, Claim, NullTest, beside_row, claims
 from geoprobe.findings import (
     arrange_runs,
+    compare_memorisation,
     difference_vectors,
     follow_centroids,
     measure_movement,
@@ -21,7 +22,7 @@ from geoprobe.geometry import Cell, Geometry
 from geoprobe.probes import measure
 from geoprobe.studies.answers import _PHRASES, BEYOND, NO_CONTROL, NOTHING, Found, answer, sentence
 from geoprobe.studies.study_controls import without_control
-from tests.support.report_cases import geometries, space
+from tests.support.report_cases import curves, geometries, space
 
 LABELS = ("noun", "verb", "adverb", "numeral")
 NULL = 23.0 + np.tile([-4.0, 0.0, 4.0], 33)
@@ -140,9 +141,9 @@ def test_own_and_other_tasks_are_told_apart() -> None:
     (own,) = ask("min-distances", rows)
     (other,) = ask("cross-task", rows)
     assert own.startswith("Fine-tuning pushes 45") and "on pos, 2 of 46 labels" in other
-    assert ask("cross-task", rows[:1]) == (
-        "Every task was looked at through its own fine-tuning only.",
-    )
+    alone = answer("cross-task", Found(claims(rows[:1]), (), ()))
+    assert alone.lines == ("Every task was looked at through its own fine-tuning only.",)
+    assert not alone.at_head
 
 
 def test_tests_are_compared_with_pseudo_tests() -> None:
@@ -201,6 +202,13 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
     best, worst = distances.most()[0], distances.least()[0]
     assert f"Most: {best.label} ({best.gain:+.3g})" in line.replace("\N{MINUS SIGN}", "-")
     assert f"least: {worst.label} (" in line
+    middle_step = {
+        step: np.mean([row.distance for row in distances.rows if row.step == step])
+        for step in (0, 2, 200)
+    }
+    share = (middle_step[2] - middle_step[0]) / (middle_step[200] - middle_step[0])
+    half = 2 if share >= 0.5 else 200
+    assert line.endswith(f" Half of the mean gain is there at update {half}.")
     moved = measure_movement(runs)
     mean, layers = lines("movement", moved)
     middle = {n: np.median([row.relative for row in moved.rows if row.layer == n]) for n in (1, 2)}
@@ -224,6 +232,13 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
     )
     (line,) = lines("centroid-paths", follow_centroids(runs))
     assert "in the plane of their paths (tiny, layer 2; no control; 2 seeds)" in line
+    ends = [g.cell for g in measured if g.cell.layer == 2 and g.cell.step != 2]
+    gaps = compare_memorisation(curves(ends))
+    after = np.mean([end.gap for end in gaps.gaps if end.cell.tuned_on])
+    (line,) = lines("memorisation", gaps)
+    assert f"is {after:+.3f} after fine-tuning (tiny, layer 2; no control; " in line
+    (before,) = (end.gap for end in gaps.gaps if end.cell.tuned_on is None)
+    assert f"; {before:+.3f} as published; 2 seeds, " in line
     # The accuracy was perfect and stays so: nobody may say that it rose.
     (changed,) = lines("performance")
     assert changed == (
