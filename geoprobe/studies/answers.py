@@ -54,6 +54,7 @@ class Answer(NamedTuple):
 
 
 NOTHING = Answer()
+_OWN_ONLY = Answer(("Every task was looked at through its own fine-tuning only.",))
 
 
 class Sentence(NamedTuple):
@@ -128,8 +129,9 @@ _PHRASES = {
 
 _SHUFFLED = "Shuffled: labels dealt out at random over the same units, as many of each."
 _APART = (
-    "Apart, or closer: the hull of a label lies further from the nearest hull of another label "
-    "than before fine-tuning, or less far. Hulls that overlap before and after count as neither."
+    "Apart, closer, nearest: the hull of a label lies further from the nearest hull of another "
+    "label than before fine-tuning, or less far; hulls that overlap before and after count as "
+    "neither."
 )
 
 
@@ -219,9 +221,13 @@ def _tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
 
 
 def _together(*answers: Answer, terms: tuple[str, ...] = ()) -> Answer:
+    """Join answers; of the terms, "word, word: meaning", those stay whose words are said."""
     lines = tuple(line for one in answers for line in one.lines)
     each = tuple(text for one in answers for text in one.each)
-    return Answer(lines, each, terms if lines else ())
+    said = " ".join((*lines, *each)).lower()
+    words = [term.partition(":")[0].lower().split(", ") for term in terms]
+    needed = (any(word in said for word in each_) for each_ in words)
+    return Answer(lines, each, tuple(term for term, yes in zip(terms, needed, strict=True) if yes))
 
 
 class Found(NamedTuple):
@@ -269,8 +275,7 @@ def answer(analysis: str, found: Found) -> Answer:
     if analysis not in _ANSWERS:
         return NOTHING
     said = _ANSWERS[analysis](found)
-    # Where no word needs to be explained, nothing was asked.
-    return said._replace(at_head=analysis in _AT_HEAD and bool(said.terms))
+    return said._replace(at_head=analysis in _AT_HEAD and said != _OWN_ONLY)
 
 
 def _performance(found: Found) -> Answer:
@@ -330,7 +335,7 @@ def _claimed(claims: Sequence[Claim], noun: str = "fine-tunings") -> Answer:
 def _linearity(found: Found) -> Answer:
     claimed = _claimed(found.everywhere("clusters"), "spaces")
     terms = (
-        "As many clusters as labels: a hyperplane lies between every two labels, which small "
+        "Hyperplane: as many clusters as labels leave one between every two labels, which small "
         "labels in many dimensions allow whatever they mean."
     )
     return _together(claimed, terms=(terms, _SHUFFLED))
@@ -375,7 +380,7 @@ def _cross_task(found: Found) -> Answer:
     apart, closer = (found.of(measure, cross=True) for measure in ("apart", "closer"))
     changes = _changes([run for run in found.runs if run.task != run.tuned_on])
     if not (apart or closer or changes):
-        return Answer(("Every task was looked at through its own fine-tuning only.",))
+        return _OWN_ONLY
     told = _gather(changes, "Accuracy of the nearest cluster", "tasks looked at")
     both = (_claimed(each, "tasks looked at") for each in (apart, closer))
     return _together(*both, told, terms=(_APART, _SHUFFLED))

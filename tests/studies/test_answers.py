@@ -215,6 +215,8 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
     top = max(middle, key=lambda n: middle[n])
     assert f"layer {top} moves furthest, the median label by {middle[top]:.3g}" in layers
     assert "in the mean (tiny, layer 2; no control; 2 seeds" in mean
+    # Words that are not said need not be explained.
+    assert answer("movement", Found(claims(rows), [moved], runs)).terms == ()
     similar = similarity_to_original(runs)
     _, layers = lines("similarity", similar)
     last = {
