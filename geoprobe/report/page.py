@@ -18,7 +18,7 @@ from geoprobe.drawing.style import need
 from geoprobe.showing import without_controls
 
 if TYPE_CHECKING:
-    from geoprobe.studies.answers import Answer
+    from geoprobe.studies.sentences import Answer
     from geoprobe.studies.study_findings import Section, View
 
 

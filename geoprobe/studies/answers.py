@@ -1,9 +1,8 @@
-"""Answers to the questions of a study: sentences that say no more than their numbers allow."""
+"""Answers to the questions of a study, analysis by analysis."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -23,211 +22,32 @@ from geoprobe.findings import (
 )
 from geoprobe.findings.intervals import Interval, same_units
 from geoprobe.findings.trajectories import at_layer
+from geoprobe.studies.sentences import (
+    NO_CONTROL,
+    NOTHING,
+    PHRASES,
+    Answer,
+    Sentence,
+    claimed,
+    gather,
+    number,
+    on_task,
+    seeds,
+    sentence,
+    signed,
+    tally,
+    together,
+    whereabouts,
+)
 
-BEYOND = "beyond chance"
-NO_CONTROL = "no control"
-# More sentences than these are counted.
-_FEW = 3
-_SAME = "not distinguishable from no change"
-
-
-class Answer(NamedTuple):
-    """What an analysis found.
-
-    Attributes
-    ----------
-    lines : tuple of str
-        A line for each thing that was asked; none where nothing was found out. Where many
-        sentences answer it, the line counts what they conclude.
-    each : tuple of str
-        The sentences that were counted.
-    terms : tuple of str
-        What the words of the answer mean.
-    at_head : bool
-        Whether it belongs to the head of a report: answers that a control can stand beside.
-    """
-
-    lines: tuple[str, ...] = ()
-    each: tuple[str, ...] = ()
-    terms: tuple[str, ...] = ()
-    at_head: bool = False
-
-
-NOTHING = Answer()
 _OWN_ONLY = Answer(("Every task was looked at through its own fine-tuning only.",))
-
-
-class Sentence(NamedTuple):
-    """A sentence, and what it concludes."""
-
-    text: str
-    verdict: str
-
-
-class Phrase(NamedTuple):
-    """How one measure is spoken of.
-
-    Attributes
-    ----------
-    topic : str
-        What is counted where there are several sentences.
-    beyond, plain : str
-        What is said where the number is beyond chance, and where nothing may be concluded.
-    control : str
-        What the control is.
-    """
-
-    topic: str
-    beyond: str
-    plain: str
-    control: str = "shuffled"
-
-
-_PHRASES = {
-    "apart": Phrase(
-        "Labels pushed apart",
-        "Fine-tuning{on} pushes {value} of {n} labels of {task} apart",
-        "After fine-tuning{on}, {value} of {n} labels of {task} lie further from their nearest",
-    ),
-    "closer": Phrase(
-        "Labels brought closer to their nearest",
-        "Fine-tuning{on} brings {value} of {n} labels of {task} closer to their nearest",
-        "After fine-tuning{on}, {value} of {n} labels of {task} lie closer to their nearest",
-    ),
-    "clusters": Phrase(
-        "Fewer clusters than shuffled labels have",
-        "{value} clusters for {n} labels of {task} {moment}{linear}, fewer than shuffled labels "
-        "have",
-        "{value} clusters for {n} labels of {task} {moment}{linear}",
-    ),
-    "to original": Phrase(
-        "More of the layout kept than of that of shuffled labels",
-        "The labels of {task} keep more of their layout than shuffled ones {moment}: similarity "
-        "{value} to the original",
-        "The layout of the labels of {task} {moment} has a similarity of {value} to the original",
-    ),
-    "movement": Phrase(
-        "Labels moved further than shuffled ones",
-        "Fine-tuning{on} moves the labels of {task} by {value} in the mean, further than shuffled "
-        "ones",
-        "Fine-tuning{on} moves the labels of {task} by {value} in the mean",
-    ),
-    "train to test": Phrase(
-        "Test laid out otherwise than training",
-        "The test of {task} {moment} is laid out otherwise than training: similarity {value}",
-        "The similarity of training and test of {task} {moment} is {value}",
-        "pseudo-tests of training",
-    ),
-    "nearest": Phrase(
-        "Accuracy of the nearest cluster",
-        "The nearest cluster names the label of {value} of the test units of {task} {moment}, more "
-        "than chance would",
-        "The nearest cluster names the label of {value} of the test units of {task} {moment}",
-        "permuted test labels",
-    ),
-}
-
+_SAME = "not distinguishable from no change"
 _SHUFFLED = "Shuffled: labels dealt out at random over the same units, as many of each."
 _APART = (
     "Apart, closer, nearest: the hull of a label lies further from the nearest hull of another "
     "label than before fine-tuning, or less far; hulls that overlap before and after count as "
     "neither."
 )
-
-
-def sentence(one: Claim) -> Sentence:
-    """Say what one measure gives: its number, its control, seeds, and what may be concluded.
-
-    Parameters
-    ----------
-    one : Claim
-        Of a measure among apart, closer, clusters, to original, movement, train to test, nearest.
-    """
-    phrase = _PHRASES[one.measure]
-    controlled = not math.isnan(one.control)
-    verdict = one.verdict if controlled else NO_CONTROL
-    value = _number(one.value)
-    if one.n_seeds == 1 and not math.isnan(one.low):
-        value += f" [{_number(one.low)}, {_number(one.high)}]"
-    on = _on(one.task, one.tuned_on)
-    linear = ", so that a hyperplane lies between every two" if one.value == one.n_labels else ""
-    text = (phrase.beyond if verdict == BEYOND else phrase.plain).format(
-        value=value,
-        n=one.n_labels,
-        task=one.task,
-        on=on,
-        moment=f"after fine-tuning{on}" if one.tuned_on else "as published",
-        linear=linear,
-    )
-    parts = [_where(one.model, one.layer), _control(one, phrase.control)]
-    if one.tuned_on:
-        parts.append(_seeds(one.n_seeds, one.low, one.high))
-    end = "." if verdict in (BEYOND, NO_CONTROL) else f": {verdict}."
-    return Sentence(f"{text} ({'; '.join(parts)}){end}", verdict)
-
-
-def _on(task: str, tuned_on: str) -> str:
-    """Name the task of a fine-tuning where it is another than that looked at."""
-    return "" if tuned_on == task else f" on {tuned_on}"
-
-
-def _where(model: str, layer: int) -> str:
-    return f"{model}, layer {layer}" if model else f"layer {layer}"
-
-
-def _control(one: Claim, name: str) -> str:
-    if math.isnan(one.control):
-        return NO_CONTROL
-    spread = "" if math.isnan(one.control_std) else f" ± {one.control_std:.2g}"
-    p = "" if math.isnan(one.p_value) else f", p = {one.p_value:.2g}"
-    return f"{name}: {_number(one.control)}{spread}{p}"
-
-
-def _seeds(n_seeds: int, low: float = math.nan, high: float = math.nan) -> str:
-    if n_seeds == 1:
-        return "1 seed"
-    if math.isnan(low):
-        return f"{n_seeds} seeds"
-    ends = list(dict.fromkeys((_number(low), _number(high))))
-    return f"{n_seeds} seeds, " + (" to ".join(ends) if len(ends) > 1 else f"each {ends[0]}")
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "undefined"
-    whole = value == round(value) and abs(value) < 1e6
-    return _signed(f"{value:.0f}" if whole else f"{value:.3g}")
-
-
-def _signed(text: str) -> str:
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _gather(sentences: Sequence[Sentence], topic: str, noun: str) -> Answer:
-    """Answer with a few sentences, or with how many of them conclude what."""
-    texts = tuple(one.text for one in sentences)
-    return Answer(texts) if len(texts) <= _FEW else Answer((_tally(sentences, topic, noun),), texts)
-
-
-def _tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
-    """Count what several sentences conclude."""
-    n_all = len(sentences)
-    counted = Counter(one.verdict for one in sentences).most_common()
-    if len(counted) == 1:
-        return f"{topic}: {counted[0][0]} in all {n_all} {noun}."
-    parts = [f"{verdict} in {n}" for verdict, n in counted]
-    parts[0] += f" of {n_all} {noun}"
-    return f"{topic}: {', '.join(parts)}."
-
-
-def _together(*answers: Answer, terms: tuple[str, ...] = ()) -> Answer:
-    """Join answers; of the terms, "word, word: meaning", those stay whose words are said."""
-    lines = tuple(line for one in answers for line in one.lines)
-    each = tuple(text for one in answers for text in one.each)
-    said = " ".join((*lines, *each)).lower()
-    words = [term.partition(":")[0].lower().split(", ") for term in terms]
-    needed = (any(word in said for word in each_) for each_ in words)
-    return Answer(lines, each, tuple(term for term, yes in zip(terms, needed, strict=True) if yes))
 
 
 class Found(NamedTuple):
@@ -280,17 +100,17 @@ def answer(analysis: str, found: Found) -> Answer:
 
 def _performance(found: Found) -> Answer:
     own = [run for run in found.runs if run.task == run.tuned_on]
-    changed = _gather(_changes(own), "Accuracy of the nearest cluster", "fine-tunings")
+    changed = gather(_changes(own), "Accuracy of the nearest cluster", "fine-tunings")
     if not changed.lines:
-        changed = _claimed(found.of("nearest", tuned=False), "spaces as published")
-    drift = _claimed(found.everywhere("train to test"), "spaces")
+        changed = claimed(found.of("nearest", tuned=False), "spaces as published")
+    drift = claimed(found.everywhere("train to test"), "spaces")
     terms = (
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
         "a change pairs them, and over several seeds it holds that of each.",
         "Pseudo-tests: units of training, as many of each label as the test has; both are compared "
         "with the rest of training.",
     )
-    return _together(changed, drift, terms=terms)
+    return together(changed, drift, terms=terms)
 
 
 def _changes(runs: Sequence[Trajectory]) -> list[Sentence]:
@@ -316,29 +136,23 @@ def _change(
 ) -> Sentence:
     before, after = (float(np.mean([one[k] for one in each])) for k in (0, 1))
     low, high = min(one[2].low for one in each), max(one[2].high for one in each)
-    on, what = _on(task, tuned_on), f"the accuracy of the nearest cluster on {task}"
+    on, what = on_task(task, tuned_on), f"the accuracy of the nearest cluster on {task}"
     ends = f"from {before:.3f} to {after:.3f}"
-    change = _signed(f"{after - before:+.3f} [{low:+.3f}, {high:+.3f}]")
-    beside = f"({_where(model, layer)}; {change}; {_seeds(len(each))})"
+    change = signed(f"{after - before:+.3f} [{low:+.3f}, {high:+.3f}]")
+    beside = f"({whereabouts(model, layer)}; {change}; {seeds(len(each))})"
     for does, verdict, holds in (("raises", "raised", low > 0), ("lowers", "lowered", high < 0)):
         if holds:
             return Sentence(f"Fine-tuning{on} {does} {what} {ends} {beside}.", verdict)
     return Sentence(f"With fine-tuning{on} {what} goes {ends} {beside}: {_SAME}.", _SAME)
 
 
-def _claimed(claims: Sequence[Claim], noun: str = "fine-tunings") -> Answer:
-    """Answer with claims on one measure."""
-    topic = _PHRASES[claims[0].measure].topic if claims else ""
-    return _gather([sentence(one) for one in claims], topic, noun)
-
-
 def _linearity(found: Found) -> Answer:
-    claimed = _claimed(found.everywhere("clusters"), "spaces")
+    told = claimed(found.everywhere("clusters"), "spaces")
     terms = (
         "Hyperplane: as many clusters as labels leave one between every two labels, which small "
         "labels in many dimensions allow whatever they mean."
     )
-    return _together(claimed, terms=(terms, _SHUFFLED))
+    return together(told, terms=(terms, _SHUFFLED))
 
 
 def _min_distances(found: Found) -> Answer:
@@ -353,14 +167,14 @@ def _min_distances(found: Found) -> Answer:
         text, verdict = sentence(claim)
         finding = gains.get((claim.task, claim.model, claim.tuned_on, claim.layer))
         said.append(Sentence(text + (_most(finding) if finding else ""), verdict))
-    told = _gather(said, _PHRASES["apart"].topic, "fine-tunings")
-    return _together(told, terms=(_APART, _SHUFFLED))
+    told = gather(said, PHRASES["apart"].topic, "fine-tunings")
+    return together(told, terms=(_APART, _SHUFFLED))
 
 
 def _most(finding: MinDistances) -> str:
     """Name the labels that gain most and least, and when half of the mean gain was there."""
     most, least = (
-        ", ".join(f"{one.label} ({one.gain:+.3g})" for one in found)
+        ", ".join(f"{one.label} ({signed(f'{one.gain:+.3g}')})" for one in found)
         for found in (finding.most(), finding.least())
     )
     if not most:
@@ -373,7 +187,7 @@ def _most(finding: MinDistances) -> str:
     first, *_, last = means.values()
     half = next(step for step, mean in means.items() if 2 * (mean - first) >= last - first)
     when = f" Half of the mean gain is there at update {half:,}." if last > first else ""
-    return _signed(f" Most: {most}" + (f"; least: {least}" if least else "") + f".{when}")
+    return f" Most: {most}" + (f"; least: {least}" if least else "") + f".{when}"
 
 
 def _cross_task(found: Found) -> Answer:
@@ -381,13 +195,13 @@ def _cross_task(found: Found) -> Answer:
     changes = _changes([run for run in found.runs if run.task != run.tuned_on])
     if not (apart or closer or changes):
         return _OWN_ONLY
-    told = _gather(changes, "Accuracy of the nearest cluster", "tasks looked at")
-    both = (_claimed(each, "tasks looked at") for each in (apart, closer))
-    return _together(*both, told, terms=(_APART, _SHUFFLED))
+    told = gather(changes, "Accuracy of the nearest cluster", "tasks looked at")
+    both = (claimed(each, "tasks looked at") for each in (apart, closer))
+    return together(*both, told, terms=(_APART, _SHUFFLED))
 
 
 def _movement(found: Found) -> Answer:
-    claimed = _claimed(found.everywhere("movement"))
+    told = claimed(found.everywhere("movement"))
     layers = _layers(
         found.findings,
         Movement,
@@ -396,11 +210,11 @@ def _movement(found: Found) -> Answer:
         "label by {1} of the radius of its space, and layer {2} least, by {3}",
     )
     terms = ("Shuffled: the means of as many units of any labels.",)
-    return _together(claimed, layers, terms=terms)
+    return together(told, layers, terms=terms)
 
 
 def _similarity(found: Found) -> Answer:
-    claimed = _claimed(found.everywhere("to original"))
+    told = claimed(found.everywhere("to original"))
     layers = _layers(
         found.findings,
         SimilarityDuringTuning,
@@ -408,7 +222,7 @@ def _similarity(found: Found) -> Answer:
         "layer {2} keeps least of its layout, a similarity of {3}, and layer {0} most, {1}",
     )
     terms = "Similarity: Pearson correlation of the distances between the hulls of labels."
-    return _together(claimed, layers, terms=(terms, _SHUFFLED))
+    return together(told, layers, terms=(terms, _SHUFFLED))
 
 
 def _layers(findings: Iterable[Finding], kind: type[Finding], value: str, form: str) -> Answer:
@@ -420,19 +234,19 @@ def _layers(findings: Iterable[Finding], kind: type[Finding], value: str, form: 
         columns = one.columns()
         last = max(columns["step"])
         of_layer: dict[int, list[float]] = {}
-        for layer, step, number in zip(
+        for layer, step, each in zip(
             columns["layer"], columns["step"], columns[value], strict=True
         ):
-            if step == last and not math.isnan(number):
-                of_layer.setdefault(layer, []).append(number)
+            if step == last and not math.isnan(each):
+                of_layer.setdefault(layer, []).append(each)
         if len(of_layer) > 1:
             middle = {layer: float(np.median(each)) for layer, each in of_layer.items()}
             top, low = max(middle, key=middle.__getitem__), min(middle, key=middle.__getitem__)
-            text = form.format(top, _number(middle[top]), low, _number(middle[low]))
+            text = form.format(top, number(middle[top]), low, number(middle[low]))
             row = one.rows[0]
             whose = f"{row.task}, {row.model} tuned on {row.tuned_on}"
             said.append(Sentence(f"In {whose}, {text} ({NO_CONTROL}).", NO_CONTROL))
-    return _gather(said, "The layers that change most and least", "fine-tunings")
+    return gather(said, "The layers that change most and least", "fine-tunings")
 
 
 def _memorisation(found: Found) -> Answer:
@@ -450,16 +264,16 @@ def _memorisation(found: Found) -> Answer:
             if not tuned_on:
                 continue
             each, before = [*of_seed.values()], [*gaps.get((task, model, "", layer), {}).values()]
-            gap = _signed(f"{np.mean(each):+.3f}")
-            start = _signed(f"; {np.mean(before):+.3f} as published") if before else ""
-            seeds = _seeds(len(each), min(each), max(each))
+            gap = signed(f"{np.mean(each):+.3f}")
+            start = signed(f"; {np.mean(before):+.3f} as published") if before else ""
             text = (
                 f"The classifier's accuracy on training units that it has not seen, less that on "
-                f"test units of {task}, is {gap} after fine-tuning{_on(task, tuned_on)} "
-                f"({_where(model, layer)}; {NO_CONTROL}{start}; {seeds})."
+                f"test units of {task}, is {gap} after fine-tuning{on_task(task, tuned_on)} "
+                f"({whereabouts(model, layer)}; {NO_CONTROL}{start}; "
+                f"{seeds(len(each), min(each), max(each))})."
             )
             said.append(Sentence(text, NO_CONTROL))
-    return _gather(said, "Gap between subtest and test", "fine-tunings")
+    return gather(said, "Gap between subtest and test", "fine-tunings")
 
 
 def _centroid_paths(found: Found) -> Answer:
@@ -473,14 +287,14 @@ def _centroid_paths(found: Found) -> Answer:
             said.append(
                 Sentence(
                     f"The closest labels of {row.task}, {', '.join(one.labels)}, are "
-                    f"{_number(was)} apart before fine-tuning{_on(row.task, row.tuned_on)} and "
-                    f"{_number(now)} after it, in the plane of their paths "
-                    f"({_where(row.model, layer)}; {NO_CONTROL}; {_seeds(len(spread))}).",
+                    f"{number(was)} apart before fine-tuning{on_task(row.task, row.tuned_on)} and "
+                    f"{number(now)} after it, in the plane of their paths "
+                    f"({whereabouts(row.model, layer)}; {NO_CONTROL}; {seeds(len(spread))}).",
                     NO_CONTROL,
                 )
             )
     terms = ("Apart: the mean distance of two of their centroids.",)
-    return _together(_gather(said, "Closest labels", "fine-tunings"), terms=terms)
+    return together(gather(said, "Closest labels", "fine-tunings"), terms=terms)
 
 
 def _spread(paths: CentroidPaths, layer: int, seed: int) -> tuple[float, float]:
@@ -508,16 +322,14 @@ def _differences(found: Found) -> Answer:
         drifts = [drift for (n, _), drift in one.drift.items() if n == layer]
         n_labels = len({row.label for row in one.rows if row.layer == layer})
         share = np.mean([drift.share for drift in drifts])
-        said.append(
-            Sentence(
-                f"The labels of {task} share {share:.0%} of their squared movement in "
-                f"fine-tuning{_on(task, tuned_on)}; {n_labels} directions with nothing in common "
-                f"would share {1 / n_labels:.0%} ({_where(model, layer)}; {NO_CONTROL}; "
-                f"{_seeds(len(drifts))}).",
-                NO_CONTROL,
-            )
+        beside = f"({whereabouts(model, layer)}; {NO_CONTROL}; {seeds(len(drifts))})"
+        text = (
+            f"The labels of {task} share {share:.0%} of their squared movement in "
+            f"fine-tuning{on_task(task, tuned_on)}; {n_labels} directions with nothing in common "
+            f"would share {1 / n_labels:.0%} {beside}."
         )
-    return _gather(said, "Movement that all labels share", "fine-tunings")
+        said.append(Sentence(text, NO_CONTROL))
+    return gather(said, "Movement that all labels share", "fine-tunings")
 
 
 def _controls(found: Found) -> Answer:
@@ -528,7 +340,7 @@ def _controls(found: Found) -> Answer:
         "p: the share of the controls that reach the number, itself counted; of several seeds the "
         "largest. Beyond chance: p is at most 0.05.",
     )
-    return Answer((_tally(tested, "In the last layers", "numbers"),), terms=terms)
+    return Answer((tally(tested, "In the last layers", "numbers"),), terms=terms)
 
 
 _ANSWERS: dict[str, Callable[[Found], Answer]] = {

@@ -26,9 +26,10 @@ from geoprobe.findings import (
 )
 from geoprobe.geometry import Cell
 from geoprobe.showing import Showing, Summary, count, frame
-from geoprobe.studies.answers import NOTHING, Answer, Found, answer
+from geoprobe.studies.answers import Found, answer
 from geoprobe.studies.description import describe_study
 from geoprobe.studies.runs import ends
+from geoprobe.studies.sentences import NOTHING, Answer
 from geoprobe.studies.status import study_status
 from geoprobe.studies.study_controls import (
     bands,

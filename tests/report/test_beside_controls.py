@@ -16,7 +16,8 @@ from geoprobe.controls import NullTest, beside_row, claims
 from geoprobe.geometry import Cell
 from geoprobe.report import write_report
 from geoprobe.report.headlines import headlines
-from geoprobe.studies.answers import Answer, Found, answer
+from geoprobe.studies.answers import Found, answer
+from geoprobe.studies.sentences import Answer
 from geoprobe.studies.study_findings import TEXTS, Section, StudyFindings
 
 

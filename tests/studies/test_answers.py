@@ -20,7 +20,8 @@ from geoprobe.findings import (
 )
 from geoprobe.geometry import Cell, Geometry
 from geoprobe.probes import measure
-from geoprobe.studies.answers import _PHRASES, BEYOND, NO_CONTROL, NOTHING, Found, answer, sentence
+from geoprobe.studies.answers import Found, answer
+from geoprobe.studies.sentences import BEYOND, NO_CONTROL, NOTHING, PHRASES, sentence
 from geoprobe.studies.study_controls import without_control
 from tests.support.report_cases import curves, geometries, space
 
@@ -102,7 +103,7 @@ STRONG = {
 """What a sentence says only of a number that is beyond chance."""
 
 
-@pytest.mark.parametrize("measured", sorted(_PHRASES))
+@pytest.mark.parametrize("measured", sorted(PHRASES))
 @pytest.mark.parametrize("tuned_on", ["", "role", "pos"])
 def test_no_sentence_says_more_than_its_number(measured: str, tuned_on: str) -> None:
     cell = Cell("role", "tiny", 6, *((tuned_on, 0, 100) if tuned_on else ()))
