@@ -54,7 +54,8 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
         "analysis": section.analysis,
         "title": section.title,
         "paper": section.paper,
-        "beside": list(section.beside),
+        "answer": list(section.answer.lines),
+        "answer_each": list(section.answer.each),
         "missing": list(section.missing),
         "views": [
             {
@@ -78,7 +79,7 @@ def say_section(section: Section, views: Sequence[View]) -> None:
     print(f"{section.title}: {section.question}")
     if section.paper:
         print(f"Against the paper: {section.paper}")
-    for line in section.beside:
+    for line in (*section.answer.lines, *section.answer.each, *section.answer.terms):
         print(line)
     for view in views:
         name = view_name(view.choices)

@@ -407,6 +407,9 @@ def _report(folder: Path) -> None:
         path = write_report(
             gathered, study_folder.report, figures=study_folder.figures, progress=progress
         )
+    for section in gathered.sections:
+        if section.answer.at_head and section.answer.lines:
+            print("\n".join(("", section.question, *section.answer.lines)))
     for headline in headlines(gathered):
         print()
         say_table(*headline)

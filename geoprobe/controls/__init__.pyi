@@ -50,6 +50,7 @@ from .shuffled import (
     ShuffledLabels as ShuffledLabels,
     came_apart as came_apart,
     load_shuffled as load_shuffled,
+    pulled_closer as pulled_closer,
     pushed_apart as pushed_apart,
     save_shuffled as save_shuffled,
     shuffle_labels as shuffle_labels,

@@ -21,6 +21,7 @@ MEASURES = {
     "distance": "mean distance of two labels",
     "came apart": "pairs of labels that overlap no more",
     "apart": "labels that came further from their nearest",
+    "closer": "labels that came closer to their nearest",
     "to original": "similarity to the original",
     "movement": "mean movement of the labels",
     "train to test": "similarity of training and test",
@@ -44,6 +45,7 @@ class BesideRow(NamedTuple):
     layer: int
     measure: str
     n_units: int
+    n_labels: int | None
     value: float
     low: float
     high: float
@@ -62,6 +64,7 @@ def beside_row(
     n_units: int,
     value: float,
     *,
+    n_labels: int | None = None,
     test: NullTest | None = None,
     control: Any = (),
     interval: Interval | None = None,
@@ -76,6 +79,8 @@ def beside_row(
     n_units : int
         Units behind the value.
     value : float
+    n_labels : int, optional
+        Labels behind the value, where that is known.
     test : NullTest, optional
         Where the control gives a p-value.
     control : sequence of float
@@ -94,6 +99,7 @@ def beside_row(
         layer=cell.layer,
         measure=measure,
         n_units=n_units,
+        n_labels=n_labels,
         value=value,
         low=low,
         high=high,
@@ -172,6 +178,7 @@ class Claim:
     n_seeds : int
     n_units : int
         The fewest of any seed.
+    n_labels : int or None
     value, control, control_std : float
         Means over the seeds.
     low, high : float
@@ -190,6 +197,7 @@ class Claim:
     measure: str
     n_seeds: int
     n_units: int
+    n_labels: int | None
     value: float
     low: float
     high: float
@@ -198,31 +206,6 @@ class Claim:
     n_control: int
     p_value: float
     verdict: str
-
-    @property
-    def where(self) -> str:
-        """Name the space."""
-        tuned = f"tuned on {self.tuned_on}, update {self.step:,}" if self.tuned_on else "published"
-        return f"{self.task}, {self.model}, {tuned}, layer {self.layer}"
-
-    def __str__(self) -> str:
-        """Give the measure, its control, its units and what may be said."""
-        span = "" if np.isnan(self.low) else f" [{_short(self.low)}, {_short(self.high)}]"
-        spread = "" if np.isnan(self.control_std) else f" ± {_short(self.control_std)}"
-        text = f"{self.where}: {MEASURES[self.measure]} {_short(self.value)}{span}"
-        if not np.isnan(self.control):
-            text += f", control {_short(self.control)}{spread} ({self.n_control} drawn"
-            text += "" if np.isnan(self.p_value) else f", p = {self.p_value:.2g}"
-            text += ")"
-        seeds = f", {self.n_seeds} seeds" if self.n_seeds > 1 else ""
-        verdict = f": {self.verdict}" if self.verdict else ""
-        return f"{text}, {self.n_units:,} units{seeds}{verdict}."
-
-
-def _short(value: float) -> str:
-    if np.isnan(value):
-        return "not defined"
-    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 
 def claims(rows: Iterable[BesideRow]) -> list[Claim]:
@@ -249,6 +232,7 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
                 *key,
                 n_seeds=len(same),
                 n_units=min(row.n_units for row in same),
+                n_labels=same[0].n_labels,
                 value=float(np.mean(values)),
                 low=low,
                 high=high,

@@ -216,10 +216,24 @@ def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
     InputError
         If the permutations are not of the same units.
     """
+    return _count_labels(np.greater, before, after)
+
+
+def pulled_closer(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
+    """Count the labels whose nearest other label is less far away after, and so under shuffling.
+
+    Parameters, returned value and errors are those of :func:`pushed_apart`.
+    """
+    return _count_labels(np.less, before, after)
+
+
+def _count_labels(
+    compare: Callable[..., Any], before: ShuffledLabels, after: ShuffledLabels
+) -> NullTest:
     _check_paired(before, after)
     (was, null_was), (now, null_now) = before.nearest(), after.nearest()
-    null = (null_now > null_was).sum(axis=1).astype(np.float64)
-    return NullTest(float((now > was).sum()), null, "greater")
+    null = compare(null_now, null_was).sum(axis=1).astype(np.float64)
+    return NullTest(float(compare(now, was).sum()), null, "greater")
 
 
 def came_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:

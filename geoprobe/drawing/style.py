@@ -133,6 +133,9 @@ def colour_bar(image: Any, ax: Any, name: str) -> None:
 def _seen(handle: Any) -> bool:
     """Say whether a line, with or without error bars, has a point that is drawn."""
     line = handle[0] if isinstance(handle, tuple) else handle
+    if not hasattr(line, "get_xydata"):
+        # A band is drawn where it is only.
+        return True
     points = np.asarray(line.get_xydata(), dtype=np.float64)
     return bool(np.isfinite(points).all(axis=1).any())
 

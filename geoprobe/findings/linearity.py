@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.grids import draw_counts
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
@@ -50,10 +51,13 @@ class Linearity(Finding):
         ``contradictory_points`` those that coincide with a point of another label and can be told
         apart by no classifier.
     notes : tuple of str
+    control : Bands
+        Clusters per label under shuffled labels, where they were measured.
     """
 
     rows: tuple[LinearityRow, ...]
     notes: tuple[str, ...]
+    control: Bands = field(default_factory=Bands)
 
     row_type = LinearityRow
     keys = ("task", "model", "tuned_on", "step", "layer")
@@ -62,7 +66,8 @@ class Linearity(Finding):
     def plot(self, ax: Any = None) -> Any:
         """Draw clusters per label for every task, model and layer, before and after.
 
-        After is the last step of tuning on the same task; other rows are in the table only.
+        After is the last step of tuning on the same task; other rows are in the table only. Grey
+        is what shuffled labels have.
         """
         columns = self.over_seeds()
         last = max(columns["layer"], default=0)
@@ -70,8 +75,10 @@ class Linearity(Finding):
         names = list(
             dict.fromkeys(zip(columns["task"], columns["model"], columns["layer"], strict=True))
         )
-        ax = one_axes(ax, height=1.4 + 0.3 * len(names))
+        below = self.control.rows_below
+        ax = one_axes(ax, height=1.4 + 0.3 * (len(names) + below))
         final = _final_rows(columns)
+        places: dict[int, float] = {}
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -84,18 +91,20 @@ class Linearity(Finding):
                 + (0.12 if tuned else -0.12)
                 for k in rows
             ]
+            places |= dict(zip(rows, where, strict=True))
             mean = [columns["clusters_per_label_mean"][k] for k in rows]
             ax.plot(mean, where, marker, color=colour, label=text, linestyle="none")
+        self.control.draw_beside(ax, columns, places)
         shown = [f"{t} {m} layer {n}" if several or last else f"{t} {m}" for t, m, n in names]
         ax.set_yticks(range(len(names)), shown, parse_math=False)
-        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.set_ylim(len(names) - 0.5 + below, -0.5)
         if max(columns["clusters_per_label_mean"], default=1.0) > 10:
             ax.set_xscale("log")
         else:
             # From no cluster to twice as many as a linear space has, or all there are.
             ax.set_xlim(0.0, max(2.0, 1.05 * ax.get_xlim()[1]))
         describe(ax, title="Linearity: 1 is a linear space", x="clusters per label")
-        legend(ax)
+        legend(ax, **self.control.legend)
         return ax
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
 from geoprobe.errors import InputError
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, split_labels
@@ -65,12 +66,15 @@ class MinDistances(Finding):
     n : int
         How many labels are picked at either end.
     notes : tuple of str
+    control : Bands
+        Smallest distances of shuffled labels, where they were measured.
     """
 
     rows: tuple[MinDistanceRow, ...]
     gains: dict[int, tuple[Gain, ...]]
     n: int
     notes: tuple[str, ...]
+    control: Bands = field(default_factory=Bands)
 
     row_type = MinDistanceRow
     keys = ("task", "model", "tuned_on", "layer", "step", "label")
@@ -87,6 +91,8 @@ class MinDistances(Finding):
 
     def plot(self, ax: Any = None, layer: int | None = None, measure: str = "distance") -> Any:
         """Draw the labels that gain most (full lines) and least (dashed); bands: seeds, intervals.
+
+        Grey is where the smallest distances of shuffled labels lie.
 
         Parameters
         ----------
@@ -119,6 +125,9 @@ class MinDistances(Finding):
             ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
             low, high = ([ends[row] for row in rows] for ends in spread)
             ax.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        if measure == "distance":
+            of_layer = [k for k, other in enumerate(columns["layer"]) if other == layer]
+            self.control.draw_along(ax, columns, of_layer)
         step_axis(ax, columns["step"])
         row = self.rows[0]
         describe(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
 from geoprobe.errors import InputError
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Columns, Finding, mean_and_std, moment_columns
 from geoprobe.findings.intervals import accuracy_interval
 from geoprobe.findings.label_pairs import Reduce, split_labels
@@ -61,10 +62,14 @@ class Performance(Finding):
         its network, empty and NaN where nobody said which; ``head`` is the fine-tuned head's own
         accuracy.
     notes : tuple of str
+    control : mapping from str to Bands
+        By measure: the accuracy under permuted test labels, that of the classifier on control
+        tasks, the similarity of pseudo-tests drawn from training.
     """
 
     rows: tuple[PerformanceRow, ...]
     notes: tuple[str, ...]
+    control: Mapping[str, Bands] = field(default_factory=dict)
 
     row_type = PerformanceRow
     keys = ("task", "model", "tuned_on", "step", "layer")
@@ -90,7 +95,9 @@ class Performance(Finding):
         names = list(dict.fromkeys(zip(columns["task"], columns["model"], strict=True)))
         place = {name: number for number, name in enumerate(names)}
         single = {tuple(getattr(row, key) for key in self.keys): row for row in self.rows}
-        ax = one_axes(ax, height=1.4 + 0.36 * len(names))
+        control = self.control.get(measure, Bands())
+        ax = one_axes(ax, height=1.4 + 0.36 * (len(names) + control.rows_below))
+        places: dict[int, float] = {}
         for tuned, colour, marker, text in (
             (False, BEFORE, "o", "as published"),
             (True, AFTER, "s", "fine-tuned"),
@@ -104,12 +111,16 @@ class Performance(Finding):
                 place[columns["task"][k], columns["model"][k]] + (0.12 if tuned else -0.12)
                 for k in rows
             ]
+            places |= dict(zip(rows, where, strict=True))
             mean = [columns[f"{measure}_mean"][k] for k in rows]
             spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
             ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
+        # A pseudo-test is compared with the rest of training, and so is the test beside it.
+        values = "test and that rest of training" if measure == "similarity" else ""
+        control.draw_beside(ax, columns, places, values=values)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
-        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.set_ylim(len(names) - 0.5 + control.rows_below, -0.5)
         x = "Pearson correlation" if measure == "similarity" else "accuracy (share of test units)"
         title = {
             "directprobe": "DirectProbe on the test units",
@@ -118,7 +129,7 @@ class Performance(Finding):
             "similarity": "Spatial similarity of training and test space",
         }[measure]
         describe(ax, title=title, x=x)
-        legend(ax)
+        legend(ax, **control.legend)
         return ax
 
     def _reach(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from geoprobe.drawing.style import (
     step_axis,
 )
 from geoprobe.errors import InputError
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Finding, bands
 from geoprobe.findings.intervals import Interval, fitting
 from geoprobe.findings.label_pairs import Reduce, label_distances, match_labels, split_labels
@@ -222,10 +223,13 @@ class SimilarityDuringTuning(Finding):
         (:func:`kept_similarity`); where both spaces are linear it is the same. ``is_linear`` is of
         the space itself; where it is not, a note says what the distances are of.
     notes : tuple of str
+    control : Bands
+        Similarity under shuffled labels, where it was measured.
     """
 
     rows: tuple[SimilarityRow, ...]
     notes: tuple[str, ...]
+    control: Bands = field(default_factory=Bands)
 
     row_type = SimilarityRow
     keys = ("task", "model", "tuned_on", "layer", "step")
@@ -234,7 +238,8 @@ class SimilarityDuringTuning(Finding):
     def plot(self, ax: Any = None) -> Any:
         """Draw the similarity over the steps, one line a layer; bands span seeds or intervals.
 
-        The similarity of the fixed partition is a dashed line where it differs.
+        The similarity of the fixed partition is a dashed line where it differs. Grey is what
+        shuffled labels have, in the last layer.
         """
         ax = one_axes(ax)
         columns, spread = self.over_seeds(), bands(self.columns(), self.keys, "similarity")
@@ -252,6 +257,8 @@ class SimilarityDuringTuning(Finding):
             fixed = [columns["fixed_mean"][k] for k in rows]
             if not np.allclose(mean, fixed, rtol=0, atol=1e-6):
                 ax.plot(steps, fixed, color=ink, linestyle="--", label=f"layer {layer}, fixed")
+        last = [k for k, layer in enumerate(columns["layer"]) if layer == layers[-1]]
+        self.control.draw_along(ax, columns, last)
         step_axis(ax, columns["step"])
         describe(
             ax,

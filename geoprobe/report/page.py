@@ -18,6 +18,7 @@ from geoprobe.drawing.style import need
 from geoprobe.showing import without_controls
 
 if TYPE_CHECKING:
+    from geoprobe.studies.sentences import Answer
     from geoprobe.studies.study_findings import Section, View
 
 
@@ -61,7 +62,8 @@ class PageSection:
     Attributes
     ----------
     anchor, title, question, reading, paper : str
-    beside, missing : tuple of str
+    answer : Answer
+    missing : tuple of str
     count, opening : int
         How many views there are, and which is seen first.
     choosers : tuple of (str, tuple of str)
@@ -81,7 +83,7 @@ class PageSection:
     question: str
     reading: str
     paper: str
-    beside: tuple[str, ...]
+    answer: Answer
     missing: tuple[str, ...]
     count: int
     opening: int
@@ -135,7 +137,7 @@ def make_section(section: Section, html: Sequence[Any], elsewhere: int = 0) -> P
         question=section.question,
         reading=section.reading,
         paper=section.paper,
-        beside=tuple(section.beside),
+        answer=section.answer,
         missing=tuple(section.missing),
         count=len(views),
         opening=opening,
@@ -229,6 +231,7 @@ class Pages:
         about: Mapping[str, Any],
         sections: Sequence[Any],
         summary: Sequence[Any],
+        controlled: bool,
         missing: Sequence[str],
         complete: bool,
         files: str,
@@ -243,15 +246,21 @@ class Pages:
         sections : sequence
             As :mod:`geoprobe.report.page` makes them.
         summary : sequence of Table
+        controlled : bool
+            Whether a control stands beside any number.
         files, files_shown : str
             Link to the folder of figures, and its name; empty without one.
         """
+        answered = [one for one in sections if one.answer.lines and one.answer.at_head]
         return self._whole(
             "page.html",
             name=name,
             about=about,
             sections=sections,
             summary=summary,
+            controlled=controlled,
+            answered=answered,
+            terms=list(dict.fromkeys(term for one in answered for term in one.answer.terms)),
             missing=missing,
             complete=complete,
             files=files,

@@ -82,6 +82,7 @@ def write_report(
         about=gathered.about,
         sections=sections,
         summary=[text_table(*one) for one in headlines(gathered)],
+        controlled=bool(gathered.claims),
         missing=gathered.missing,
         complete=gathered.complete,
         files="" if folder is None else folder.link,

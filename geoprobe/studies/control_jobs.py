@@ -24,8 +24,9 @@ from geoprobe.controls import (
     shuffle_movement,
 )
 from geoprobe.controls.permutations import Exchange
-from geoprobe.errors import FormatError, GeoprobeError, InputError
+from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
+from geoprobe.findings import accuracy_interval
 from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
@@ -224,7 +225,8 @@ def shuffle_predict_cell(
             groups=groups,
             exchange=controls.exchange,
         )
-        return {"observed": found.observed, "null": _numbers(found.null)}
+        interval = accuracy_interval(held_out)._asdict()
+        return {"observed": found.observed, "null": _numbers(found.null), "interval": interval}
 
     write_json(path, {**content, "accuracy": _or_problem(tested)})
 

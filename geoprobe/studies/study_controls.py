@@ -17,14 +17,19 @@ from geoprobe.controls import (
     ShuffledLabels,
     beside_row,
     came_apart,
-    claims,
     load_shuffled,
+    pulled_closer,
     pushed_apart,
     shuffled_similarity,
 )
 from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
+from geoprobe.findings import Interval, accuracy_interval, label_distances
+from geoprobe.findings.control_bands import Band, Bands
+from geoprobe.findings.movement import displacements
+from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Cell, Geometry
+from geoprobe.geometry.measured import Predictions
 from geoprobe.studies.control_jobs import (
     SAMPLING_FORMAT,
     SELECTIVITY_FORMAT,
@@ -35,20 +40,6 @@ from geoprobe.studies.control_jobs import (
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
-
-CONTROLLED = {
-    "performance": ("nearest", "accuracy", "bits", "train to test", "test means", "ceiling"),
-    "linearity": ("clusters", "came apart"),
-    "min-distances": ("apart", "distance"),
-    "movement": ("movement",),
-    "similarity": ("to original",),
-}
-"""Analyses with a control, and the measures that stand beside them."""
-
-WITHOUT = (
-    "No control was computed (a table [controls] in the plan): nothing here says what chance would "
-    "give."
-)
 
 Of = TypeVar("Of")
 
@@ -127,6 +118,11 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
     )
 
 
+def _accuracy(cell: Cell, held_out: Predictions) -> BesideRow:
+    interval = accuracy_interval(held_out)
+    return beside_row(cell, "nearest", len(held_out), interval.value, interval=interval)
+
+
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
     found = load_shuffled(path)
     if found.cell != cell:
@@ -149,14 +145,24 @@ def beside_controls(controls: StudyControls) -> BesideControl:
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))
     for cell, noted in controls.movement.items():
         test = NullTest(noted["movement"], _array(noted["null"]), "greater")
-        rows.append(beside_row(cell, "movement", noted["n_units"], test.observed, test=test))
+        n_labels = len(noted["labels"])
+        rows.append(
+            beside_row(
+                cell, "movement", noted["n_units"], test.observed, n_labels=n_labels, test=test
+            )
+        )
     for cell, noted in controls.predictions.items():
         accuracy = noted["accuracy"]
         if "problem" in accuracy:
             notes.append(f"{cell}: no control of the accuracy: {accuracy['problem']}")
             continue
         test = NullTest(accuracy["observed"], _array(accuracy["null"]), "greater")
-        rows.append(beside_row(cell, "nearest", noted["n_test"], test.observed, test=test))
+        interval = Interval(**accuracy["interval"])
+        rows.append(
+            beside_row(
+                cell, "nearest", noted["n_test"], test.observed, test=test, interval=interval
+            )
+        )
     for cell, noted in controls.sampling.items():
         rows += _of_sampling(cell, noted, notes)
     for cell, noted in controls.selectivity.items():
@@ -175,8 +181,11 @@ def _of_labels(
         tests["to original"] = shuffled_similarity(start, shuffled)
         if not start.is_linear:
             tests["came apart"] = came_apart(start, shuffled)
+        if cell.tuned_on != cell.task:
+            tests["closer"] = pulled_closer(start, shuffled)
+    n_labels = len(shuffled.labels)
     return [
-        beside_row(cell, measure, n_units, test.observed, test=test)
+        beside_row(cell, measure, n_units, test.observed, n_labels=n_labels, test=test)
         for measure, test in tests.items()
     ]
 
@@ -188,14 +197,16 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
         if "problem" in part:
             notes.append(f"{cell}: no {what}: {part['problem']}")
     if "seen" in drift:
-        n_units = int(sum(drift["units"]))
+        n_units, n_labels = int(sum(drift["units"])), len(drift["labels"])
         seen, unseen = _array(drift["seen"]), _array(drift["unseen"])
         mean = float(np.nanmean(unseen)) if not np.isnan(unseen).all() else float("nan")
         test = NullTest(mean, seen - unseen + mean, "less")
-        rows.append(beside_row(cell, "train to test", n_units, mean, test=test))
+        rows.append(beside_row(cell, "train to test", n_units, mean, n_labels=n_labels, test=test))
         seen, unseen = _array(drift["moved_seen"]), _array(drift["moved_unseen"])
         test = NullTest(float(unseen.mean()), seen - unseen + unseen.mean(), "greater")
-        rows.append(beside_row(cell, "test means", n_units, test.observed, test=test))
+        rows.append(
+            beside_row(cell, "test means", n_units, test.observed, n_labels=n_labels, test=test)
+        )
         if drift["left_out"]:
             notes.append(
                 f"{cell}: test labels of which training has no more units are left out of the "
@@ -206,7 +217,10 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
             _array(ceiling["halves"]), tuple(ceiling["labels"]), tuple(ceiling["left_out"]),
             ceiling["n_units"], "pearson",
         ).whole()  # fmt: skip
-        rows.append(beside_row(cell, "ceiling", ceiling["n_units"], found.value, interval=found))
+        n_units, n_labels = ceiling["n_units"], len(ceiling["labels"])
+        rows.append(
+            beside_row(cell, "ceiling", n_units, found.value, n_labels=n_labels, interval=found)
+        )
     leakage = noted.get("leakage")
     if leakage is not None and leakage["share"] > 0:
         notes.append(f"{cell}: {_leaked(leakage)}")
@@ -237,9 +251,9 @@ def _of_classifier(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> li
             f"test units have a type that is in train."
         )
     if "bits" in code:
-        n_units = code["n_units"]
-        shuffled = [code["shuffled_bits"] / n_units]
-        rows.append(beside_row(cell, "bits", n_units, code["bits"] / n_units, control=shuffled))
+        n_units, n_labels = code["n_units"], code["n_labels"]
+        bits, shuffled = code["bits"] / n_units, [code["shuffled_bits"] / n_units]
+        rows.append(beside_row(cell, "bits", n_units, bits, n_labels=n_labels, control=shuffled))
         notes.append(
             f"{cell}: the labels take {code['bits']:.0f} bits, {code['uniform_bits']:.0f} without "
             f"knowledge: compression {code['uniform_bits'] / code['bits']:.2f}."
@@ -260,28 +274,85 @@ def end_rows(rows: Sequence[BesideRow], cells: Sequence[Cell]) -> list[BesideRow
     return [row for row in rows if row[:6] in last]
 
 
-def sentences(
-    analysis: str, plan: Plan, beside: BesideControl, cells: Sequence[Cell]
-) -> tuple[str, ...]:
-    """Say what an analysis found, beside its control, of the last layers.
+def without_control(rows: Sequence[BesideRow], geometries: Sequence[Geometry]) -> list[BesideRow]:
+    """Measure the last layers as the controls do, where no control stands beside the number.
 
     Parameters
     ----------
-    analysis : str
-    plan : Plan
-    beside : BesideControl
-    cells : sequence of Cell
+    rows : sequence of BesideRow
+        With a control; they are not measured again.
+    geometries : sequence of Geometry
         All of the study.
     """
-    measures = CONTROLLED.get(analysis, ())
-    if not measures:
-        return ()
-    if plan.controls is None:
-        return (WITHOUT,)
-    found = claims(row for row in end_rows(beside.rows, cells) if row.measure in measures)
-    if not found:
-        return ("No control of this has been computed yet.",)
-    return tuple(map(str, found))
+    known = {g.cell: g for g in geometries}
+    there = {(*row[:6], row.measure) for row in rows}
+    return [
+        row
+        for cell in ends(list(known))
+        for row in _alone(known[cell], known.get(cell.start(known)))
+        if (*row[:6], row.measure) not in there
+    ]
+
+
+def _alone(g: Geometry, start: Geometry | None) -> list[BesideRow]:
+    """Return the main measures of a space, and of what it was tuned from."""
+    found: dict[str, float] = {}
+    if g.clusters is not None:
+        found["clusters"] = float(g.n_clusters)
+    if g.cell.tuned_on is not None and start is not None and start.labels == g.labels:
+        was, now = (label_distances(each, reduce="hull") for each in (start, g))
+        first, second = was.minimum()[0], now.minimum()[0]
+        found["apart"] = float((second > first).sum())
+        if g.cell.tuned_on != g.cell.task:
+            found["closer"] = float((second < first).sum())
+        found["to original"] = pearson(was.vector(g.labels), now.vector(g.labels))[0]
+        if start.n_dims == g.n_dims:
+            vectors = displacements(start, g).vectors
+            found["movement"] = float(np.linalg.norm(vectors, axis=1).mean())
+    rows = [
+        beside_row(g.cell, measure, g.n_units, value, n_labels=g.n_labels)
+        for measure, value in found.items()
+        if not np.isnan(value)
+    ]
+    if g.predictions is not None:
+        rows.append(_accuracy(g.cell, g.predictions))
+    return rows
+
+
+def bands(beside: BesideControl, measure: str, name: str, *, per_label: bool = False) -> Bands:
+    """Return what the control of a measure gives: a standard deviation to either side of its mean.
+
+    Parameters
+    ----------
+    beside : BesideControl
+    measure : str
+        A key of :data:`geoprobe.controls.beside.MEASURES`.
+    name : str
+        What the control is, for the legend.
+    per_label : bool, default=False
+        Whether values are divided by the number of labels.
+    """
+    found: dict[tuple[Any, ...], list[Band]] = {}
+    for row in beside.rows:
+        if row.measure == measure and not np.isnan(row.control):
+            spread = 0.0 if np.isnan(row.control_std) else row.control_std
+            per = row.n_labels if per_label and row.n_labels else 1
+            ends_ = (row.control - spread, row.control + spread, row.value)
+            key = (row.task, row.model, row.tuned_on, row.step, row.layer)
+            found.setdefault(key, []).append(Band(*(value / per for value in ends_)))
+    return Bands(f"{name}: mean ± sd", {key: Band.mean(each) for key, each in found.items()})
+
+
+def nearest_bands(controls: StudyControls) -> Bands:
+    """Return where the smallest distances of shuffled labels lie, 95 % of all labels and draws."""
+    found: dict[tuple[Any, ...], list[Band]] = {}
+    for cell, shuffled in controls.shuffled.items():
+        observed, null = shuffled.nearest()
+        low, high = np.percentile(null, [2.5, 97.5]).tolist()
+        key = (cell.task, cell.representation, cell.tuned_on or "", cell.step, cell.layer)
+        found.setdefault(key, []).append(Band(low, high, float(observed.mean())))
+    name = "shuffled labels: middle 95 %"
+    return Bands(name, {key: Band.mean(each) for key, each in found.items()})
 
 
 def compared_layouts(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from geoprobe.controls import BesideControl
 from geoprobe.encoders.tuning import TuningResult
 from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
@@ -34,7 +35,7 @@ from geoprobe.studies.jobs import (
 )
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import Run, runs
-from geoprobe.studies.study_controls import StudyControls, load_controls
+from geoprobe.studies.study_controls import StudyControls, beside_controls, load_controls
 from geoprobe.studies.study_folder import StudyFolder
 
 
@@ -81,6 +82,11 @@ class StudyData(Showing):
         n_spaces, n_runs = len(self.geometries), len(self.runs)
         line = f"{self.plan.name}: {count(n_spaces, 'space')}, {count(n_runs, 'layer')} tuned."
         return (Summary((line,)),)
+
+    @cached_property
+    def beside(self) -> BesideControl:
+        """Every number that has a control, beside it."""
+        return beside_controls(self.controls)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

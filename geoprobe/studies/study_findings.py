@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,10 +27,19 @@ from geoprobe.findings import (
 )
 from geoprobe.geometry import Cell
 from geoprobe.showing import Showing, Summary, count, frame
+from geoprobe.studies.answers import Found, answer
 from geoprobe.studies.description import describe_study
 from geoprobe.studies.runs import ends
+from geoprobe.studies.sentences import NOTHING, Answer
 from geoprobe.studies.status import study_status
-from geoprobe.studies.study_controls import beside_controls, compared_layouts, end_rows, sentences
+from geoprobe.studies.study_controls import (
+    bands,
+    beside_controls,
+    compared_layouts,
+    end_rows,
+    nearest_bands,
+    without_control,
+)
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.suggestions import suggestion
@@ -180,8 +189,8 @@ class Section:
         All with the same keys of choices.
     missing : tuple of str
         What could not be computed, and why.
-    beside : tuple of str
-        What was found in the last layers, each in a sentence with its control.
+    answer : Answer
+        What was found, in sentences with their controls.
     """
 
     analysis: str
@@ -191,7 +200,7 @@ class Section:
     paper: str
     views: tuple[View, ...]
     missing: tuple[str, ...]
-    beside: tuple[str, ...] = ()
+    answer: Answer = NOTHING
 
 
 @dataclass(frozen=True)
@@ -310,22 +319,19 @@ def compute_findings(
                 f"the plan of this study has no analysis {analysis!r}; "
                 f"{suggestion(analysis, known)}."
             )
-    beside = beside_controls(material.controls)
-    cells = [g.cell for g in material.geometries]
+    rows = end_rows(material.beside.rows, [g.cell for g in material.geometries])
+    found = claims([*rows, *without_control(rows, material.geometries)])
     return StudyFindings(
         plan.name,
         describe_study(plan, folder, material.names, material.geometries),
-        tuple(
-            _section(analysis, material, sentences(analysis, plan, beside, cells))
-            for analysis in wanted
-        ),
+        tuple(_section(analysis, material, found) for analysis in wanted),
         status.missing,
         status.complete,
-        tuple(claims(end_rows(beside.rows, cells))),
+        tuple(claims(rows)),
     )
 
 
-def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Section:
+def _section(analysis: str, material: StudyData, found: Sequence[Claim]) -> Section:
     missing: list[str] = []
     views: list[View] = []
     text, makers = _known(analysis)
@@ -336,7 +342,9 @@ def _section(analysis: str, material: StudyData, beside: tuple[str, ...]) -> Sec
             missing.append(str(error))
     if not views and not missing:
         missing.append(_lacking(analysis, material))
-    return Section(analysis, *text, tuple(views), tuple(missing), beside if views else ())
+    findings = [view.finding for view in views]
+    said = answer(analysis, Found(found, findings, material.runs)) if views else NOTHING
+    return Section(analysis, *text, tuple(views), tuple(missing), said)
 
 
 Made = Iterable[tuple[dict[str, str], Callable[[], Finding]]]
@@ -368,13 +376,16 @@ def _known(name: str) -> Analysis:
 def _performance(m: StudyData) -> Made:
     own = [g for g in m.geometries if g.cell.tuned_on in (None, g.cell.task)]
     if any(g.predictions is not None for g in own):
-        yield (
-            {},
-            partial(
-                compare_performance, own, classifier=m.classifier, networks=m.networks,
-                head=m.head, **m.reduction,
-            ),
+        compare = partial(
+            compare_performance, own, classifier=m.classifier, networks=m.networks,
+            head=m.head, **m.reduction,
         )  # fmt: skip
+        control = {
+            "directprobe": bands(m.beside, "nearest", "permuted test labels"),
+            "classifier": bands(m.beside, "accuracy", "control tasks"),
+            "similarity": bands(m.beside, "train to test", "pseudo-tests"),
+        }
+        yield {}, _with(control, compare)
 
 
 def _memorisation(m: StudyData) -> Made:
@@ -387,10 +398,11 @@ def _memorisation(m: StudyData) -> Made:
 
 
 def _linearity(m: StudyData) -> Made:
+    control = bands(m.beside, "clusters", "shuffled labels", per_label=True)
     for geometries in _grouped(m.geometries, lambda g: _who(g.cell)).values():
         about = {"task": geometries[0].cell.task, **_model(geometries[0].cell, m)}
         choices = {"show": "labels and clusters", **about, "space": "all"}
-        yield choices, partial(compare_linearity, geometries)
+        yield choices, _with(control, partial(compare_linearity, geometries))
     # What stands between is asked of the models as published, and of the last layer where a
     # fine-tuning ends; every step and layer would be a flood.
     last = set(ends([g.cell for g in m.geometries]))
@@ -421,6 +433,11 @@ def _blockers(m: StudyData) -> Made:
             "space": f"tuned on {cell.tuned_on}, layer {cell.layer}",
         }
         yield choices, partial(follow_blockers, same)
+
+
+def _with(control: Any, make: Callable[[], Any]) -> Callable[[], Finding]:
+    """Make a finding whose figures show what the control gives."""
+    return lambda: replace(make(), control=control)
 
 
 def _moment(cell: Cell) -> str:
@@ -456,8 +473,16 @@ def _by_family(
 
 
 def _similarity(m: StudyData) -> Made:
+    control = bands(m.beside, "to original", "shuffled labels")
     analysis = partial(similarity_to_original, held=m.held)
-    return _by_family(analysis, intervals="similarity")(m)
+    for choices, make in _by_family(analysis, intervals="similarity")(m):
+        yield choices, _with(control, make)
+
+
+def _min_distances(m: StudyData) -> Made:
+    control = nearest_bands(m.controls)
+    for choices, make in _by_layer(minimum_distances, intervals="distance")(m):
+        yield choices, _with(control, make)
 
 
 def _cross_task(m: StudyData) -> Made:
@@ -527,7 +552,7 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "performance": _performance,
     "memorisation": _memorisation,
     "linearity": _linearity,
-    "min-distances": _by_layer(minimum_distances, intervals="distance"),
+    "min-distances": _min_distances,
     "centroid-paths": _by_family(follow_centroids),
     "cross-task": _cross_task,
     "movement": _by_family(measure_movement, reduces=False, intervals="movement"),

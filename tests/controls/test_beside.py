@@ -1,4 +1,4 @@
-"""Numbers beside their controls: rows, claims over seeds, sentences and figures."""
+"""Numbers beside their controls: rows, claims over seeds and figures."""
 
 from __future__ import annotations
 
@@ -63,20 +63,6 @@ def test_claim_over_seeds_is_as_strong_as_its_weakest() -> None:
     assert (claim.n_seeds, claim.value, claim.low, claim.high) == (2, 12.5, 5.0, 20.0)
     assert claim.p_value == pytest.approx(12 / 21)
     assert claim.verdict == "not distinguishable from chance"
-
-
-def test_sentences_give_number_control_units_and_verdict() -> None:
-    published, tuned, ceiling, accuracy = map(str, claims(rows()))
-    assert published == (
-        "pos, tiny, published, layer 6: clusters 20, control 19.5 ± 5.92 (20 drawn, p = 0.57), "
-        "400 units: not distinguishable from chance."
-    )
-    assert tuned == (
-        "pos, tiny, tuned on pos, update 100, layer 6: clusters 7 [5, 9], control 19.5 ± 5.92 "
-        "(20 drawn, p = 0.048), 398 units, 2 seeds: beyond chance."
-    )
-    assert "noise ceiling of the similarity 0.8 [0.7, 0.9], 400 units." in ceiling
-    assert "accuracy of the classifier 0.9, control 0.55 ± 0.0707 (2 drawn), 90 units." in accuracy
 
 
 def test_finding_has_a_table_and_a_figure() -> None:

@@ -14,6 +14,7 @@ from geoprobe.controls import (
     came_apart,
     load_shuffled,
     permuted_rows,
+    pulled_closer,
     pushed_apart,
     save_shuffled,
     shuffle_labels,
@@ -106,6 +107,9 @@ def test_pushed_apart_and_similarity_beside_shuffled_labels() -> None:
     # All labels come to lie further apart when the space grows, shuffled ones as well.
     grown = pushed_apart(before, after)
     assert grown.observed == 4.0
+    shrunk = pulled_closer(after, before)
+    assert (shrunk.observed, shrunk.null.tolist()) == (4.0, grown.null.tolist())
+    assert pulled_closer(before, after).observed == 0.0
     moved = shuffled(apart(1, 4, by=9.0))
     test = pushed_apart(before, moved)
     assert (test.observed, test.p_value) == (4.0, 1 / 21)

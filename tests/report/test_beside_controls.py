@@ -1,7 +1,8 @@
-"""Controls on the page: a table at its head, and sentences under the question of a section."""
+"""What was found, on the page: answers and a table at its head, and an answer in each section."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from geoprobe.controls import NullTest, beside_row, claims
 from geoprobe.geometry import Cell
 from geoprobe.report import write_report
 from geoprobe.report.headlines import headlines
+from geoprobe.studies.answers import Found, answer
+from geoprobe.studies.sentences import Answer
 from geoprobe.studies.study_findings import TEXTS, Section, StudyFindings
 
 
@@ -25,13 +28,14 @@ def gathered() -> StudyFindings:
     ]
     cells = [Cell("ps<role>", "tiny", 6), Cell("ps<role>", "tiny", 6, "pos", 0, 1200)]
     found = claims(
-        beside_row(cell, "clusters", 4285, test.observed, test=test)
+        beside_row(cell, "clusters", 4285, test.observed, n_labels=46, test=test)
         for cell, test in zip(cells, tests, strict=True)
     )
-    text = TEXTS["linearity"]
-    sentences = tuple(map(str, found)) * 5
-    section = Section("linearity", *text, (), (), sentences)
-    return StudyFindings("made", {}, (section,), (), True, tuple(found))
+    said = answer("linearity", Found(found * 2, (), ()))
+    section = Section("linearity", *TEXTS["linearity"], (), (), said)
+    own = Answer(("Not at <the head>.",))
+    other = Section("differences", *TEXTS["differences"], (), (), own)
+    return StudyFindings("made", {}, (section, other), (), True, tuple(found))
 
 
 def test_head_has_a_line_for_every_claim() -> None:
@@ -44,10 +48,22 @@ def test_head_has_a_line_for_every_claim() -> None:
     assert table.rows[1][-2:] == ("0.05", "beyond chance")
 
 
-def test_page_shows_claims_and_folds_what_is_many(tmp_path: Path) -> None:
+def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> None:
     page = write_report(gathered(), tmp_path / "report.html").read_text(encoding="utf8")
-    said = "ps&lt;role&gt;, tiny, published, layer 6: clusters 46, control 46 ± 0"
-    assert page.count(said) == 5
-    assert "ps<role>" not in page
-    assert "2 more beside their controls" in page
-    assert "In the last layer, beside shuffled labels, pseudo-tests or control tasks" in page
+    head, _, sections = page.partition('<section id="about"')
+    for part in (head, sections):
+        assert "Fewer clusters than shuffled labels have: " in part
+        assert part.count("46 clusters for 46 labels of ps&lt;role&gt; as published") == 2
+        assert "the 4 sentences counted" in part
+        assert part.count("Shuffled: labels dealt out") == 1
+    assert 'href="#linearity">Can hyperplanes tell the labels apart?' in head
+    assert "Not at &lt;the head&gt;." in sections and "Not at" not in head
+    assert "ps<role>" not in page and "No control stands beside" not in page
+    # The answer comes before the plan, and before the tables.
+    assert head.index("Fewer clusters") < head.index("In the last layer, beside shuffled labels")
+
+
+def test_head_says_that_nothing_was_controlled(tmp_path: Path) -> None:
+    nothing = replace(gathered(), claims=())
+    page = write_report(nothing, tmp_path / "report.html").read_text(encoding="utf8")
+    assert page.count("No control stands beside these numbers") == 1

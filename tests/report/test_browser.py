@@ -338,3 +338,13 @@ def test_the_browser_notices_what_it_should(browser: Tab, tmp_path: Path) -> Non
     assert "http://localhost:9/x.png" in browser.requests
     assert any("said" in one for one in browser.complaints)
     assert any("thrown" in one for one in browser.complaints)
+
+
+def test_on_a_phone_what_was_found_begins_on_the_first_screen(
+    tab: Tab, pages: dict[str, Path]
+) -> None:
+    tab.size(390, 844)
+    tab.open(pages["plain"])
+    assert tab.run("document.querySelector('#summary').getBoundingClientRect().top") < 844 / 2
+    # The contents scroll inside their own line.
+    assert tab.run("document.documentElement.scrollWidth") == 390

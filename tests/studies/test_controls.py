@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,6 @@ from geoprobe.studies import (
 )
 from geoprobe.studies.control_jobs import unit_names
 from geoprobe.studies.given import find_given
-from geoprobe.studies.study_controls import CONTROLLED, WITHOUT
 from tests.support import encoder_models
 from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
 from tests.support.study_cases import PLAN, write_task
@@ -108,17 +109,47 @@ def test_every_controlled_number_stands_beside_its_control(done: StudyFolder) ->
 
 def test_sections_say_what_was_found_beside_the_control(done: StudyFolder) -> None:
     gathered = compute_findings(done)
-    linear = next(s for s in gathered.sections if s.analysis == "linearity")
+    said = {s.analysis: s.answer for s in gathered.sections}
     rows = rows_of(gathered)
-    assert len(linear.beside) == 4
-    for line in linear.beside:
-        model = "small" if "small" in line else "large"
-        row = rows[model, "pos" if "tuned on" in line else "", "clusters"]
-        assert f"clusters {row.value:.0f}" in line
-        assert f"p = {row.p_value:.2g}" in line
-        assert "36 units" in line
-        assert line.endswith(f"{row.verdict}.")
+    # Two models, as published and tuned: the four sentences are counted.
+    assert len(said["linearity"].each) == 4 and len(said["linearity"].lines) == 1
+    for line in said["linearity"].each:
+        model = "small" if "(small" in line else "large"
+        row = rows[model, "pos" if "after fine-tuning" in line else "", "clusters"]
+        assert line.startswith(f"{row.value:.0f} clusters for 3 labels of pos")
+        assert f"shuffled: {row.control:.3g} ± {row.control_std:.2g}, p = {row.p_value:.2g}" in line
+        assert ("fewer than shuffled labels have" in line) is (row.verdict == "beyond chance")
+    small, _ = said["min-distances"].lines
+    row = rows["small", "pos", "apart"]
+    assert f"{row.value:.0f} of 3 labels of pos" in small and f"p = {row.p_value:.2g}" in small
     assert {claim.measure for claim in gathered.claims} == {key[2] for key in rows}
+    counted = Counter(claim.verdict for claim in gathered.claims if claim.verdict)
+    assert f"beyond chance in {counted['beyond chance']}" in said["controls"].lines[0]
+
+
+def test_figures_have_the_bands_of_their_control(done: StudyFolder) -> None:
+    gathered = compute_findings(done)
+    rows = rows_of(gathered)
+    key = ("pos", "small", "pos", 40, 2)
+
+    def control(analysis: str, **choices: str) -> Any:
+        finding: Any = gathered.view(analysis, model="small", **choices).finding
+        return finding.control
+
+    row = rows["small", "pos", "clusters"]
+    band = control("linearity").of[key]
+    assert (band.low * 3, band.high * 3) == pytest.approx(
+        (row.control - row.control_std, row.control + row.control_std)
+    )
+    assert band.value == row.value / 3
+    shuffled = load_study_data(done).controls.shuffled[Cell("pos", "small", 2, "pos", 0, 40)]
+    low, high = np.percentile(shuffled.nearest()[1], [2.5, 97.5])
+    assert control("min-distances", layer="2").of[key][:2] == pytest.approx((low, high))
+    # Shuffled labels overlap everywhere here, and a constant has no correlation.
+    assert math.isnan(rows["small", "pos", "to original"].control)
+    assert control("similarity").of == {}
+    accuracy: Any = gathered.view("performance").finding
+    assert accuracy.control["directprobe"].of[key].value == rows["small", "pos", "nearest"].value
 
 
 def test_similarity_by_size_is_that_of_the_measured_spaces(done: StudyFolder) -> None:
@@ -160,9 +191,13 @@ def test_without_controls_sections_say_so(place: Path) -> None:
     outcome = run_study(plan, place / "bare", n_workers=1)
     gathered = compute_findings(outcome.folder)
     assert "controls" not in {s.analysis for s in gathered.sections}
-    for section in gathered.sections:
-        said = (WITHOUT,) if section.analysis in CONTROLLED else ()
-        assert section.beside == said
+    assert gathered.claims == ()
+    said = [line for s in gathered.sections for line in (*s.answer.lines, *s.answer.each)]
+    said.remove("Every task was looked at through its own fine-tuning only.")
+    assert len(said) > 5
+    for line in said:
+        # A change has its interval; everything else would need a control.
+        assert "no control" in line or "the accuracy of the nearest cluster" in line, line
     # Controls may be added to a study that is there; nothing else is done again.
     more = run_study(plan.replaced(controls=CONTROLS), outcome.folder.root, n_workers=1)
     assert set(more.done) == {"shuffle", "shuffle-move", "shuffle-predict", "sample"}
