@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from geoprobe.drawing.style import (
-    COLOURS,
     INK,
-    MARKERS,
     FloatArray,
     axis_names,
     colour,
     describe,
     legend,
+    marker,
     one_axes,
     plane,
+    tell,
 )
 from geoprobe.showing import shortened
 
@@ -136,9 +136,11 @@ def draw_map(
         ax.plot(others[:, 0], others[:, 1], marker=".", color=INK, label=text, **style)
     for k in named.tolist():
         own = view.points[codes == k]
-        # Colours come round first, so that neighbours in the legend differ in it.
-        mark, text = MARKERS[(k // len(COLOURS)) % len(MARKERS)], shortened(names[k])
-        ax.plot(own[:, 0], own[:, 1], marker=mark, color=colour(k), label=text, **style)
+        text = shortened(names[k])
+        dots = ax.plot(
+            own[:, 0], own[:, 1], marker=marker(k), color=colour(k), label=text, **style
+        )  # fmt: skip
+        tell(dots[0], [names[k]])
     if groups is not None:
         _outline(ax, view.points, codes, groups, set(named.tolist()))
     for ends in bridges:

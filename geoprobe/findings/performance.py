@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Columns, Finding
 from geoprobe.findings.intervals import accuracy_interval
@@ -109,7 +109,10 @@ class Performance(Finding):
             mean = [columns[f"{measure}_mean"][k] for k in rows]
             spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
-            ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
+            bars = ax.errorbar(
+                mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3
+            )
+            tell(bars[0], [f"{text}\n{value:.4g}" for value in mean])
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
         ax.set_ylim(len(names) - 0.5, -0.5)
         x = "Pearson correlation" if measure == "similarity" else "accuracy (share of test units)"

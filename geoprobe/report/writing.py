@@ -119,7 +119,7 @@ def _draw_all(
     sections: Sequence[Section], folder: FigureFolder | None, progress: ProgressCallback | None
 ) -> dict[int, str]:
     """Draw the views, many of them in several processes; return HTML by the view's ``id``."""
-    jobs, views = [], []
+    jobs, views, labels = [], [], _labels(sections)
     for section, shown in zip(sections, _on_page(sections), strict=True):
         place = {id(view): str(k) for k, view in enumerate(shown)}
         alone, at_most = replace(section, views=()), rows_shown(len(section.views))
@@ -128,7 +128,7 @@ def _draw_all(
             # A view that is not on the page has files only, whose ids need not differ.
             prefix = f"{section.analysis}-{place.get(id(view), 'x')}-"
             branch = None if folder is None else folder.branch()
-            jobs.append(delayed(_view)(alone, view, prefix, branch, at_most))
+            jobs.append(delayed(_view)(alone, view, labels, prefix, branch, at_most))
     n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
     drawn: dict[int, str] = {}
     outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
@@ -141,8 +141,25 @@ def _draw_all(
     return drawn
 
 
+def _labels(sections: Sequence[Section]) -> list[str]:
+    """Return all labels in the order in which they take colours, those of one task together."""
+    views = (view for section in sections for view in section.views)
+    return list(
+        dict.fromkeys(
+            label
+            for view in views
+            for label in sorted({row.label for row in view.finding.rows if hasattr(row, "label")})
+        )
+    )
+
+
 def _view(
-    section: Section, view: View, prefix: str, folder: FigureFolder | None, at_most: int
+    section: Section,
+    view: View,
+    labels: Sequence[str],
+    prefix: str,
+    folder: FigureFolder | None,
+    at_most: int,
 ) -> tuple[str, FigureFolder | None]:
     """Draw one view, write its files and return its HTML, and the folder with what was put there.
 
@@ -152,7 +169,7 @@ def _view(
     name = file_name(section.analysis, view.choices)
     names = {"analysis": section.analysis, "view": view_name(view.choices)}
     figures, undrawn = [], []
-    for number, drawing in enumerate(drawings(view.finding)):
+    for number, drawing in enumerate(drawings(view.finding, labels)):
         about = ", ".join(filter(None, (section.title, names["view"], drawing.caption)))
         try:
             drawn = draw(
