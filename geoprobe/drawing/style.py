@@ -222,7 +222,7 @@ def _free_offset(
 def _add_key(figure: Any, ax: Any, names: Mapping[str, str]) -> None:
     """Write below a figure, or below the axes given, what the numbers from 1 on stand for."""
     line = need("matplotlib.lines").Line2D
-    widest = min(36, max(map(len, names)) + len(str(len(names))) + 3)
+    widest = min(38, max(map(len, names)) + len(str(len(names))) + 5)
     columns = max(1, min(len(names), int(72 * figure.get_size_inches()[0] / 5.2 / widest)))
     if ax is None:
         rows = math.ceil(len(names) / columns)

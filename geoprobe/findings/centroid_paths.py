@@ -71,6 +71,11 @@ class CentroidPaths(Finding):
     # Coordinates of different planes have no mean.
     values = ()
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels whose paths are drawn."""
+        return self.labels
+
     def plot(
         self,
         ax: Any = None,

@@ -149,7 +149,7 @@ class Differences(Finding):
         away = ends - start
         arrows = ax.quiver(
             *np.broadcast_to(start, away.shape).T, *away.T, angles="xy", scale_units="xy", scale=1,
-            color=[colours[row.label] for row in rows], alpha=0.8, width=0.005,
+            color=[colours[row.label] for row in rows], width=0.005,
         )  # fmt: skip
         tell(arrows, [f"{row.label}\nmoved {row.length:.4g}" for row in rows])
         # Arrows do not widen the axes; their ends do.

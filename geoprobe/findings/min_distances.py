@@ -87,6 +87,11 @@ class MinDistances(Finding):
         rest = self.gains[self._layer(layer)][self.n :]
         return rest[::-1][: self.n]
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels that gain most and least in the last layer, which a figure names."""
+        return tuple(gain.label for gain in (*self.most(), *self.least()))
+
     def plot(
         self,
         ax: Any = None,

@@ -19,7 +19,14 @@ from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
 from geoprobe.report.headlines import headlines
-from geoprobe.report.page import Figure, Pages, make_section, view_name, views_on_page
+from geoprobe.report.page import (
+    Figure,
+    Pages,
+    make_section,
+    opening_view,
+    view_name,
+    views_on_page,
+)
 from geoprobe.report.report_tables import Table, extras, make_table, rows_shown, text_table
 from geoprobe.threads import available_threads
 
@@ -142,15 +149,15 @@ def _draw_all(
 
 
 def _labels(sections: Sequence[Section]) -> list[str]:
-    """Return all labels in the order in which they take colours, those of one task together."""
-    views = (view for section in sections for view in section.views)
-    return list(
-        dict.fromkeys(
-            label
-            for view in views
-            for label in sorted({row.label for row in view.finding.rows if hasattr(row, "label")})
-        )
-    )
+    """Return all labels in the order in which they take colours.
+
+    Those that are named in the views seen first come first: few share a colour there.
+    """
+    shown = [section.views[opening_view(section.views)] for section in sections if section.views]
+    labels = [label for view in shown for label in getattr(view.finding, "named", ())]
+    for view in (view for section in sections for view in section.views):
+        labels += sorted({row.label for row in view.finding.rows if hasattr(row, "label")})
+    return list(dict.fromkeys(labels))
 
 
 def _view(

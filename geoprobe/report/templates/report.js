@@ -127,7 +127,7 @@
     const [id, ...query] = location.hash.slice(1).split("?");
     if (!query.length || !sections.has(id)) return;
     sections.get(id).find(new URLSearchParams(query.join("?")));
-    document.getElementById(id).scrollIntoView();
+    document.getElementById(id).scrollIntoView({ behavior: "instant" });
   };
 
   const prepare = (section) => {
