@@ -153,10 +153,9 @@ def _break_title(axes: Any, figure: Any) -> bool:
     room = 2 * min(middle, 72 * figure.get_size_inches()[0] - middle)
     if extent.width <= room:
         return False
-    text = " ".join(axes.title.get_text().split())
-    longest = max(len(line) for line in axes.title.get_text().splitlines())
-    fitting = max(8, int(0.95 * longest * room / extent.width))
-    axes.title.set_text(textwrap.fill(text, fitting))
+    lines = axes.title.get_text().splitlines()
+    fitting = max(8, int(0.95 * max(map(len, lines)) * room / extent.width))
+    axes.title.set_text("\n".join(textwrap.fill(line, fitting) for line in lines))
     return True
 
 

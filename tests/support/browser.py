@@ -71,8 +71,9 @@ class Tab:
     def run(self, code: str) -> Any:
         """Evaluate JavaScript and return its value; promises are waited for."""
         found = self.call(
-            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True
-        )
+            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True,
+            userGesture=True,
+        )  # fmt: skip
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
