@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-colors = pytest.importorskip("matplotlib.colors", reason="pictures need the extra report")
+pytest.importorskip("matplotlib", reason="pictures need the extra report")
 
 from geoprobe.drawing.bars import MOST_LABELS, draw_clusters
 from geoprobe.drawing.grids import draw_counts, draw_distances
@@ -60,6 +60,7 @@ def test_bars_are_as_long_as_their_labels_and_cut_where_clusters_end() -> None:
     assert words(ax) == ["3", "1"]
     seen = draw_map(principal_view(np.eye(3)), np.array([0, 1, 1]), ("one", "three"))
     # Each label has the colour that it has on the map.
+    colors = pytest.importorskip("matplotlib.colors")
     drawn = [colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
     one, three = (line.get_color().lower() for line in seen.lines)
     assert drawn == [three] * 3 + [one]

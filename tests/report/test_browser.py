@@ -169,22 +169,24 @@ def test_an_address_leads_to_a_view_and_back_again(tab: Tab, pages: dict[str, Pa
     # What an address does not name, or names wrongly, stays as near as can be.
     tab.run("location.hash = '#min-distances?task=dep&layer=7'")
     tab.wait_for(f"{seen}.join().startsWith('task dep')")
-    tab.run("location.replace('#min-distances?task=dep&layer=2'); location.reload()")
-    tab.wait_for("document.readyState === 'complete' && scrollY > 0")
-    tab.wait_for(f"{seen}.join() === 'task dep, tuned on pos, model tiny, layer 2'")
+    tab.open(pages["unfinished"])
+    tab.open(pages["packed"], "#min-distances?task=dep&layer=0")
+    tab.wait_for(f"{seen}.join() === 'task dep, tuned on pos, model tiny, layer 0' && scrollY > 0")
     tab.requests[:] = tab.requests[-1:]
 
 
 def test_a_mark_says_what_it_stands_for(tab: Tab, pages: dict[str, Path]) -> None:
     tab.open(pages["plain"])
-    x, y, said = tab.run("""(() => {
-        const marks = document.querySelectorAll('#differences .view:not([hidden]) [data-tip]');
-        const mark = [...marks].find((one) => one.dataset.tip.startsWith('<script>'));
+    x, y, said = tab.run("""(async () => {
+        const marks = document.querySelectorAll('#min-distances .view:not([hidden]) use[data-tip]');
+        const mark = [...marks].find((one) => /^<script>[^]*update 200/.test(one.dataset.tip));
         mark.scrollIntoView({ block: 'center', behavior: 'instant' });
+        // What is shown goes when the page is scrolled, which it hears of with the next frame.
+        for (let k = 0; k < 2; k++) await new Promise(requestAnimationFrame);
         const box = mark.getBoundingClientRect();
         return [box.x + box.width / 2, box.y + box.height / 2, mark.dataset.tip];
     })()""")
-    assert said.startswith(f"{SCRIPT}\nmoved ")
+    assert said.startswith(f"{SCRIPT}\nupdate 200: ")
     tip = "document.querySelector('.tip')"
     tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     tab.wait_for(f"{tip}.textContent === {json.dumps(said)} && {tip}.checkVisibility()")

@@ -63,8 +63,8 @@ class Tab:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path) -> None:
-        url = path.resolve().as_uri()
+    def open(self, path: Path, fragment: str = "") -> None:
+        url = path.resolve().as_uri() + fragment
         self.call("Page.navigate", url=url)
         self.wait_for(f"document.readyState === 'complete' && location.href === '{url}'")
 
