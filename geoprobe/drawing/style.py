@@ -301,8 +301,8 @@ def tell(artist: Any, texts: Sequence[str]) -> None:
     """
     if len(texts) > 1 and hasattr(artist, "get_xydata"):
         # A point that is undefined is not drawn.
-        drawn = np.isfinite(np.asarray(artist.get_xydata(), dtype=np.float64)).all(axis=1)
-        texts = [text for text, seen in zip(texts, drawn, strict=True) if seen]
+        places = np.asarray(artist.get_xydata(), dtype=np.float64)
+        texts = [text for text, at in zip(texts, places, strict=True) if np.isfinite(at).all()]
     artist.told = tuple(texts)
 
 

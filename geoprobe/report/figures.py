@@ -285,7 +285,7 @@ def _is(colour: Any, same: Any) -> bool:
 
 def _told_by_id(figure: Any) -> dict[str, Any]:
     """Give ids to what has something to tell, and return what it tells."""
-    told = {}
+    told: dict[str, Any] = {}
     for number, artist in enumerate(figure.findobj(lambda one: hasattr(one, "told"))):
         artist.set_gid(f"told-{number}")
         what = artist.told
