@@ -28,7 +28,7 @@ IntArray = NDArray[np.int64]
 
 MOST_NAMED = 24
 # A file with more marks than this is slow to open; they become one picture in it.
-_MOST_MARKS = 1_000
+_MOST_MARKS = 4_000
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def draw_map(
     sizes = np.bincount(codes, minlength=len(names))
     named = np.sort(np.argsort(-sizes, kind="stable")[:MOST_NAMED])
     style = {"linestyle": "none", "markeredgewidth": 0, "alpha": 0.6, "rasterized": many}
-    style["markersize"] = 3.0 if many else 4.5
+    style["markersize"] = 3.0 if len(codes) > 1_000 else 4.5
     others = view.points[~np.isin(codes, named)]
     if len(others):
         text = f"{len(names) - len(named):,} more labels"

@@ -173,6 +173,11 @@ _PAGE_COLOURS = {
     _PAPER_INK: "currentColor",
     **{colour.lower(): f"var(--c{k})" for k, colour in enumerate(COLOURS)},
 }
+# A picture has its colours on a dark page too, and so has all that belongs to it.
+_PICTURE_COLOURS = {
+    _PAPER_INK: "currentColor",
+    **{colour.lower(): colour.lower() for colour in COLOURS},
+}
 
 
 @dataclass(frozen=True)
@@ -230,10 +235,14 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         pdf = _save(figure, "pdf", _UNDATED) if files else b""
     text = well_formed(svg.decode("utf8"))
     label = well_formed(without_controls(f"Figure. {about} {_told(figure)}"))
+    lines = figure.findobj(need("matplotlib.lines").Line2D)
+    pictured = any(line.get_rasterized() for line in lines)
     return Drawn(
         svg=text.encode("utf8"),
         pdf=pdf,
-        inline=inline_svg(text, prefix, label, _PAGE_COLOURS, told),
+        inline=inline_svg(
+            text, prefix, label, _PICTURE_COLOURS if pictured else _PAGE_COLOURS, told
+        ),
         unknown="".join(dict.fromkeys(unknown)),
     )
 

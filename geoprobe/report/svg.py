@@ -60,6 +60,7 @@ def inline_svg(
     renamed = _new_ids(root, prefix)
     for element in root.iter():
         _lighten(element, renamed, colours)
+    _share_styles(root)
     _flatten(root)
     _head(root, label)
     return ET.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
@@ -153,6 +154,17 @@ def _recolour(value: str, colours: Mapping[str, str]) -> str:
         if 0.3 * red + 0.6 * green + 0.1 * blue < _DARK:
             return f"color-mix(in srgb,{value},#fff var(--lift))"
     return value
+
+
+def _share_styles(root: ET.Element) -> None:
+    """Say once for a group what all the marks in it look like."""
+    for group in root.iter(f"{{{_SVG}}}g"):
+        marks = group.findall(f"{{{_SVG}}}use")
+        styles = {mark.attrib.get("style", "") for mark in marks}
+        if len(marks) == len(group) > 1 and len(styles) == 1 and "style" not in group.attrib:
+            group.attrib["style"] = styles.pop()
+            for mark in marks:
+                mark.attrib.pop("style", None)
 
 
 def _flatten(element: ET.Element) -> None:
