@@ -27,8 +27,21 @@ if TYPE_CHECKING:
     from geoprobe.showing import Summary
 
 
+# As a newcomer meets them.
+_COMMANDS = (
+    "probe", "distances", "verify", "demo", "study", "report", "findings", "tasks", "extract",
+    "finetune", "spaces", "data", "directprobe", "doctor",
+)  # fmt: skip
+
+
+class _InOrder(typer.core.TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_COMMANDS.index)
+
+
 app = typer.Typer(
     name="geoprobe",
+    cls=_InOrder,
     help="Exact geometry of labelled representations: clusters and distances, with proofs.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -59,7 +72,8 @@ def _open_closed_streams() -> None:
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Begin with geoprobe probe, it needs no file; geoprobe COMMAND --help shows an example.",
+    epilog="Begin with geoprobe probe or geoprobe demo, which need no file; "
+    "geoprobe COMMAND --help shows an example.",
 )
 def common(
     context: typer.Context,

@@ -202,7 +202,9 @@ def distances(
 )
 @clean
 def verify(
-    results: Annotated[Path, typer.Argument(help="Folder that probe, distances or study wrote.")],
+    results: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that probe, distances or study wrote.")
+    ],
     file: Annotated[
         Path | None,
         typer.Argument(metavar="FILE", help="The data, if it has moved since.", show_default=False),

@@ -14,7 +14,9 @@ from geoprobe.cli.findings import as_plain, say_section, select_views
 if TYPE_CHECKING:
     from geoprobe.studies import Outcome, Plan
 
-PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.toml", help="The plan of the study.")]
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="PLAN.toml", help="The plan: tasks, models, analyses.")
+]
 Folder = Annotated[
     Path | None,
     typer.Option("--out", help="Folder of the study (default: called after the plan)."),
@@ -26,7 +28,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 
 _MOST_LINES = 10
 
-study = typer.Typer(help="Run and share a study of many spaces.", no_args_is_help=True)
+study = typer.Typer(
+    help="Run and share a study of many spaces.",
+    epilog="Example: geoprobe study run plan.toml",
+    no_args_is_help=True,
+)
 app.add_typer(study, name="study")
 
 
@@ -137,9 +143,7 @@ def study_slurm(
     plan: PlanFile,
     *,
     out: Folder = None,
-    shards: Annotated[
-        int, typer.Option(metavar="N", help="Jobs of the array; each does a share.")
-    ] = 16,
+    shards: Annotated[int, typer.Option(help="Jobs of the array; each does a share.")] = 16,
     time: Annotated[
         str, typer.Option(help="Time limit of a job, as sbatch reads it.")
     ] = "24:00:00",
@@ -233,7 +237,7 @@ def study_log(
     ] = None,
     offline: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write there instead of to a server."),
+        typer.Option(help="Folder to write to instead of a server."),
     ] = None,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Log what there is of a study that is not done.")
@@ -272,7 +276,10 @@ def _name_and_value(text: str) -> tuple[str, str]:
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
 ) -> None:
-    """Write the report of a study again from what has been computed."""
+    """Write the report of a study again from what has been computed.
+
+    It is DIR/report.html, one file that a browser opens without a network.
+    """
     _report(folder)
 
 
@@ -285,7 +292,7 @@ def findings(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     analysis: Annotated[
         str | None,
-        typer.Argument(metavar="ANALYSIS", help="One of the nine analyses; all of them without."),
+        typer.Argument(metavar="ANALYSIS", help="One of them; without it, all are listed."),
     ] = None,
     *,
     where: Annotated[
@@ -328,7 +335,8 @@ def demo(
 ) -> None:
     """Tell the whole story on built-in text, offline: fine-tune a small BERT and look inside.
 
-    Run again, it goes on where it was interrupted.
+    It takes the extra demo: pip install "geoprobe-engine[demo]". Run again, it goes on where it was
+    interrupted.
     """
     from geoprobe.studies.plan import demo_plan
 

@@ -49,8 +49,16 @@ OverlongOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
-spaces = typer.Typer(help="Look at a store of spaces.", no_args_is_help=True)
-data = typer.Typer(help="Get the corpora of the named tasks.", no_args_is_help=True)
+spaces = typer.Typer(
+    help="Look at a store of spaces.",
+    epilog="Example: geoprobe spaces ls",
+    no_args_is_help=True,
+)
+data = typer.Typer(
+    help="Get the corpora of the named tasks.",
+    epilog="Example: geoprobe data get trec",
+    no_args_is_help=True,
+)
 app.add_typer(spaces, name="spaces")
 app.add_typer(data, name="data")
 
@@ -157,14 +165,17 @@ def finetune(
     ] = "epochs",
     epochs: Annotated[
         int | None,
-        typer.Option(help="Default 10, and 3 for models of 12 layers or more.", show_default=False),
+        typer.Option(
+            help="Passes over the training units (default 10; 3 for models of 12 layers or more).",
+            show_default=False,
+        ),
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="The highest one.")] = 3e-4,
+    learning_rate: Annotated[float, typer.Option(help="The highest one of the run.")] = 3e-4,
     batch_size: Annotated[int, typer.Option(help="Sentences of an update.")] = 32,
     seed: Annotated[int, typer.Option(help="Of head, order and dropout.")] = 0,
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", help="A further task to extract; may be given several times."),
+        typer.Option("--also", metavar="TASK", help="A further task to extract; repeatable."),
     ] = None,
     layers: Layers = "all",
     store: Store = Path("geoprobe-spaces"),
@@ -239,7 +250,9 @@ def finetune(
 )
 @clean
 def spaces_ls(
-    store: Annotated[Path, typer.Argument(help="Folder of the spaces.")] = Path("geoprobe-spaces"),
+    store: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the spaces.")] = Path(
+        "geoprobe-spaces"
+    ),
     *,
     as_json: Json = False,
 ) -> None:
@@ -287,7 +300,12 @@ def data_get(
     name: Annotated[str, typer.Argument(metavar="CORPUS", help="See geoprobe tasks.")],
     *,
     folder: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the corpora.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Folder of the corpora (default: GEOPROBE_DATA, or the user's data folder).",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Download a corpus from its home and check its checksums."""

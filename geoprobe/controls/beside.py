@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.controls.null import NullTest
-from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.geometry.cells import Cell
@@ -149,10 +149,14 @@ class BesideControl(Finding):
         ):
             rows = [row for row in shown if bool(row.tuned_on) is tuned]
             where = [names.index(MEASURES[row.measure]) + (0.1 if tuned else -0.1) for row in rows]
-            ax.plot(
+            dots = ax.plot(
                 [row.standard_score for row in rows], where, marker, color=colour, label=text,
                 alpha=0.6,
             )  # fmt: skip
+            tell(dots[0], [
+                f"{row.task}, {row.model}, layer {row.layer}\n{text}, {row.standard_score:.3g}"
+                for row in rows
+            ])  # fmt: skip
         # Two standard deviations to either side hold most of what chance gives.
         ax.axvspan(-2.0, 2.0, color=INK, alpha=0.15, linewidth=0)
         ax.set_yticks(range(len(names)), names, parse_math=False)

@@ -14,7 +14,7 @@ from geoprobe.controls.correlation import (
     Layout,
     correlate_by_size,
 )
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce
@@ -85,7 +85,9 @@ class SimilarityBySize(Finding):
             colour = AFTER if tuned_on else BEFORE
             for measure, line in (("pearson", "o-"), ("spearman", "s--")):
                 y = [columns[f"{measure}_mean"][k] for k in rows]
-                ax.plot(x, y, line, color=colour, alpha=0.8, label=f"{measure.title()}, {name}")
+                text = f"{measure.title()}, {name}"
+                dots = ax.plot(x, y, line, color=colour, alpha=0.8, label=text)
+                tell(dots[0], [f"{text}\n{value:.4g}" for value in y])
         ax.set_xticks(sorted(set(columns["min_units"])))
         describe(ax, title="Similarity by label size", x="units of a label, at least", y="r")
         legend(ax, below=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.drawing.style import AFTER, BEFORE, describe, note, one_axes
+from geoprobe.drawing.style import colour, describe, note, one_axes, tell
 
 MOST_LABELS = 30
 _MOST_PARTS = 25
@@ -45,10 +45,12 @@ def draw_clusters(
         # Hundreds of slivers would only be a stripe.
         parts = np.r_[own[:_MOST_PARTS], own[_MOST_PARTS:].sum()] if len(own) > _MOST_PARTS else own
         start = np.r_[0, np.cumsum(parts)[:-1]]
-        ax.barh(
+        bars = ax.barh(
             np.full(len(parts), place), parts, left=start, height=0.72,
-            color=AFTER if len(own) > 1 else BEFORE, edgecolor="white", linewidth=0.8,
+            color=colour(k), edgecolor="white", linewidth=0.8,
         )  # fmt: skip
+        for bar, part in zip(bars, parts.tolist(), strict=True):
+            tell(bar, [f"{names[k]}\n{part:,} of {own.sum():,} points"])
         note(
             ax, float(own.sum()), place, f"{len(own):,}", xytext=(4, 0),
             textcoords="offset points", va="center",

@@ -36,6 +36,7 @@ def draw_distances(
     ax, image = _draw(shown, names, names, ax)
     if len(names) <= _MOST_NUMBERED:
         _number(ax, image, shown, "{:.3g}")
+    _tell(image, names, names, shown)
     if np.isfinite(shown).any():
         colour_bar(image, ax, "hull distance (0: overlap)")
     else:
@@ -73,6 +74,7 @@ def draw_counts(
     ax, image = _draw(np.log10(np.where(counts > 0, counts, np.nan)), rows, columns, ax)
     if max(len(rows), len(columns)) <= MOST_NAMED:
         _number(ax, image, np.where(counts > 0, counts, np.nan), "{:.0f}", np.log10)
+    _tell(image, rows, columns, counts)
     describe(ax, title=title, x=x, y=y)
     if not np.any(counts):
         ax.text(0.5, 0.5, nothing, ha="center", color=INK, transform=ax.transAxes)
@@ -104,6 +106,12 @@ def _number(ax: Any, image: Any, values: FloatArray, form: str, scale: Any = Non
                 ax, j, i, form.format(value), ha="center", va="center", fontsize=6,
                 color=_readable(on),
             )  # fmt: skip
+
+
+def _tell(image: Any, rows: Sequence[str], columns: Sequence[str], values: FloatArray) -> None:
+    """Keep what a page shows where the pointer is; thousands of cells are too many elements."""
+    texts = [[f"{value:.6g}" if np.isfinite(value) else "" for value in row] for row in values]
+    image.told = {"rows": list(rows), "columns": list(columns), "values": texts}
 
 
 def _readable(ground: tuple[float, ...]) -> str:

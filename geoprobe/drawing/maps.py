@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from geoprobe.drawing.style import (
-    COLOURS,
     INK,
-    MARKERS,
     FloatArray,
     axis_names,
     colour,
     describe,
     legend,
+    marker,
     one_axes,
     plane,
+    tell,
 )
 from geoprobe.showing import shortened
 
@@ -28,7 +28,7 @@ IntArray = NDArray[np.int64]
 
 MOST_NAMED = 24
 # A file with more marks than this is slow to open; they become one picture in it.
-_MOST_MARKS = 1_000
+_MOST_MARKS = 4_000
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,18 @@ def draw_map(
     sizes = np.bincount(codes, minlength=len(names))
     named = np.sort(np.argsort(-sizes, kind="stable")[:MOST_NAMED])
     style = {"linestyle": "none", "markeredgewidth": 0, "alpha": 0.6, "rasterized": many}
-    style["markersize"] = 3.0 if many else 4.5
+    style["markersize"] = 3.0 if len(codes) > 1_000 else 4.5
     others = view.points[~np.isin(codes, named)]
     if len(others):
         text = f"{len(names) - len(named):,} more labels"
         ax.plot(others[:, 0], others[:, 1], marker=".", color=INK, label=text, **style)
     for k in named.tolist():
         own = view.points[codes == k]
-        # Colours come round first, so that neighbours in the legend differ in it.
-        mark, text = MARKERS[(k // len(COLOURS)) % len(MARKERS)], shortened(names[k])
-        ax.plot(own[:, 0], own[:, 1], marker=mark, color=colour(k), label=text, **style)
+        text = shortened(names[k])
+        dots = ax.plot(
+            own[:, 0], own[:, 1], marker=marker(k), color=colour(k), label=text, **style
+        )  # fmt: skip
+        tell(dots[0], [names[k]])
     if groups is not None:
         _outline(ax, view.points, codes, groups, set(named.tolist()))
     for ends in bridges:

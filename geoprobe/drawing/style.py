@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +15,14 @@ from geoprobe.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
-# Okabe and Ito (2008), in an order whose neighbours differ most; without the black and the yellow,
-# which vanish on a dark and on a light page.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+# Found by search: any two are at least 0.1 apart in OKLab, also for eyes that lack one kind of cone
+# (Machado et al. 2009), and stand out on a white page and on a dark one. The report has a second
+# set of the same hues for its dark page.
+COLOURS = (
+    "#3496F8", "#BF4700", "#218C6D", "#E368AE", "#085A8D", "#B29005", "#8058CA", "#764A4F",
+)  # fmt: skip
+# One less than colours, so that labels share neither both nor, side by side, either.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", ":", "-.")
 INK = "#7a7a7a"
 """Text and axes: a grey of enough contrast on white and on black."""
@@ -217,10 +221,10 @@ def _free_offset(
     return offset
 
 
-def _add_key(figure: Any, ax: Any, names: Sequence[str]) -> None:
+def _add_key(figure: Any, ax: Any, names: Mapping[str, str]) -> None:
     """Write below a figure, or below the axes given, what the numbers from 1 on stand for."""
     line = need("matplotlib.lines").Line2D
-    widest = min(36, max(map(len, names)) + len(str(len(names))) + 3)
+    widest = min(38, max(map(len, names)) + len(str(len(names))) + 5)
     columns = max(1, min(len(names), int(72 * figure.get_size_inches()[0] / 5.2 / widest)))
     if ax is None:
         rows = math.ceil(len(names) / columns)
@@ -230,9 +234,9 @@ def _add_key(figure: Any, ax: Any, names: Sequence[str]) -> None:
     else:
         where = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
     box = (figure if ax is None else ax).legend(
-        [line([], [], linestyle="none") for _ in names],
+        [line([], [], color=colour_, linewidth=3) for colour_ in names.values()],
         [f"{k} {name}" for k, name in enumerate(names, 1)],
-        frameon=False, fontsize="small", labelcolor=INK, handlelength=0, handletextpad=0,
+        frameon=False, fontsize="small", labelcolor=INK, handlelength=0.7, handletextpad=0.4,
         ncols=columns, **where,
     )  # fmt: skip
     for text in box.get_texts():
@@ -252,15 +256,56 @@ def colour(k: int) -> str:
     return COLOURS[k % len(COLOURS)]
 
 
+def marker(k: int) -> str:
+    """Return the marker of the k-th line; with its colour it is its own up to the 56th."""
+    return MARKERS[k % len(MARKERS)]
+
+
 def line_style(k: int) -> dict[str, Any]:
     """Return colour, marker and dash of the k-th line."""
     return {
         "color": colour(k),
-        "marker": MARKERS[k % len(MARKERS)],
-        "linestyle": LINES[(k // len(COLOURS)) % len(LINES)],
+        "marker": marker(k),
+        "linestyle": LINES[k // (len(COLOURS) * len(MARKERS)) % len(LINES)],
         "markersize": 4.5,
         "linewidth": 1.6,
     }
+
+
+def label_styles(labels: Iterable[str], order: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Give every label a style, the same for the same order.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Sorted, they follow those of ``order`` that they are not among.
+    order : sequence of str
+        The labels of all figures that shall agree.
+
+    Returns
+    -------
+    dict from label to style
+        As :func:`line_style` gives it.
+    """
+    all_ = dict.fromkeys([*order, *sorted(labels)])
+    return {label: line_style(k) for k, label in enumerate(all_)}
+
+
+def tell(artist: Any, texts: Sequence[str]) -> None:
+    """Say what a page shows under the pointer.
+
+    Parameters
+    ----------
+    artist : matplotlib.artist.Artist
+        A line, a bar or a collection.
+    texts : sequence of str
+        One for each of its points, or one for all.
+    """
+    if len(texts) > 1 and hasattr(artist, "get_xydata"):
+        # A point that is undefined is not drawn.
+        places = np.asarray(artist.get_xydata(), dtype=np.float64)
+        texts = [text for text, at in zip(texts, places, strict=True) if np.isfinite(at).all()]
+    artist.told = tuple(texts)
 
 
 def shade(fraction: float) -> Any:
@@ -295,7 +340,7 @@ def draw_planes(
     ax: Any,
     layer: int | None,
     seed: int | None,
-    key: Sequence[str] = (),
+    key: Mapping[str, str],
 ) -> Any:
     """Draw the planes of one seed side by side, or one of them into given axes.
 
@@ -308,8 +353,8 @@ def draw_planes(
     ax : matplotlib.axes.Axes or None
     layer, seed : int or None
         All layers, and the smallest seed, for None.
-    key : sequence of str
-        What the numbers from 1 on stand for in the panels.
+    key : mapping from str to str
+        What the numbers from 1 on stand for in the panels, and their colours.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ from geoprobe.drawing.style import (
     axis_names,
     describe,
     draw_planes,
+    label_styles,
     legend,
-    line_style,
     plane,
+    tell,
     write_apart,
 )
 from geoprobe.errors import InputError
@@ -69,7 +71,18 @@ class CentroidPaths(Finding):
     # Coordinates of different planes have no mean.
     values = ()
 
-    def plot(self, ax: Any = None, layer: int | None = None, seed: int | None = None) -> Any:
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels whose paths are drawn."""
+        return self.labels
+
+    def plot(
+        self,
+        ax: Any = None,
+        layer: int | None = None,
+        seed: int | None = None,
+        order: Sequence[str] = (),
+    ) -> Any:
         """Draw the paths; the last step is the large marker.
 
         Parameters
@@ -80,16 +93,21 @@ class CentroidPaths(Finding):
             All layers side by side by default.
         seed : int, optional
             The smallest by default.
+        order : sequence of str
+            Labels of all figures that shall have the same colours for them.
         """
-        return draw_planes(self.explained, self._draw, self._write, ax, layer, seed)
+        draw = partial(self._draw, styles=label_styles(self.labels, order))
+        return draw_planes(self.explained, draw, self._write, ax, layer, seed, {})
 
-    def _draw(self, ax: Any, layer: int, seed: int) -> None:
-        for k, label in enumerate(self.labels):
+    def _draw(self, ax: Any, layer: int, seed: int, styles: dict[str, dict[str, Any]]) -> None:
+        for label in self.labels:
             path = self._path(layer, seed, label)
-            style = line_style(k)
+            style, texts = styles[label], [f"{label}\nupdate {row.step:,}" for row in path]
             x, y = [row.x for row in path], [row.y for row in path]
-            ax.plot(x, y, label=label if not label.startswith("_") else f" {label}", **style)
-            ax.plot(x[-1:], y[-1:], style["marker"], color=style["color"], markersize=9)
+            shown = label if not label.startswith("_") else f" {label}"
+            tell(ax.plot(x, y, label=shown, **style)[0], texts)
+            last = ax.plot(x[-1:], y[-1:], style["marker"], color=style["color"], markersize=9)
+            tell(last[0], texts[-1:])
         across, up = axis_names(self.explained[layer, seed])
         row = self.rows[0]
         describe(

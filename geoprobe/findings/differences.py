@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.drawing.style import (
-    BEFORE,
     INK,
     axis_names,
     describe,
     draw_planes,
+    label_styles,
     plane,
+    tell,
     write_apart,
 )
 from geoprobe.findings.finding import Finding
@@ -103,6 +104,7 @@ class Differences(Finding):
         seed: int | None = None,
         names: bool | None = None,
         drift: bool = True,
+        order: Sequence[str] = (),
     ) -> Any:
         """Draw the vectors as arrows from where no movement would be.
 
@@ -120,7 +122,11 @@ class Differences(Finding):
         drift : bool, default=True
             Without it arrows start at the mean vector: what is left of each when the movement that
             all labels share is taken off. The plane is the same, for it is centred there.
+        order : sequence of str
+            Labels of all figures that shall have the same colours for them.
         """
+        styles = label_styles({row.label for row in self.rows}, order)
+        colours = {label: style["color"] for label, style in styles.items()}
         moving = dict.fromkeys(row.label for row in self.rows if row.length > 0)
         texts = {label: label if names else str(k) for k, label in enumerate(moving, 1)}
 
@@ -128,23 +134,24 @@ class Differences(Finding):
             if names is not False:
                 self._write(panel, number, of_seed, texts, drift)
 
-        key = list(moving) if names is None else []
-        draw = partial(self._draw, drift=drift)
+        key = {label: colours[label] for label in moving} if names is None else {}
+        draw = partial(self._draw, drift=drift, colours=colours)
         return draw_planes(self.explained, draw, write, ax, layer, seed, key)
 
     def _start(self, layer: int, seed: int, drift: bool) -> FloatArray:
         """Return where the arrows begin: no movement, or the mean, on which a plane is centred."""
         return np.array(self.origins[layer, seed] if drift else (0.0, 0.0))
 
-    def _draw(self, ax: Any, layer: int, seed: int, drift: bool) -> None:
+    def _draw(self, ax: Any, layer: int, seed: int, drift: bool, colours: dict[str, str]) -> None:
         rows = [row for row in self.rows if (row.layer, row.seed) == (layer, seed)]
         start = self._start(layer, seed, drift)
         ends = np.array([(row.x, row.y) for row in rows])
         away = ends - start
-        ax.quiver(
+        arrows = ax.quiver(
             *np.broadcast_to(start, away.shape).T, *away.T, angles="xy", scale_units="xy", scale=1,
-            color=BEFORE, alpha=0.8, width=0.005,
+            color=[colours[row.label] for row in rows], width=0.005,
         )  # fmt: skip
+        tell(arrows, [f"{row.label}\nmoved {row.length:.4g}" for row in rows])
         # Arrows do not widen the axes; their ends do.
         ax.plot(*np.vstack([ends, start]).T, linestyle="none")
         ax.margins(0.1)

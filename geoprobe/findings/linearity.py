@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geoprobe.drawing.grids import draw_counts
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes, tell
 from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.geometry.cells import Cell
@@ -93,7 +93,8 @@ class Linearity(Finding):
             ]
             places |= dict(zip(rows, where, strict=True))
             mean = [columns["clusters_per_label_mean"][k] for k in rows]
-            ax.plot(mean, where, marker, color=colour, label=text, linestyle="none")
+            dots = ax.plot(mean, where, marker, color=colour, label=text, linestyle="none")
+            tell(dots[0], [f"{text}\n{value:.4g} clusters per label" for value in mean])
         self.control.draw_beside(ax, columns, places)
         shown = [f"{t} {m} layer {n}" if several or last else f"{t} {m}" for t, m, n in names]
         ax.set_yticks(range(len(names)), shown, parse_math=False)

@@ -16,6 +16,7 @@ from geoprobe.drawing.style import (
     legend,
     new_axes,
     share_limits,
+    tell,
 )
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, moment_columns
@@ -249,7 +250,11 @@ class Memorisation(Finding):
                 seeds = np.array([columns["accuracy_std"][k] for k in rows])
                 starts = np.array([columns["std_mean"][k] for k in rows])
                 spread = np.where(np.isnan(seeds), starts, seeds)
-                panel.plot(epochs, mean, dash, color=colour, label=part)
+                line = panel.plot(epochs, mean, dash, color=colour, label=part)
+                tell(line[0], [
+                    f"{part}\nepoch {epoch}: {accuracy:.4g}"
+                    for epoch, accuracy in zip(epochs[-1:], mean[-1:], strict=True)
+                ])  # fmt: skip
                 panel.fill_between(
                     epochs, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0
                 )

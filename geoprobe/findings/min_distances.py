@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import describe, legend, line_style, one_axes, step_axis
+from geoprobe.drawing.style import describe, label_styles, legend, one_axes, step_axis, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Finding, bands
@@ -89,7 +89,18 @@ class MinDistances(Finding):
         rest = self.gains[self._layer(layer)][self.n :]
         return rest[::-1][: self.n]
 
-    def plot(self, ax: Any = None, layer: int | None = None, measure: str = "distance") -> Any:
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The labels that gain most and least in the last layer, which a figure names."""
+        return tuple(gain.label for gain in (*self.most(), *self.least()))
+
+    def plot(
+        self,
+        ax: Any = None,
+        layer: int | None = None,
+        measure: str = "distance",
+        order: Sequence[str] = (),
+    ) -> Any:
         """Draw the labels that gain most (full lines) and least (dashed); bands: seeds, intervals.
 
         Grey is where the smallest distances of shuffled labels lie.
@@ -101,6 +112,8 @@ class MinDistances(Finding):
             The last one by default.
         measure : {"distance", "spread"}
             ``"spread"`` draws how far the units of the same labels lie from their mean.
+        order : sequence of str
+            Labels of all figures that shall have the same colours for them.
         """
         if measure not in self.values:
             raise InputError(f"measure is one of {', '.join(self.values)}, not {measure!r}.")
@@ -112,7 +125,8 @@ class MinDistances(Finding):
         spread = bands(single, self.keys, measure)
         drawn = [(gain, "-") for gain in self.most(layer)]
         drawn += [(gain, "--") for gain in self.least(layer)]
-        for k, (gain, dash) in enumerate(drawn):
+        styles = label_styles({row.label for row in self.rows}, order)
+        for gain, dash in drawn:
             rows = [
                 row
                 for row, name in enumerate(columns["label"])
@@ -120,9 +134,13 @@ class MinDistances(Finding):
             ]
             steps = [columns["step"][row] for row in rows]
             mean = [columns[f"{measure}_mean"][row] for row in rows]
-            style = {**line_style(k), "linestyle": dash}
+            style = {**styles[gain.label], "linestyle": dash}
             # A label that begins with an underscore would be hidden from the legend.
-            ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
+            lines = ax.plot(steps, mean, label=f"{gain.gain:+.3g}  {gain.label}", **style)
+            tell(lines[0], [
+                f"{gain.label}\nupdate {step:,}: {value:.4g}"
+                for step, value in zip(steps, mean, strict=True)
+            ])  # fmt: skip
             low, high = ([ends[row] for row in rows] for ends in spread)
             ax.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         if measure == "distance":

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, INK, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import NAN, Finding
 from geoprobe.findings.intervals import Interval
@@ -101,15 +101,22 @@ class Movement(Finding):
         value = "relative_mean" if relative else "movement_mean"
         layers = sorted(set(columns["layer"]))
         of_layer = [
-            [columns[value][k] for k, other in enumerate(columns["layer"]) if other == layer]
+            [
+                (columns["label"][k], columns[value][k])
+                for k, other in enumerate(columns["layer"])
+                if other == layer
+            ]
             for layer in layers
         ]
-        x = np.concatenate(
-            [np.full(len(values), n) for n, values in zip(layers, of_layer, strict=True)]
-        )
-        y = np.concatenate(of_layer)
-        ax.plot(x, y, "o", color=BEFORE, alpha=0.45, markersize=4, label="one label")
-        medians = [float(np.median(values)) for values in of_layer]
+        x = np.repeat(layers, [len(values) for values in of_layer])
+        y = [moved for values in of_layer for _, moved in values]
+        dots = ax.plot(x, y, "o", color=INK, alpha=0.45, markersize=4, label="one label")
+        tell(dots[0], [
+            f"{label}\nlayer {n}: {value:.4g}"
+            for n, values in zip(layers, of_layer, strict=True)
+            for label, value in values
+        ])  # fmt: skip
+        medians = [float(np.median([moved for _, moved in values])) for values in of_layer]
         ax.plot(layers, medians, "s-", color=AFTER, label="median of the labels")
         ax.set_xticks(layers)
         ax.set_ylim(bottom=0)

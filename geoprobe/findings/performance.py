@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes
+from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Columns, Finding, mean_and_std, moment_columns
@@ -115,7 +115,10 @@ class Performance(Finding):
             mean = [columns[f"{measure}_mean"][k] for k in rows]
             spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
-            ax.errorbar(mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3)
+            bars = ax.errorbar(
+                mean, where, xerr=spread, fmt=marker, color=colour, label=text, capsize=3
+            )
+            tell(bars[0], [f"{text}\n{value:.4g}" for value in mean])
         # A pseudo-test is compared with the rest of training, and so is the test beside it.
         values = "test and that rest of training" if measure == "similarity" else ""
         control.draw_beside(ax, columns, places, values=values)

@@ -14,6 +14,7 @@ from geoprobe.drawing.style import (
     one_axes,
     shade,
     step_axis,
+    tell,
 )
 from geoprobe.errors import InputError
 from geoprobe.findings.control_bands import Bands
@@ -252,7 +253,11 @@ class SimilarityDuringTuning(Finding):
             low, high = ([ends[k] for k in rows] for ends in spread)
             label = f"layer {layer}" + (" (not linear)" if layer in split else "")
             ink = shade(layers.index(layer) / max(1, len(layers) - 1))
-            ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=label)
+            line = ax.plot(steps, mean, color=ink, marker="o", markersize=3.5, label=label)
+            tell(line[0], [
+                f"layer {layer}\nupdate {step:,}: {value:.4g}"
+                for step, value in zip(steps, mean, strict=True)
+            ])  # fmt: skip
             ax.fill_between(steps, low, high, color=ink, alpha=0.2, linewidth=0)
             fixed = [columns["fixed_mean"][k] for k in rows]
             if not np.allclose(mean, fixed, rtol=0, atol=1e-6):

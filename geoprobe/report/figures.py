@@ -6,14 +6,22 @@ import io
 import math
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from geoprobe.drawing.style import COLOURS, INK, need
-from geoprobe.findings import CrossTask, Differences, Finding, MinDistances, Movement, Performance
+from geoprobe.findings import (
+    CentroidPaths,
+    CrossTask,
+    Differences,
+    Finding,
+    MinDistances,
+    Movement,
+    Performance,
+)
 from geoprobe.report.svg import inline_svg, well_formed
 from geoprobe.showing import LONGEST_NAME, shortened, without_controls
 
@@ -37,8 +45,15 @@ class Drawing(NamedTuple):
     plot: Callable[[], Any]
 
 
-def drawings(finding: Finding) -> Iterator[Drawing]:
-    """Yield every way to draw a finding, the most telling first."""
+def drawings(finding: Finding, labels: Sequence[str] = ()) -> Iterator[Drawing]:
+    """Yield every way to draw a finding, the most telling first.
+
+    Parameters
+    ----------
+    finding : Finding
+    labels : sequence of str
+        In the order in which they take colours.
+    """
     if isinstance(finding, Performance):
         for measure, caption in _MEASURES.items():
             if any(not math.isnan(value) for value in finding.columns()[measure]):
@@ -49,14 +64,18 @@ def drawings(finding: Finding) -> Iterator[Drawing]:
             if any(not math.isnan(value) for value in finding.columns()[f"{measure}_after"]):
                 yield Drawing(measure, caption, partial(finding.plot, measure=measure))
     elif isinstance(finding, MinDistances):
-        yield Drawing("", "smallest distances", finding.plot)
+        plot = partial(finding.plot, order=labels)
+        yield Drawing("", "smallest distances", plot)
         if not math.isnan(finding.rows[0].spread):
             caption = "how far the units of the same labels lie from their mean"
-            yield Drawing("spread", caption, partial(finding.plot, measure="spread"))
+            yield Drawing("spread", caption, partial(plot, measure="spread"))
+    elif isinstance(finding, CentroidPaths):
+        yield Drawing("", "", partial(finding.plot, order=labels))
     elif isinstance(finding, Differences):
-        yield Drawing("", "the whole vectors", finding.plot)
+        plot = partial(finding.plot, order=labels)
+        yield Drawing("", "the whole vectors", plot)
         caption = "the vectors less their mean, the movement that all labels share"
-        yield Drawing("without-drift", caption, partial(finding.plot, drift=False))
+        yield Drawing("without-drift", caption, partial(plot, drift=False))
     elif isinstance(finding, Movement):
         yield Drawing("", "distance moved, in the units of the points", finding.plot)
         caption = "the same as a share of R, the radius of the original space"
@@ -134,14 +153,15 @@ def _break_title(axes: Any, figure: Any) -> bool:
     room = 2 * min(middle, 72 * figure.get_size_inches()[0] - middle)
     if extent.width <= room:
         return False
-    text = " ".join(axes.title.get_text().split())
-    longest = max(len(line) for line in axes.title.get_text().splitlines())
-    fitting = max(8, int(0.95 * longest * room / extent.width))
-    axes.title.set_text(textwrap.fill(text, fitting))
+    lines = axes.title.get_text().splitlines()
+    fitting = max(8, int(0.95 * max(map(len, lines)) * room / extent.width))
+    axes.title.set_text("\n".join(textwrap.fill(line, fitting) for line in lines))
     return True
 
 
 _PAPER_INK = "#262626"
+# Of the parts that are pictures, such as the dots of a map of many points; all else is lines.
+_DPI = 200
 _NO_ROOM = "constrained_layout not applied"
 # How often a figure is laid out again until there is room for its names.
 _TRIES = 6
@@ -152,6 +172,11 @@ _UNDATED = {"CreationDate": None, "Creator": None, "Producer": None}
 _PAGE_COLOURS = {
     _PAPER_INK: "currentColor",
     **{colour.lower(): f"var(--c{k})" for k, colour in enumerate(COLOURS)},
+}
+# A picture has its colours on a dark page too, and so has all that belongs to it.
+_PICTURE_COLOURS = {
+    _PAPER_INK: "currentColor",
+    **{colour.lower(): colour.lower() for colour in COLOURS},
 }
 
 
@@ -196,6 +221,7 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
     """
     _darken(figure)
     shorten_names(figure)
+    told = _told_by_id(figure)
     unknown: list[str] = []
     with need("matplotlib").rc_context(_SETTINGS), _listening(unknown):
         svg = _save(figure, "svg", _UNDATED_SVG)
@@ -209,17 +235,21 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         pdf = _save(figure, "pdf", _UNDATED) if files else b""
     text = well_formed(svg.decode("utf8"))
     label = well_formed(without_controls(f"Figure. {about} {_told(figure)}"))
+    lines = figure.findobj(need("matplotlib.lines").Line2D)
+    pictured = any(line.get_rasterized() for line in lines)
     return Drawn(
         svg=text.encode("utf8"),
         pdf=pdf,
-        inline=inline_svg(text, prefix, label, _PAGE_COLOURS),
+        inline=inline_svg(
+            text, prefix, label, _PICTURE_COLOURS if pictured else _PAGE_COLOURS, told
+        ),
         unknown="".join(dict.fromkeys(unknown)),
     )
 
 
 def _save(figure: Any, kind: str, metadata: dict[str, None]) -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format=kind, metadata=metadata, transparent=False)
+    figure.savefig(out, format=kind, metadata=metadata, transparent=False, dpi=_DPI)
     return out.getvalue()
 
 
@@ -260,6 +290,25 @@ def _is(colour: Any, same: Any) -> bool:
     except ValueError:
         # Several colours at once, or none.
         return False
+
+
+def _told_by_id(figure: Any) -> dict[str, Any]:
+    """Give ids to what has something to tell, and return what it tells."""
+    told: dict[str, Any] = {}
+    for number, artist in enumerate(figure.findobj(lambda one: hasattr(one, "told"))):
+        artist.set_gid(f"told-{number}")
+        what = artist.told
+        if isinstance(what, dict):
+            sides = {side: [_plain(name) for name in what[side]] for side in ("rows", "columns")}
+            told[artist.get_gid()] = {**what, **sides}
+        else:
+            told[artist.get_gid()] = tuple(map(_plain, what))
+    return told
+
+
+def _plain(text: str) -> str:
+    lines = well_formed(without_controls(text)).split("\n")
+    return "\n".join(shortened(line, _LONG_TITLE) for line in lines)
 
 
 def _told(figure: Any) -> str:

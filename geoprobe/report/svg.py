@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from typing import Any
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
@@ -27,7 +29,9 @@ def well_formed(text: str) -> str:
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -> str:
+def inline_svg(
+    text: str, prefix: str, label: str, colours: Mapping[str, str], told: Mapping[str, Any]
+) -> str:
     """Rewrite an SVG of matplotlib as an element of a page.
 
     Parameters
@@ -40,6 +44,9 @@ def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -
         What the figure shows, for those who do not see it.
     colours : mapping of str to str
         CSS colours to put in the place of ``#rrggbb``, in lower case.
+    told : mapping of str to (tuple of str or dict)
+        By id, what the page's script shows under the pointer: a text for each mark or one for all,
+        or names and values of the cells of an image.
 
     Returns
     -------
@@ -49,9 +56,11 @@ def inline_svg(text: str, prefix: str, label: str, colours: Mapping[str, str]) -
     ET.register_namespace("", _SVG)
     root = ET.fromstring(text)
     _drop(root)
+    _tell(root, told)
     renamed = _new_ids(root, prefix)
     for element in root.iter():
         _lighten(element, renamed, colours)
+    _share_styles(root)
     _flatten(root)
     _head(root, label)
     return ET.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1)
@@ -66,6 +75,19 @@ def _drop(root: ET.Element) -> None:
             parent.text = None
         for child in parent:
             child.tail = None
+
+
+def _tell(root: ET.Element, told: Mapping[str, Any]) -> None:
+    for element in root.iter():
+        texts = told.get(element.attrib.get("id", ""), ())
+        if isinstance(texts, dict):
+            element.attrib["data-cells"] = json.dumps(texts, ensure_ascii=False)
+        elif len(texts) == 1:
+            element.attrib["data-tip"] = texts[0]
+        elif texts:
+            marks = list(element.iter(f"{{{_SVG}}}use")) or element.findall(f"{{{_SVG}}}path")
+            for mark, text in zip(marks, texts, strict=True):
+                mark.attrib["data-tip"] = text
 
 
 def _new_ids(root: ET.Element, prefix: str) -> dict[str, str]:
@@ -132,6 +154,17 @@ def _recolour(value: str, colours: Mapping[str, str]) -> str:
         if 0.3 * red + 0.6 * green + 0.1 * blue < _DARK:
             return f"color-mix(in srgb,{value},#fff var(--lift))"
     return value
+
+
+def _share_styles(root: ET.Element) -> None:
+    """Say once for a group what all the marks in it look like."""
+    for group in root.iter(f"{{{_SVG}}}g"):
+        marks = group.findall(f"{{{_SVG}}}use")
+        styles = {mark.attrib.get("style", "") for mark in marks}
+        if len(marks) == len(group) > 1 and len(styles) == 1 and "style" not in group.attrib:
+            group.attrib["style"] = styles.pop()
+            for mark in marks:
+                mark.attrib.pop("style", None)
 
 
 def _flatten(element: ET.Element) -> None:

@@ -19,7 +19,14 @@ from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
 from geoprobe.report.headlines import headlines
-from geoprobe.report.page import Figure, Pages, make_section, view_name, views_on_page
+from geoprobe.report.page import (
+    Figure,
+    Pages,
+    make_section,
+    opening_view,
+    view_name,
+    views_on_page,
+)
 from geoprobe.report.report_tables import Table, extras, make_table, rows_shown, text_table
 from geoprobe.threads import available_threads
 
@@ -120,7 +127,7 @@ def _draw_all(
     sections: Sequence[Section], folder: FigureFolder | None, progress: ProgressCallback | None
 ) -> dict[int, str]:
     """Draw the views, many of them in several processes; return HTML by the view's ``id``."""
-    jobs, views = [], []
+    jobs, views, labels = [], [], _labels(sections)
     for section, shown in zip(sections, _on_page(sections), strict=True):
         place = {id(view): str(k) for k, view in enumerate(shown)}
         alone, at_most = replace(section, views=()), rows_shown(len(section.views))
@@ -129,7 +136,7 @@ def _draw_all(
             # A view that is not on the page has files only, whose ids need not differ.
             prefix = f"{section.analysis}-{place.get(id(view), 'x')}-"
             branch = None if folder is None else folder.branch()
-            jobs.append(delayed(_view)(alone, view, prefix, branch, at_most))
+            jobs.append(delayed(_view)(alone, view, labels, prefix, branch, at_most))
     n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
     drawn: dict[int, str] = {}
     outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
@@ -142,8 +149,25 @@ def _draw_all(
     return drawn
 
 
+def _labels(sections: Sequence[Section]) -> list[str]:
+    """Return all labels in the order in which they take colours.
+
+    Those that are named in the views seen first come first: few share a colour there.
+    """
+    shown = [section.views[opening_view(section.views)] for section in sections if section.views]
+    labels = [label for view in shown for label in getattr(view.finding, "named", ())]
+    for view in (view for section in sections for view in section.views):
+        labels += sorted({row.label for row in view.finding.rows if hasattr(row, "label")})
+    return list(dict.fromkeys(labels))
+
+
 def _view(
-    section: Section, view: View, prefix: str, folder: FigureFolder | None, at_most: int
+    section: Section,
+    view: View,
+    labels: Sequence[str],
+    prefix: str,
+    folder: FigureFolder | None,
+    at_most: int,
 ) -> tuple[str, FigureFolder | None]:
     """Draw one view, write its files and return its HTML, and the folder with what was put there.
 
@@ -153,7 +177,7 @@ def _view(
     name = file_name(section.analysis, view.choices)
     names = {"analysis": section.analysis, "view": view_name(view.choices)}
     figures, undrawn = [], []
-    for number, drawing in enumerate(drawings(view.finding)):
+    for number, drawing in enumerate(drawings(view.finding, labels)):
         about = ", ".join(filter(None, (section.title, names["view"], drawing.caption)))
         try:
             drawn = draw(

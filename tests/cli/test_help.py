@@ -32,7 +32,6 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 
 EVERY = list(commands(PROGRAM))
-LEAVES = [(path, command) for path, command in EVERY if not hasattr(command, "commands")]
 
 
 def called(value: Any) -> str:
@@ -52,7 +51,7 @@ def test_one_voice(path: tuple[str, ...], command: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(("path", "command"), LEAVES, ids=called)
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=called)
 def test_every_command_shows_an_example_that_it_accepts(
     path: tuple[str, ...], command: Any
 ) -> None:

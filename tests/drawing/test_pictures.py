@@ -58,6 +58,12 @@ def test_bars_are_as_long_as_their_labels_and_cut_where_clusters_end() -> None:
         (0, 5),
     ]
     assert words(ax) == ["3", "1"]
+    seen = draw_map(principal_view(np.eye(3)), np.array([0, 1, 1]), ("one", "three"))
+    # Each label has the colour that it has on the map.
+    colors = pytest.importorskip("matplotlib.colors")
+    drawn = [colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
+    one, three = (line.get_color().lower() for line in seen.lines)
+    assert drawn == [three] * 3 + [one]
 
 
 def test_bars_of_many_labels_and_many_clusters_stay_few() -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from geoprobe.drawing.style import figure_of
+from geoprobe.drawing.style import figure_of, label_styles, line_style
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     CentroidPaths,
@@ -248,6 +248,27 @@ def test_the_key_of_several_panels_is_one(findings: dict[str, Finding]) -> None:
     ax = type(figure)().subplots()
     differences.plot(ax, layer=0)
     assert len(ax.get_legend().get_texts()) == len(key)
+
+
+def test_a_label_has_one_style_in_all_figures(findings: dict[str, Finding]) -> None:
+    pytest.importorskip("matplotlib", reason="figures need the extra report")
+    order = ["elsewhere", *sorted(ODD.values(), reverse=True)]
+    shown: dict[str, set[tuple[str, str]]] = {}
+    for name in ("minimum", "paths"):
+        finding: Any = findings[name]
+        for line in figure_of(finding.plot(order=order)).axes[0].lines:
+            if hasattr(line, "told") and len(line.told) > 1:
+                label = line.told[0].split("\n")[0]
+                shown.setdefault(label, set()).add((line.get_color(), line.get_marker()))
+    styles = label_styles([], order)
+    assert {label: {(styles[label]["color"], styles[label]["marker"])} for label in shown} == shown
+    assert set(shown) <= {*ODD.values()} and len(shown) > 2
+    differences: Any = findings["differences"]
+    (legend,) = figure_of(differences.plot(order=order)).legends
+    for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+        assert handle.get_color() == styles[text.get_text().split(" ", 1)[1]]["color"]
+    marks = {(one["color"], one["marker"]) for one in map(line_style, range(56))}
+    assert len(marks) == 56 and line_style(56)["linestyle"] != line_style(0)["linestyle"]
 
 
 def test_steps_of_paths_do_not_cover_each_other() -> None:

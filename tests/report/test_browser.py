@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,68 @@ def test_folds_keep_their_state_between_views(tab: Tab, pages: dict[str, Path]) 
     choose(tab, "min-distances", "layer", "0")
     tab.wait_for(f"({SEEN % 'min-distances'})[0].endsWith('layer 0')")
     assert tab.run(f"{fold}.open") is True
+
+
+def test_an_address_leads_to_a_view_and_back_again(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.open(pages["packed"])
+    seen = SEEN % "min-distances"
+    choose(tab, "min-distances", "layer", "0")
+    tab.wait_for(f"{seen}.join().endsWith('layer 0')")
+    address = tab.run("location.hash")
+    assert address == "#min-distances?task=pos&tuned+on=pos&model=tiny&layer=0"
+    tab.run("history.back()")
+    tab.wait_for(f"location.hash === '' && {seen}.join().endsWith('layer 2')")
+    tab.run("history.forward()")
+    tab.wait_for(f"location.hash === '{address}' && {seen}.join().endsWith('layer 0')")
+    # What an address does not name, or names wrongly, stays as near as can be.
+    tab.run("location.hash = '#min-distances?task=dep&layer=7'")
+    tab.wait_for(f"{seen}.join().startsWith('task dep')")
+    tab.open(pages["unfinished"])
+    tab.open(pages["packed"], "#min-distances?task=dep&layer=0")
+    tab.wait_for(f"{seen}.join() === 'task dep, tuned on pos, model tiny, layer 0' && scrollY > 0")
+    tab.requests[:] = tab.requests[-1:]
+
+
+def test_a_mark_says_what_it_stands_for(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.open(pages["plain"])
+    x, y, said = tab.run("""(async () => {
+        const marks = document.querySelectorAll('#min-distances .view:not([hidden]) use[data-tip]');
+        const mark = [...marks].find((one) => /^<script>[^]*update 200/.test(one.dataset.tip));
+        mark.scrollIntoView({ block: 'center', behavior: 'instant' });
+        // What is shown goes when the page is scrolled, which it hears of with the next frame.
+        for (let k = 0; k < 2; k++) await new Promise(requestAnimationFrame);
+        const box = mark.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2, mark.dataset.tip];
+    })()""")
+    assert said.startswith(f"{SCRIPT}\nupdate 200: ")
+    tip = "document.querySelector('.tip')"
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    tab.wait_for(f"{tip}.textContent === {json.dumps(said)} && {tip}.checkVisibility()")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    tab.wait_for(f"!{tip}.checkVisibility()")
+
+
+def test_tables_are_copied_as_cells(tab: Tab, pages: dict[str, Path]) -> None:
+    """Whole with the button, or what is selected; nothing that a spreadsheet would run."""
+    tab.open(pages["plain"])
+    tab.run("""document.addEventListener('copy', (event) => {
+        window.copied = event.clipboardData.getData('text/plain');
+    })""")
+    button = "document.querySelector('#min-distances .view:not([hidden]) .copy')"
+    tab.run(f"{button}.click()")
+    assert tab.run(f"{button}.textContent") == "Copied"
+    head, *rows = [line.split("\t") for line in tab.run("window.copied").splitlines()]
+    assert head == ["label", "gain", "rank"] and {row[0] for row in rows} == set(ODD)
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    copied = tab.run(f"""(() => {{
+        const rows = {button}.closest('.fold').querySelector('table').rows;
+        rows[1].cells[0].textContent = '=1+1';
+        rows[1].cells[1].textContent = '\u22120.5';
+        getSelection().setBaseAndExtent(rows[1].cells[0], 0, rows[1].cells[1], 1);
+        document.execCommand('copy');
+        return window.copied;
+    }})()""")
+    assert copied == "'=1+1\t-0.5\n"
 
 
 def numbers(texts: list[str]) -> list[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoprobe.drawing.style import COLOURS, INK, colour_bar, describe, legend, one_axes
+from geoprobe.drawing.style import COLOURS, INK, colour_bar, describe, legend, one_axes, tell
 from geoprobe.errors import FormatError
 from geoprobe.report.figure_files import INDEX, FigureFolder, file_name
 from geoprobe.report.page import pack
@@ -119,7 +121,8 @@ def test_packing_undoes_itself_and_needs_no_escapes() -> None:
 def drawn(name: str, prefix: str = "p-", n: int = 2) -> figures.Drawn:
     ax = one_axes(None)
     for k in range(n):
-        ax.plot([0, 1, 2], [k, 1, 2], "o-", label=f"{k} {name}", color=COLOURS[k])
+        line = ax.plot([0, 1, 2], [k, 1, 2], "o-", label=f"{k} {name}", color=COLOURS[k])
+        tell(line[0], [f"{name}\n{x}" for x in range(3)])
     ax.set_yticks([0, 1], [name, "b"], parse_math=False)
     describe(ax, title=name, x="x axis", y=name)
     legend(ax)
@@ -140,6 +143,8 @@ def test_text_in_figures_stays_text(name: str) -> None:
     title = " ".join(shortened(shown, 120).split())
     assert title in " ".join(said).replace("  ", " ") or title.replace(" ", "") in "".join(said)
     assert shortened(f"0 {shown}", 32) in said
+    told = [element.attrib["data-tip"] for element in root.iter() if "data-tip" in element.attrib]
+    assert told == [f"{shortened(shown, 120)}\n{x}" for _ in range(2) for x in range(3)]
     assert shortened(shown, 32) in said
     assert found.pdf.startswith(b"%PDF")
     # Whether there is a glyph depends on the fonts of the machine.
@@ -198,6 +203,48 @@ def test_figures_take_the_colours_and_the_font_of_the_page() -> None:
     assert "currentColor" in found and "var(--c0)" in found and "var(--c1)" in found
     assert INK not in found and "font-family" not in found and "<style" not in found
     assert all(colour.lower() not in found for colour in COLOURS)
+
+
+# Linear red, green and blue as eyes without one kind of cone see them (Machado et al. 2009).
+EYES = {
+    "all": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+               [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def linear(colours: Sequence[str]) -> np.ndarray:
+    parts = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in colours]) / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(colours: np.ndarray) -> np.ndarray:
+    """Ottosson (2020)."""
+    cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+             [0.0883024619, 0.2817188376, 0.6299787005]]  # fmt: skip
+    lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+           [0.0259040371, 0.7827717662, -0.8086757660]]  # fmt: skip
+    return np.cbrt(np.clip(colours, 0, 1) @ np.transpose(cones)) @ np.transpose(lab)
+
+
+def test_colours_are_told_apart_by_all_eyes_on_both_pages() -> None:
+    style = resources.files("geoprobe.report").joinpath("templates/style.css").read_text("utf8")
+    sets = re.findall(r"--card: (#\w+);(?s:.*?)--c0: (#\w+);((?: --c\d: #\w+;)*)", style)
+    pages = [(card, [first, *re.findall(r"#\w+", rest)]) for card, first, rest in sets]
+    (light, paper), *dark = pages
+    # The dark page is the system's wish, or the reader's.
+    assert [c.lower() for c in COLOURS] == paper and len(dark) == 2 and dark[0] == dark[1]
+    for ground, colours in ((light, paper), dark[0]):
+        for seen in EYES.values():
+            lab = oklab(linear(colours) @ np.transpose(seen))
+            apart = np.linalg.norm(lab[:, None] - lab, axis=2)
+            assert apart[np.triu_indices(len(colours), 1)].min() > 0.1
+        bright = 0.05 + linear([ground, *colours]) @ [0.2126, 0.7152, 0.0722]
+        assert np.maximum(bright[1:] / bright[0], bright[0] / bright[1:]).min() > 3
 
 
 def test_figures_for_paper_have_dark_ink() -> None:

@@ -63,16 +63,17 @@ class Tab:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path) -> None:
-        url = path.resolve().as_uri()
+    def open(self, path: Path, fragment: str = "") -> None:
+        url = path.resolve().as_uri() + fragment
         self.call("Page.navigate", url=url)
         self.wait_for(f"document.readyState === 'complete' && location.href === '{url}'")
 
     def run(self, code: str) -> Any:
         """Evaluate JavaScript and return its value; promises are waited for."""
         found = self.call(
-            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True
-        )
+            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True,
+            userGesture=True,
+        )  # fmt: skip
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 

@@ -50,6 +50,61 @@
     if (button) sort(button.closest("th"));
   });
 
+  // What is copied out of a table goes into a spreadsheet: tabs, minus signs, nothing that would run.
+  const plain = (cell) => {
+    const text = cell.textContent.trim().replace(/\s+/g, " ");
+    if (!cell.classList.contains("t")) return text.replace("\u2212", "-");
+    return /^'*[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
+  };
+  document.addEventListener("copy", (event) => {
+    const chosen = getSelection();
+    const range = chosen.rangeCount ? chosen.getRangeAt(0).commonAncestorContainer : document;
+    const within = range.closest ? range : range.parentElement;
+    const table = within?.closest("table");
+    if (!table || within.closest("td, th")) return;
+    const rows = [...table.rows].map((row) => [...row.cells].filter((cell) => chosen.containsNode(cell, true)));
+    const lines = rows.filter((row) => row.length).map((row) => row.map(plain).join("\t"));
+    event.clipboardData.setData("text/plain", `${lines.join("\n")}\n`);
+    event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".copy");
+    if (!button) return;
+    const said = button.textContent;
+    getSelection().selectAllChildren(button.closest(".fold").querySelector("table"));
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected: press Ctrl+C";
+    setTimeout(() => { button.textContent = said; }, 2000);
+  });
+
+  // What a mark of a figure stands for, near the pointer or the finger.
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  document.body.append(tip);
+  const tell = (mark, x, y) => {
+    if (mark.dataset.tip) return mark.dataset.tip;
+    const { rows, columns, values } = JSON.parse(mark.dataset.cells);
+    const box = mark.getBoundingClientRect();
+    const i = Math.floor((y - box.top) / box.height * rows.length);
+    const j = Math.floor((x - box.left) / box.width * columns.length);
+    return values[i]?.[j] ? `${rows[i]}\n${columns[j]}\n${values[i][j]}` : "";
+  };
+  const point = ({ target, clientX: x, clientY: y }) => {
+    let mark = null;
+    if (target.closest?.(".canvas")) {
+      for (const [right, down] of [[0, 0], [0, -6], [6, 0], [0, 6], [-6, 0]]) {
+        mark ??= document.elementFromPoint(x + right, y + down)?.closest("[data-tip], [data-cells]");
+      }
+    }
+    tip.textContent = mark ? tell(mark, x, y) : "";
+    tip.hidden = !tip.textContent;
+    tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${y + 18 + tip.offsetHeight < innerHeight ? y + 18 : y - 12 - tip.offsetHeight}px`;
+  };
+  document.addEventListener("pointermove", point);
+  document.addEventListener("pointerdown", point);
+  document.addEventListener("scroll", () => { tip.hidden = true; }, { capture: true, passive: true });
+
   // Views that are compressed until somebody wants to see them.
   const unpack = async (text) => {
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -60,6 +115,19 @@
   const still = (view) => {
     view.open = true;
     view.querySelector("summary").tabIndex = -1;
+  };
+
+  // The address says which view was chosen last, and the browser's history which were seen with it.
+  const sections = new Map();
+  const remember = (how, address) => {
+    const seen = [...sections].map(([id, one]) => [id, one.seen()]);
+    history[how](seen, "", address);
+  };
+  const follow = () => {
+    const [id, ...query] = location.hash.slice(1).split("?");
+    if (!query.length || !sections.has(id)) return;
+    sections.get(id).find(new URLSearchParams(query.join("?")));
+    document.getElementById(id).scrollIntoView({ behavior: "instant" });
   };
 
   const prepare = (section) => {
@@ -116,22 +184,42 @@
     };
 
     // Not every combination exists: the nearest one to what was just chosen is shown.
-    const choose = (changed) => {
-      const now = selects.map((select) => select.value);
+    const nearest = (now, changed) => {
       let best = wanted;
       let score = -1;
       rows.forEach((row, k) => {
-        if (row[changed] !== now[changed]) return;
         let same = 0;
-        row.forEach((value, i) => { if (value === now[i]) same += 2 ** (row.length - i); });
+        row.forEach((value, i) => {
+          if (value === now[i]) same += 2 ** (i === changed ? 2 * row.length : row.length - i);
+        });
         if (same > score) { score = same; best = k; }
       });
-      return show(best);
+      return best;
     };
-    selects.forEach((select, i) => select.addEventListener("change", () => choose(i)));
+    const keys = selects.map((select) => select.parentElement.querySelector("bdi").textContent);
+    selects.forEach((select, i) => select.addEventListener("change", () => {
+      show(nearest(selects.map((one) => one.value), i));
+      const choice = new URLSearchParams(keys.map((key, k) => [key, rows[wanted][k]]));
+      remember("pushState", `#${section.id}?${choice}`);
+    }));
+    sections.set(section.id, {
+      show,
+      seen: () => wanted,
+      find: (choice) => show(nearest(keys.map((key, i) => choice.get(key) ?? rows[wanted][i]))),
+    });
     form.addEventListener("submit", (event) => event.preventDefault());
     form.hidden = false;
     show(opening);
   };
   document.querySelectorAll(".analysis").forEach(prepare);
+  follow();
+  remember("replaceState");
+  addEventListener("popstate", (event) => {
+    if (event.state) {
+      event.state.forEach(([id, k]) => sections.get(id)?.show(k));
+    } else {
+      follow();
+      remember("replaceState");
+    }
+  });
 })();
