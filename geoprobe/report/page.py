@@ -233,6 +233,7 @@ class Pages:
         complete: bool,
         files: str,
         files_shown: str,
+        figure_kinds: str,
     ) -> str:
         """Return the whole page.
 
@@ -245,6 +246,8 @@ class Pages:
         summary : sequence of Table
         files, files_shown : str
             Link to the folder of figures, and its name; empty without one.
+        figure_kinds : str
+            What figures are there as, in words.
         """
         return self._whole(
             "page.html",
@@ -256,6 +259,7 @@ class Pages:
             complete=complete,
             files=files,
             files_shown=files_shown,
+            figure_kinds=figure_kinds,
             version=__version__,
             written=_now(),
         )
