@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -138,13 +139,18 @@ def _draw_all(
             jobs.append(delayed(_view)(alone, view, prefix, branch, pdf, at_most))
     n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
     drawn: dict[int, str] = {}
+    first = 0.0
     outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     for view, (html, branch) in zip(views, outcome, strict=True):
         drawn[id(view)] = html
         if folder is not None:
             folder.join(branch)
         if progress is not None:
-            progress(Progress("drawing", len(drawn), len(jobs)))
+            # Until the first is drawn, processes start.
+            first = first or time.monotonic()
+            each = (time.monotonic() - first) / max(1, len(drawn) - 1)
+            left = each * (len(jobs) - len(drawn)) if len(drawn) > 1 else None
+            progress(Progress("drawing", len(drawn), len(jobs), left=left))
     return drawn
 
 
