@@ -1,4 +1,4 @@
-"""Extraction of a task's spaces from an encoder into a store."""
+"""Extraction of the spaces of tasks from an encoder into a store."""
 
 from __future__ import annotations
 

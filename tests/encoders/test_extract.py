@@ -258,6 +258,26 @@ def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     assert store.leftovers() == []
 
 
+def test_sentences_of_several_tasks_are_read_once(encoder: Encoder, tmp_path: Path) -> None:
+    store, told = SpaceStore(tmp_path / "store"), list[Progress]()
+    words, whole = task(), task(whole=True, name="whole")
+    extract_to_store(encoder, words, store, splits=["train"], layers=[2], progress=told.append)
+    alone = told[-1].detail
+    there = store.path(store.keys()[0]).read_bytes()
+    told.clear()
+    keys = extract_to_store(
+        encoder, [words, whole], store, splits=["train"], layers=[2], progress=told.append
+    )
+    # The whole sentences are among those with words.
+    assert {step.detail for step in told} == {alone}
+    assert store.path(keys[0]).read_bytes() == there
+    for key, of in zip(keys, (words, whole), strict=True):
+        stored = store.open(key, verify=True)
+        assert (key.task, stored.labels.tolist()) == (of.name, of.train.labels.tolist())
+        expected = one_by_one(encoder, of.train, "single")[2]
+        np.testing.assert_allclose(stored.points(2), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.full
 def test_what_is_there_is_not_made_again(encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task()

@@ -22,7 +22,7 @@ from geoprobe.studies import StudyFolder, read_plan, run_study, study_status, wr
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Piece, Uses
 from geoprobe.studies.expectation import SECONDS, Expectation
-from geoprobe.studies.local_executor import Processes
+from geoprobe.studies.local_executor import Processes, _Job
 from geoprobe.studies.pieces import KINDS
 from geoprobe.studies.scheduling import PHASES
 from geoprobe.studies.shares import Share
@@ -200,6 +200,12 @@ def await_file(awaited: Path, n_threads: int, progress: object) -> None:
 def test_room_is_for_what_fits() -> None:
     runs = Processes(3, memory=100)
     assert runs.has_room(Uses(cores=None)) and runs.has_room(Uses(memory=99))
+    runs._jobs[Future()] = _Job(Piece("extract", "", Path(), cases.fail, uses=Uses(2)), 0, 0.0)
+    assert runs.has_room(Uses(cores=1)) and not runs.has_room(Uses(cores=2))
+    assert not runs.has_room(Uses(cores=None)) and runs.has_room(Uses(cores=None, gpu=True))
+    runs._jobs.clear()
+    # More than there are is all of them.
+    assert runs.has_room(Uses(cores=9))
     assert runs.refuses(Uses(memory=101)) and not runs.refuses(Uses(memory=100))
 
 
