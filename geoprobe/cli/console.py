@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 5.0
-_FINEST_LINES = 0.05
+_FINEST_LINES = 0.1
 # What is shown of all of the work as long as it goes on.
 _NOT_YET = 0.99
 _WINDOW = 30.0

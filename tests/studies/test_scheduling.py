@@ -84,13 +84,11 @@ def test_the_rest_takes_what_pieces_of_its_kind_took() -> None:
         rest.begin(piece)
     usual = SECONDS["fine-tune"]
     assert rest.left(left) == pytest.approx((2 * usual + 30 * SECONDS["measure"]) / 2)
-    now = usual
-    # They take longer than was thought: they may end any moment, the others wait.
-    assert rest.left(left) == pytest.approx(30 * SECONDS["measure"] / 2)
     now = 2 * usual
+    # They take longer than was thought, and may end any moment; so will the others.
+    assert rest.left(left) == pytest.approx(2 * 30 * SECONDS["measure"] / 2)
     for piece in tuning:
         rest.end(piece)
-    # All else is expected to take twice as long too.
     left = {"fine-tune": 0, "measure": 30}
     assert rest.left(left) == pytest.approx(30 * SECONDS["measure"])
     cell = Piece("measure", "cell", Path("cell"), cases.refuse)
