@@ -174,9 +174,7 @@ def linkage_of(
     return links
 
 
-def assert_same_state(
-    links: linkage.Linkage, plain: Plain, axes: np.ndarray | None = None
-) -> None:
+def assert_same_state(links: linkage.Linkage, plain: Plain, axes: np.ndarray | None = None) -> None:
     """Assert that clusters, members, weights and centroids are those of the plain version."""
     for slot, rows in plain.clusters.items():
         assert linkage.members(links, slot).tolist() == rows
