@@ -297,13 +297,13 @@ def test_something_else_under_the_same_key_is_refused(encoder: Encoder, tmp_path
     extract_to_store(encoder, units, store, layers=[1, 2])
 
     def refused(said: str, **options: Any) -> None:
-        given = {"encoder": encoder, "task": units, "store": store, "layers": [1]} | options
+        given = {"encoder": encoder, "tasks": units, "store": store, "layers": [1]} | options
         with pytest.raises(FormatError, match=said) as caught:
             extract_to_store(**given)
         assert "train.safetensors" in str(caught.value)
 
     other = Task("toy", Split("train", units.train.sentences, units.train.units[1:]), units.test)
-    refused("task_fingerprint is '", task=other)
+    refused("task_fingerprint is '", tasks=other)
     refused("the layers 0, 3 are missing", layers=[0, 1, 3])
     refused("precision is 'float32', not 'bfloat16'", precision="bfloat16")
     refused("dtype is 'float32', not 'float16'", dtype="float16")
