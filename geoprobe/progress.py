@@ -18,16 +18,16 @@ class Progress:
         Units of work finished and expected; ``done == total`` ends the phase.
     detail : str
         A few words on the state, such as ``"5184 merges, 211 bans"``; may be empty.
-    steady : bool
-        Whether the speed so far says how long the rest will take; it does not where the rest waits
-        for other work.
+    left : float or None
+        Seconds that not only this phase but all of the work will still take, where whoever does
+        it can say so.
     """
 
     phase: str
     done: int
     total: int
     detail: str = ""
-    steady: bool = True
+    left: float | None = None
 
 
 ProgressCallback = Callable[[Progress], None]

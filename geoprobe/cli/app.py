@@ -51,6 +51,8 @@ app = typer.Typer(
 def main() -> None:
     """Run the program; the entry point of the package."""
     warnings.showwarning = say_warning
+    # joblib exchanges a worker that has grown for a new one; nobody can do anything about it.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A label that the terminal's encoding lacks must not end a run.

@@ -1,4 +1,4 @@
-"""Progress on the screen: bars on a terminal, plain lines elsewhere.
+"""Progress on the screen: bars on a terminal, plain lines elsewhere, for each phase or for all.
 
 It goes to standard error, so that standard output holds nothing but the answer.
 """
@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, TextIO
 from geoprobe.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 5.0
+_FINEST_LINES = 0.1
+# What is shown of all of the work as long as it goes on.
+_NOT_YET = 0.99
 _WINDOW = 30.0
 _LATEST = 1 / 3
 # Of the time that has passed; no more is remembered of a run of days.
@@ -108,13 +112,16 @@ def compiling_shown(progress: ProgressCallback) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
+def show_progress(stream: TextIO | None = None, *, whole: str = "") -> Iterator[ProgressCallback]:
     """Show the progress of long work while the block lasts.
 
     Parameters
     ----------
     stream : text file or None
         Where to; standard error by default.
+    whole : str
+        What all of the work is called, for one bar that tells how far all of it is; it goes by
+        the :attr:`Progress.left` of those who know. Otherwise each phase has a bar of its own.
 
     Yields
     ------
@@ -123,6 +130,11 @@ def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
     """
     stream = sys.stderr if stream is None else stream
     if not stream.isatty():
+        if whole:
+            line = WholeLine(stream, whole)
+            yield line
+            line.finish()
+            return
         lines = PlainProgress(stream)
         try:
             yield lines
@@ -141,7 +153,12 @@ def show_progress(stream: TextIO | None = None) -> Iterator[ProgressCallback]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Bars(*columns, console=Console(file=stream)) as bars:
-        yield BarProgress(bars)
+        if not whole:
+            yield BarProgress(bars)
+            return
+        bar = WholeBar(bars, whole)
+        yield bar
+        bar.finish()
 
 
 class PlainProgress:
@@ -168,16 +185,15 @@ class PlainProgress:
                 # Whoever first reports in the middle began when the phase before it was over.
                 began = now if step.done == 0 else self._last_report
                 self._pace, self._began, self._last_line = Pace(self._clock, began), began, began
-            elif step.done < self._step.done or not (step.steady and self._step.steady):
+            elif step.done < self._step.done:
                 self._pace = Pace(self._clock)
             left = self._pace.left(step.done, step.total)
             self._step, self._last_report = step, now
             if step.done < step.total and now - self._last_line >= SECONDS_BETWEEN_LINES:
                 self._last_line = now
                 share = 100 * step.done // step.total
-                line = f"{step.phase}: {share}% after {duration(now - self._began)}"
                 told = "" if left is None else f", about {duration(left)} left"
-                self._say(line + (told if step.steady else ", the rest waits for other work"))
+                self._say(f"{step.phase}: {share}% after {duration(now - self._began)}{told}")
 
     def close(self) -> None:
         """End the last phase."""
@@ -193,18 +209,13 @@ class PlainProgress:
     def _say(self, line: str) -> None:
         assert self._step is not None
         detail = f" ({self._step.detail})" if self._step.detail else ""
-        # Whoever no longer listens to the progress may still want the result.
-        with contextlib.suppress(OSError, ValueError):
-            print(line + detail, file=self._stream, flush=True)
+        _print(line + detail, self._stream)
 
 
 class BarProgress:
     """One bar a phase."""
 
-    def __init__(self, bars: object) -> None:
-        from rich.progress import Progress as Bars
-
-        assert isinstance(bars, Bars)
+    def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._lock = threading.Lock()
         self._phases: dict[str, tuple[TaskID, Pace]] = {}
@@ -216,13 +227,98 @@ class BarProgress:
                 task = self._bars.add_task(step.phase, total=step.total, note="")
                 self._phases[step.phase] = task, Pace()
             task, pace = self._phases[step.phase]
-            if not step.steady:
-                pace = Pace()
-                self._phases[step.phase] = task, pace
             left = pace.left(step.done, step.total)
             note = step.detail
-            if not step.steady:
-                note = f"the rest waits for other work  {note}"
-            elif left is not None and step.done < step.total:
+            if left is not None and step.done < step.total:
                 note = f"about {duration(left)} left  {note}"
             self._bars.update(task, completed=step.done, total=step.total, note=note)
+
+
+class Course:
+    """How far all of the work is, as the share of its time that has passed.
+
+    The share never goes back: where more is left than was thought, it waits.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._end: float | None = None
+        self._share = 0.0
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._began
+
+    def note(self, step: Progress) -> tuple[float, float | None]:
+        """Return the share that is done, below 1, and the seconds left; None while unknown."""
+        now = self._clock()
+        if step.left is not None:
+            self._end = now + step.left
+        if self._end is None:
+            return self._share, None
+        left, passed = max(0.0, self._end - now), now - self._began
+        if left + passed > 0:
+            self._share = max(self._share, min(passed / (passed + left), _NOT_YET))
+        return self._share, left
+
+
+class WholeLine:
+    """Now and then a line on all of the work, the longer it lasts the fewer, and one at its end."""
+
+    def __init__(
+        self, stream: TextIO, whole: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._whole = whole
+        self._lock = threading.Lock()
+        self._course = Course(clock)
+        self._last = 0.0
+
+    def __call__(self, step: Progress) -> None:
+        """Print a line if it is time for one."""
+        with self._lock:
+            share, left = self._course.note(step)
+            passed = self._course.passed
+            if passed - self._last < max(SECONDS_BETWEEN_LINES, _FINEST_LINES * passed):
+                return
+            self._last = passed
+            told = "" if left is None else f", about {duration(left)} left"
+            line = f"{self._whole}: {share:.0%} after {duration(passed)}{told} ({_counted(step)})"
+            _print(line, self._stream)
+
+    def finish(self) -> None:
+        """Say that all is done."""
+        _print(f"{self._whole}: done in {duration(self._course.passed)}", self._stream)
+
+
+class WholeBar:
+    """One bar for all of the work."""
+
+    def __init__(self, bars: Bars, whole: str) -> None:
+        self._bars = bars
+        self._lock = threading.Lock()
+        self._course = Course()
+        self._task = bars.add_task(whole, total=1.0, note="")
+
+    def __call__(self, step: Progress) -> None:
+        """Move the bar."""
+        with self._lock:
+            share, left = self._course.note(step)
+            told = "" if left is None else f"about {duration(left)} left  "
+            self._bars.update(self._task, completed=share, note=told + _counted(step))
+
+    def finish(self) -> None:
+        """Fill the bar."""
+        self._bars.update(self._task, completed=1.0, note="")
+
+
+def _counted(step: Progress) -> str:
+    return f"{step.phase}, {step.done:,} of {step.total:,}"
+
+
+def _print(line: str, stream: TextIO) -> None:
+    # Whoever no longer listens to the progress may still want the result.
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=stream, flush=True)

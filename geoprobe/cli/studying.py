@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +14,9 @@ from geoprobe.cli.app import FAILED, app, clean, say_json, say_table, say_warnin
 from geoprobe.cli.findings import as_plain, say_section, select_views
 
 if TYPE_CHECKING:
-    from geoprobe.studies import Outcome, Plan
+    from geoprobe.progress import Progress, ProgressCallback
+    from geoprobe.studies import Outcome, Plan, StudyFolder
+    from geoprobe.studies.study_findings import StudyFindings
 
 PlanFile = Annotated[
     Path, typer.Argument(metavar="PLAN.toml", help="The plan: tasks, models, analyses.")
@@ -27,6 +31,8 @@ Workers = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 _MOST_LINES = 10
+_REPORT_SECONDS = 15.0
+"""What the report of a small study takes; its writing measures itself."""
 
 study = typer.Typer(
     help="Run and share a study of many spaces.",
@@ -280,7 +286,13 @@ def report(
 
     It is DIR/report.html, one file that a browser opens without a network.
     """
-    _report(folder)
+    from geoprobe.cli.console import show_progress
+    from geoprobe.studies import StudyFolder
+
+    study_folder = StudyFolder(folder)
+    with show_progress() as progress:
+        gathered = _write_report(study_folder, progress, pdf=True)
+    _say_report(study_folder, gathered)
 
 
 @app.command(
@@ -336,11 +348,11 @@ def demo(
     """Tell the whole story on built-in text, offline: fine-tune a small BERT and look inside.
 
     It takes the extra demo: pip install "geoprobe-engine[demo]". Run again, it goes on where it was
-    interrupted.
+    interrupted. Figures come as SVG; geoprobe report adds PDFs.
     """
     from geoprobe.studies.plan import demo_plan
 
-    _run(demo_plan(), out, workers)
+    _run(demo_plan(), out, workers, pdf=False)
 
 
 def _run(
@@ -351,6 +363,7 @@ def _run(
     shard: str | None = None,
     on: str | None = None,
     retry_failed: bool = False,
+    pdf: bool = True,
 ) -> None:
     from geoprobe.cli.console import show_progress
     from geoprobe.drawing.style import need
@@ -362,7 +375,7 @@ def _run(
         need(library)
     if plan.parquet:
         need_parquet()
-    with show_progress() as progress, _executor(on, folder, workers) as executor:
+    with show_progress(whole=plan.name) as progress, _executor(on, folder, workers) as executor:
         outcome = run_study(
             plan,
             folder,
@@ -370,12 +383,15 @@ def _run(
             shard=shard,
             retry_failed=retry_failed,
             executor=executor,
-            progress=progress,
+            progress=partial(_tell_with_report, progress),
         )
+        gathered = None
+        if shard is None or study_status(plan, outcome.folder).complete:
+            gathered = _write_report(outcome.folder, progress, pdf=pdf)
     _say_outcome(outcome)
     unfinished = bool(outcome.failed or outcome.left)
-    if shard is None or study_status(plan, outcome.folder).complete:
-        _report(folder)
+    if gathered is not None:
+        _say_report(outcome.folder, gathered)
     else:
         print("The report comes when all shards are done, or by: geoprobe report DIR")
     if unfinished:
@@ -402,27 +418,34 @@ def _say_outcome(outcome: Outcome) -> None:
     _say_some([f"Not begun: {name}: {reason}" for name, reason in outcome.left.items()])
 
 
-def _report(folder: Path) -> None:
-    from geoprobe.cli.console import show_progress
-    from geoprobe.report import headlines, write_report
-    from geoprobe.studies import StudyFolder, compute_findings, load_study_data, write_tables
+def _tell_with_report(progress: ProgressCallback, step: Progress) -> None:
+    """Pass on how far a study is, when its report is still to come."""
+    left = None if step.left is None else step.left + _REPORT_SECONDS
+    progress(replace(step, left=left))
 
-    study_folder = StudyFolder(folder)
-    material = load_study_data(study_folder)
-    gathered = compute_findings(study_folder, material=material)
-    write_tables(study_folder, material=material)
-    with show_progress() as progress:
-        path = write_report(
-            gathered, study_folder.report, figures=study_folder.figures, progress=progress
-        )
+
+def _write_report(folder: StudyFolder, progress: ProgressCallback, *, pdf: bool) -> StudyFindings:
+    from geoprobe.report import write_report
+    from geoprobe.studies import compute_findings, load_study_data, write_tables
+
+    material = load_study_data(folder)
+    gathered = compute_findings(folder, material=material)
+    write_tables(folder, material=material)
+    write_report(gathered, folder.report, figures=folder.figures, pdf=pdf, progress=progress)
+    return gathered
+
+
+def _say_report(folder: StudyFolder, gathered: StudyFindings) -> None:
+    from geoprobe.report import headlines
+
     for section in gathered.sections:
         if section.answer.at_head and section.answer.lines:
             print("\n".join(("", section.question, *section.answer.lines)))
     for headline in headlines(gathered):
         print()
         say_table(*headline)
-    print(f"\nReport: {path}\nFigures and their numbers: {study_folder.figures}")
-    print(f"All spaces and all distances: {study_folder.tables}")
+    print(f"\nReport: {folder.report}\nFigures and their numbers: {folder.figures}")
+    print(f"All spaces and all distances: {folder.tables}")
 
 
 def _folder(plan: Path, out: Path | None) -> Path:

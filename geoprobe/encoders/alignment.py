@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, get_args
@@ -111,6 +111,22 @@ class Alignment:
             self,
             unit_sentence=moved[self.unit_sentence],
             window=self.window + shift[self.unit_sentence][:, None],
+        )
+
+    @classmethod
+    def side_by_side(cls, several: Sequence[Alignment]) -> Alignment:
+        """Return one alignment with the sentences and units of several, of one encoder, in turn."""
+        n_sentences = _begins([len(each.first_window) - 1 for each in several])
+        n_windows = _begins([len(each.pieces) for each in several])
+        return cls(
+            pieces=tuple(piece for each in several for piece in each.pieces),
+            sentence=_shifted([each.sentence for each in several], n_sentences),
+            unit_sentence=_shifted([each.unit_sentence for each in several], n_sentences),
+            window=_shifted([each.window for each in several], n_windows),
+            first=np.concatenate([each.first for each in several]),
+            last=np.concatenate([each.last for each in several]),
+            pad=several[0].pad,
+            n_split=sum(each.n_split for each in several),
         )
 
     @cached_property
@@ -267,6 +283,15 @@ def _too_long(encoder: HasTokenizer, tokenized: TokenizedSentence) -> InputError
 def _pad(tokenizer: Any) -> int:
     """Return the id to fill with; what is filled is masked, so that any id will do."""
     return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+
+
+def _begins(sizes: Sequence[int]) -> list[int]:
+    """Return where each of several parts begins when they come one after another."""
+    return [sum(sizes[:k]) for k in range(len(sizes))]
+
+
+def _shifted(parts: Sequence[IntArray], begins: Sequence[int]) -> IntArray:
+    return np.concatenate([part + begin for part, begin in zip(parts, begins, strict=True)])
 
 
 def _concatenated(begins: IntArray, ends: IntArray) -> IntArray:

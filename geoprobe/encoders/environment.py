@@ -96,6 +96,17 @@ def reproducible(device: torch.device) -> Iterator[None]:
             torch.use_deterministic_algorithms(was, warn_only=was_warning)
 
 
+@contextlib.contextmanager
+def torch_threads(n_threads: int | None) -> Iterator[None]:
+    """Let torch take so many threads for a while; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def environment_of(device: torch.device) -> dict[str, Any]:
     """Return what the bits of a result may depend on beside what was asked for."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()

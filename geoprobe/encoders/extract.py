@@ -1,21 +1,25 @@
-"""Extraction of a task's spaces from an encoder into a store."""
+"""Extraction of the spaces of tasks from an encoder into a store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
-from geoprobe.encoders.alignment import Alignments, Overlong
+import numpy as np
+
+from geoprobe.encoders.alignment import Alignment, Alignments, Overlong
 from geoprobe.encoders.environment import Precision, checked_precision
-from geoprobe.encoders.forward import checked_layers, extract
+from geoprobe.encoders.forward import FloatArray, Write, checked_layers, extract
 from geoprobe.encoders.load import Encoder
+from geoprobe.encoders.word_pieces import IntArray
 from geoprobe.errors import FormatError
 from geoprobe.files.disk import check_disk
 from geoprobe.progress import ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
 from geoprobe.spaces.store_layout import estimate_bytes
-from geoprobe.tasks.units import Task
+from geoprobe.tasks.units import Split, Task
 from geoprobe.versions import installed_versions
 
 __all__ = ["extract", "extract_to_store"]
@@ -27,7 +31,7 @@ _NOT_COMPARED = ("versions", "layers", "overlong", "n_split", "model", "revision
 
 def extract_to_store(
     encoder: Encoder,
-    task: Task,
+    tasks: Task | Sequence[Task],
     store: SpaceStore,
     *,
     tuned_on: str | None = None,
@@ -42,12 +46,14 @@ def extract_to_store(
     alignments: Alignments | None = None,
     progress: ProgressCallback | None = None,
 ) -> list[SpaceKey]:
-    """Extract the spaces of a task into a store; what is there already is left alone.
+    """Extract the spaces of tasks into a store; what is there already is left alone.
+
+    A sentence that several tasks have goes through the model once for all of them.
 
     Parameters
     ----------
     encoder : Encoder
-    task : Task
+    tasks : Task or sequence of Task
     store : SpaceStore
     tuned_on, seed, step
         How far the encoder has been fine-tuned, as in :class:`geoprobe.spaces.SpaceKey`.
@@ -68,7 +74,7 @@ def extract_to_store(
     Returns
     -------
     list of SpaceKey
-        One for each split, whether extracted now or before.
+        One for each split of each task, whether extracted now or before.
 
     Raises
     ------
@@ -81,44 +87,94 @@ def extract_to_store(
         If the disk has too little room; nothing has been extracted then.
     """
     chosen = checked_layers(layers, encoder)
-    facts = _facts(encoder, task, dtype, checked_precision(precision)) | dict(provenance or {})
-    keys = [SpaceKey(task.name, encoder.name, each, tuned_on, seed, step) for each in splits]
-    missing = [key for key in keys if not _is_there(store, key, facts, chosen, overlong)]
-    n_dims = encoder.unit_dims(task.join)
-    sizes = {key: task.splits[key.split].n_units for key in missing}
-    check_disk(
-        store.root,
-        sum(estimate_bytes(size, n_dims, len(chosen), dtype) for size in sizes.values()),
+    of_tasks = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
+    kind = checked_precision(precision)
+    parts = []
+    for task in of_tasks:
+        facts = _facts(encoder, task, dtype, kind) | dict(provenance or {})
+        for split in splits:
+            key = SpaceKey(task.name, encoder.name, split, tuned_on, seed, step)
+            there = _is_there(store, key, facts, chosen, overlong)
+            parts.append(_Part(task, key, encoder.unit_dims(task.join), facts, there))
+    needed = (
+        estimate_bytes(part.split.n_units, part.n_dims, len(chosen), dtype)
+        for part in parts
+        if not part.there
     )
+    check_disk(store.root, sum(needed))
+    # What goes through the model together does not depend on what is there; nor do last bits.
+    groups: dict[tuple[str, str], list[_Part]] = {}
+    for part in parts:
+        groups.setdefault((part.key.split, part.task.join), []).append(part)
     alignments = Alignments() if alignments is None else alignments
     # Before anything is extracted, so that an error in the last split costs no time.
-    aligned = {key: alignments.of(encoder, task.splits[key.split], overlong) for key in missing}
-    for key in missing:
-        how = {
-            "n_words_per_unit": task.n_words_per_unit,
-            "layers": list(chosen),
-            "overlong": overlong,
-            "n_split": aligned[key].n_split,
-        }
-        with store.writer(
-            key,
-            layers=chosen,
-            labels=task.splits[key.split].labels,
-            n_dims=n_dims,
-            provenance={**facts, **how, "versions": installed_versions(_VERSIONS)},
-            dtype=dtype,
-        ) as writer:
+    aligned = [
+        (group, [alignments.of(encoder, part.split, overlong) for part in group])
+        for group in groups.values()
+        if not all(part.there for part in group)
+    ]
+    for group, of_group in aligned:
+        with ExitStack() as stack:
+            writers = [
+                None
+                if part.there
+                else stack.enter_context(
+                    store.writer(
+                        part.key,
+                        layers=chosen,
+                        labels=part.split.labels,
+                        n_dims=part.n_dims,
+                        provenance={
+                            **part.facts,
+                            "n_words_per_unit": part.task.n_words_per_unit,
+                            "layers": list(chosen),
+                            "overlong": overlong,
+                            "n_split": alignment.n_split,
+                            "versions": installed_versions(_VERSIONS),
+                        },
+                        dtype=dtype,
+                    )
+                ).write
+                for part, alignment in zip(group, of_group, strict=True)
+            ]
             extract(
                 encoder,
-                aligned[key],
-                join=task.join,
-                write=writer.write,
+                Alignment.side_by_side(of_group),
+                join=group[0].task.join,
+                write=_dealt(writers, [part.split.n_units for part in group]),
                 layers=chosen,
-                precision=precision,
+                precision=kind,
                 progress=progress,
-                phase=f"extracting {key}",
+                phase=f"extracting {', '.join(str(part.key) for part in group)}",
             )
-    return keys
+    return [part.key for part in parts]
+
+
+class _Part(NamedTuple):
+    """A split of a task: where its spaces go, what they come from, and whether they are there."""
+
+    task: Task
+    key: SpaceKey
+    n_dims: int
+    facts: Mapping[str, Any]
+    there: bool
+
+    @property
+    def split(self) -> Split:
+        return self.task.splits[self.key.split]
+
+
+def _dealt(writers: Sequence[Write | None], sizes: Sequence[int]) -> Write:
+    """Deal rows out to whom they belong: the first so many to the first, and so on."""
+    begins = np.cumsum([0, *sizes])
+
+    def write(layer: int, rows: IntArray, points: FloatArray) -> None:
+        cuts = np.searchsorted(rows, begins)
+        for writer, begin, first, end in zip(writers, begins, cuts, cuts[1:], strict=False):
+            if writer is not None and first < end:
+                writer(layer, rows[first:end] - begin, points[first:end])
+
+    return write
 
 
 def _facts(encoder: Encoder, task: Task, dtype: str, precision: Precision) -> dict[str, Any]:

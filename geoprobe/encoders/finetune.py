@@ -265,22 +265,21 @@ class FineTuning:
     def _extract(self, step: int) -> None:
         spec = self.spec
         encoder = replace(spec.encoder, model=self.training.model) if step else spec.encoder
-        for task in spec.tasks:
-            extract_to_store(
-                encoder,
-                task,
-                self.store,
-                tuned_on=spec.task.name if step else None,
-                seed=spec.options.seed if step else None,
-                step=step,
-                layers=spec.layers,
-                dtype=spec.dtype,
-                precision=spec.precision,
-                overlong=spec.overlong,
-                provenance=spec.tuning_facts() if step else None,
-                alignments=self.alignments,
-                progress=self.progress,
-            )
+        extract_to_store(
+            encoder,
+            spec.tasks,
+            self.store,
+            tuned_on=spec.task.name if step else None,
+            seed=spec.options.seed if step else None,
+            step=step,
+            layers=spec.layers,
+            dtype=spec.dtype,
+            precision=spec.precision,
+            overlong=spec.overlong,
+            provenance=spec.tuning_facts() if step else None,
+            alignments=self.alignments,
+            progress=self.progress,
+        )
 
     def _accuracy(self, split: str) -> float:
         """Return the share of units whose label the head predicts."""

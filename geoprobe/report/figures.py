@@ -200,7 +200,7 @@ class Drawn:
     unknown: str
 
 
-def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
+def draw(figure: Any, prefix: str, about: str, *, pdf: bool = True) -> Drawn:
     """Render a figure.
 
     Parameters
@@ -211,7 +211,7 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
         What ids in the inline form begin with.
     about : str
         What is drawn, for the text that stands for the figure.
-    files : bool, default=True
+    pdf : bool, default=True
         Whether the PDF is wanted too.
 
     Returns
@@ -232,18 +232,18 @@ def draw(figure: Any, prefix: str, about: str, *, files: bool = True) -> Drawn:
             svg = _save(figure, "svg", _UNDATED_SVG)
         # What has been laid out once stays where it is.
         figure.set_layout_engine("none")
-        pdf = _save(figure, "pdf", _UNDATED) if files else b""
+        paper = _save(figure, "pdf", _UNDATED) if pdf else b""
     text = well_formed(svg.decode("utf8"))
     label = well_formed(without_controls(f"Figure. {about} {_told(figure)}"))
     lines = figure.findobj(need("matplotlib.lines").Line2D)
     pictured = any(line.get_rasterized() for line in lines)
     return Drawn(
         svg=text.encode("utf8"),
-        pdf=pdf,
+        pdf=paper,
         inline=inline_svg(
             text, prefix, label, _PICTURE_COLOURS if pictured else _PAGE_COLOURS, told
         ),
-        unknown="".join(dict.fromkeys(unknown)),
+        unknown="".join(dict.fromkeys(unknown)) if pdf else "",
     )
 
 

@@ -236,6 +236,7 @@ class Pages:
         complete: bool,
         files: str,
         files_shown: str,
+        figure_kinds: str,
     ) -> str:
         """Return the whole page.
 
@@ -250,6 +251,8 @@ class Pages:
             Whether a control stands beside any number.
         files, files_shown : str
             Link to the folder of figures, and its name; empty without one.
+        figure_kinds : str
+            What figures are there as, in words.
         """
         answered = [one for one in sections if one.answer.lines and one.answer.at_head]
         return self._whole(
@@ -265,6 +268,7 @@ class Pages:
             complete=complete,
             files=files,
             files_shown=files_shown,
+            figure_kinds=figure_kinds,
             version=__version__,
             written=_now(),
         )

@@ -43,9 +43,7 @@ def space_page(geometry: Geometry, points: Any) -> str:
     pages = Pages()
     figures = []
     for kind, caption in _PICTURES.items():
-        drawn = draw(
-            figure_of(geometry.plot(kind, points=points)), f"{kind}-", caption, files=False
-        )
+        drawn = draw(figure_of(geometry.plot(kind, points=points)), f"{kind}-", caption, pdf=False)
         figures.append(Figure(pages.safe(drawn.inline), caption, caption, [], drawn.unknown))
     found, *tables = summarise_probe(geometry)
     shown = [(text_table(one.title, one.header, one.rows), "") for one in tables if one.rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -42,6 +43,7 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     figures: str | os.PathLike[str] | None = None,
+    pdf: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Path:
     """Write the report of a study as one HTML file that needs no network.
@@ -55,6 +57,8 @@ def write_report(
     figures : path-like, optional
         A folder for every figure as PDF and SVG and every table as csv. Links to them are
         relative, so that both can be moved together.
+    pdf : bool, default=True
+        False leaves the PDFs out, which take as long as all the rest.
     progress : callable, optional
         Told after every view.
 
@@ -77,7 +81,7 @@ def write_report(
     target = target.parent.resolve() / target.name
     folder = None if figures is None else _folder(Path(figures), target)
     pages = _pages()
-    drawn = _draw_all(gathered.sections, folder, progress)
+    drawn = _draw_all(gathered.sections, folder, pdf, progress)
     sections = []
     for section, shown in zip(gathered.sections, _on_page(gathered.sections), strict=True):
         html = [pages.safe(drawn[id(view)]) for view in shown]
@@ -94,6 +98,7 @@ def write_report(
         complete=gathered.complete,
         files="" if folder is None else folder.link,
         files_shown="" if folder is None else folder.root.name,
+        figure_kinds="PDF and SVG" if pdf else "SVG",
     )
     if folder is not None:
         folder.finish()
@@ -124,7 +129,10 @@ def _on_page(sections: Sequence[Section]) -> list[list[View]]:
 
 
 def _draw_all(
-    sections: Sequence[Section], folder: FigureFolder | None, progress: ProgressCallback | None
+    sections: Sequence[Section],
+    folder: FigureFolder | None,
+    pdf: bool,
+    progress: ProgressCallback | None,
 ) -> dict[int, str]:
     """Draw the views, many of them in several processes; return HTML by the view's ``id``."""
     jobs, views, labels = [], [], _labels(sections)
@@ -136,16 +144,21 @@ def _draw_all(
             # A view that is not on the page has files only, whose ids need not differ.
             prefix = f"{section.analysis}-{place.get(id(view), 'x')}-"
             branch = None if folder is None else folder.branch()
-            jobs.append(delayed(_view)(alone, view, labels, prefix, branch, at_most))
+            jobs.append(delayed(_view)(alone, view, labels, prefix, branch, pdf, at_most))
     n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
     drawn: dict[int, str] = {}
+    first = 0.0
     outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     for view, (html, branch) in zip(views, outcome, strict=True):
         drawn[id(view)] = html
         if folder is not None:
             folder.join(branch)
         if progress is not None:
-            progress(Progress("drawing", len(drawn), len(jobs)))
+            # Until the first is drawn, processes start.
+            first = first or time.monotonic()
+            each = (time.monotonic() - first) / max(1, len(drawn) - 1)
+            left = each * (len(jobs) - len(drawn)) if len(drawn) > 1 else None
+            progress(Progress("drawing", len(drawn), len(jobs), left=left))
     return drawn
 
 
@@ -167,6 +180,7 @@ def _view(
     labels: Sequence[str],
     prefix: str,
     folder: FigureFolder | None,
+    pdf: bool,
     at_most: int,
 ) -> tuple[str, FigureFolder | None]:
     """Draw one view, write its files and return its HTML, and the folder with what was put there.
@@ -184,7 +198,7 @@ def _view(
                 figure_of(drawing.plot()),
                 f"{prefix}{number}-",
                 f"{about}.",
-                files=folder is not None,
+                pdf=pdf and folder is not None,
             )
         except GeoprobeError as error:
             undrawn.append(str(error))
@@ -193,7 +207,8 @@ def _view(
         if folder is not None:
             stem = f"{name}_{drawing.name}" if drawing.name else name
             content = f"figure: {drawing.caption}" if drawing.caption else "figure"
-            for suffix, data in (("pdf", drawn.pdf), ("svg", drawn.svg)):
+            kinds = [("pdf", drawn.pdf)] if pdf else []
+            for suffix, data in (*kinds, ("svg", drawn.svg)):
                 link = folder.put(f"{stem}.{suffix}", data, **names, content=content)
                 links.append((suffix.upper(), link))
         inline = pages.safe(drawn.inline)

@@ -192,7 +192,7 @@ def _readme(plan: Plan, missing: Sequence[str], files: Sequence[str]) -> str:
     if parquet:
         lines += ["| `tables/*.parquet` | the same two tables, each column in its own type |"]
     lines += [
-        f"| `figures/` | {figures:,} files: the figures as PDF and SVG, their numbers as csv |",
+        f"| `figures/` | {figures:,} files: the figures, their numbers as csv |",
         "| `figures/index.csv` | what each of them shows |",
         "| `plan.json` | the plan of the study; of paths only what is not of one machine |",
         "| `versions.json` | the software with which this archive was made |",

@@ -111,14 +111,12 @@ class Processes:
                 return False
             self._kernels.result()
         running = [job.piece.uses for job in self._jobs.values()]
-        if len(running) >= self._n_workers:
+        if sum(map(self._cores, (*running, uses))) > self._n_workers:
             return False
         taken = sum(each.memory for each in running)
         if self._memory is not None and running and taken + uses.memory > self._memory:
             return False
-        if uses.gpu:
-            return not any(each.gpu or _alone(each) for each in running)
-        return not running if _alone(uses) else not any(map(_alone, running))
+        return not (uses.gpu and any(each.gpu for each in running))
 
     def start(self, piece: Piece) -> None:
         """Start a piece for which there is room."""
@@ -158,6 +156,12 @@ class Processes:
             self._pools.pop(job.worker).shutdown(wait=False, kill_workers=True)
             return job.piece, Answer(time.perf_counter() - job.began, LOST, lost=True)
 
+    def _cores(self, uses: Uses) -> int:
+        """Return how many of the workers' cores a piece takes; one on a GPU leaves others."""
+        if uses.cores is None:
+            return 1 if uses.gpu else self._n_workers
+        return min(uses.cores, self._n_workers)
+
     def _pool(self, worker: int) -> Any:
         if worker not in self._pools:
             # Unlike the pool of the standard library, it asks nothing of the user's own script.
@@ -172,11 +176,6 @@ class Processes:
                 env={name: os.environ.get(name, share) for name in names},
             )
         return self._pools[worker]
-
-
-def _alone(uses: Uses) -> bool:
-    """Whether a piece wants all processors; one on a GPU leaves others beside it."""
-    return uses.cores is None and not uses.gpu
 
 
 def _too_large(uses: Uses, memory: int | None) -> str:

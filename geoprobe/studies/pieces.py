@@ -60,7 +60,7 @@ def _on_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> list[P
     """List the extractions from models as published, and the runs of fine-tuning."""
     names = short_names(plan.models)
     # Both take what a machine has to calculate with; on a GPU it is that, and others go on beside.
-    uses = Uses(cores=None, gpu=True)
+    uses = Uses(cores=plan.threads, gpu=plan.threads is None)
     extractions = []
     for model, name in names.items():
         for task in plan.all_tasks:

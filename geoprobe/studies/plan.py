@@ -30,7 +30,7 @@ from geoprobe.tolerances import TAU, checked_tau
 
 ABOUT_TEXT = (
     *("seeds", "checkpoints", "cross", "finetune", "limit", "task", "data", "overlong"),
-    "revision",
+    *("revision", "threads"),
 )
 """Keys of a plan that mean nothing without tasks."""
 
@@ -149,6 +149,10 @@ class Plan(Record):
     data : pathlib.Path or None
         Where the corpora of the named tasks are.
     device : str
+    threads : int or None
+        Of each extraction and fine-tuning, for ``device="cpu"``. With None they come one at a time
+        and take all processors. With a number they run beside each other, as many as there is room
+        for, and their outcome does not depend on the number of processors.
     overlong : {"error", "split"}
         What becomes of sentences that are too long for a model, as in
         :func:`geoprobe.encoders.align`.
@@ -184,6 +188,7 @@ class Plan(Record):
     task: dict[str, TaskSpec] = Field(default_factory=dict)
     data: Path | None = None
     device: Text = "auto"
+    threads: Positive | None = None
     overlong: Literal["error", "split"] = "error"
     tau: float = TAU
     min_cluster_size: Positive = 1
@@ -271,6 +276,8 @@ class Plan(Record):
                 raise InputError(
                     f"revision names {model!r}, but the models are {', '.join(self.models)}."
                 )
+        if self.threads is not None and self.device != "cpu":
+            raise InputError(f'threads are of the device "cpu", but the device is {self.device!r}.')
         if self.resamples == 1:
             raise InputError("resamples is 1, but intervals need two at least, or 0 for none.")
         return self

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from geoprobe.encoders.model_files import short_names
 from geoprobe.geometry import Cell
-from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.progress import ProgressCallback
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Executor, Piece
 from geoprobe.studies.given_index import (
@@ -125,7 +125,7 @@ def run_study(
             executor = (
                 ThisProcess(workers, progress)
                 if few
-                else Processes(workers, _load_kernels(progress) if kernels else None)
+                else Processes(workers, _load_kernels() if kernels else None)
             )
         # Workers load text themselves; in this process it has been loaded.
         keep(text if isinstance(executor, ThisProcess) else None)
@@ -177,7 +177,7 @@ def _look_at_text(text: Text | None, folder: StudyFolder) -> TextFacts | None:
     return facts
 
 
-def _load_kernels(progress: ProgressCallback | None) -> Future[None]:
+def _load_kernels() -> Future[None]:
     """Begin to compile the kernels here, once: processes that measure find them in the cache.
 
     This process has nothing else to do, while its workers extract and fine-tune.
@@ -185,13 +185,8 @@ def _load_kernels(progress: ProgressCallback | None) -> Future[None]:
     loaded: Future[None] = Future()
 
     def load() -> None:
-        phase = "loading kernels, which are compiled once"
         try:
-            if progress is not None:
-                progress(Progress(phase, 0, 1))
             load_kernels()
-            if progress is not None:
-                progress(Progress(phase, 1, 1))
             loaded.set_result(None)
         except BaseException as error:
             loaded.set_exception(error)

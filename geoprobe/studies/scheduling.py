@@ -12,6 +12,7 @@ from geoprobe.files.listing import Listing
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.claims import Claims, Look, digest
 from geoprobe.studies.executors import Answer, Executor, Piece
+from geoprobe.studies.expectation import Expectation
 from geoprobe.studies.pieces import KINDS
 from geoprobe.studies.shares import ALL, Share, parse_share
 
@@ -21,13 +22,19 @@ LONGEST_LOOK_S = 10.0
 
 _REST_PER_LOOK = 10
 
-_PHASES = {
+PHASES = {
+    "extract": "extracting",
+    "fine-tune": "fine-tuning",
     "measure": "measuring",
     "hold": "measuring kept clusters",
     "move": "intervals of movement",
     "resample": "resampling",
     "classify": "classifying",
     "memorise": "learning curves",
+    "shuffle": "shuffling labels",
+    "shuffle-move": "shuffling movements",
+    "sample": "sampling",
+    "select": "control tasks",
 }
 
 
@@ -84,10 +91,10 @@ class Schedule:
         self._ready: dict[str, deque[Piece]] = {kind: deque() for kind in KINDS}
         # By the first file that is not there yet.
         self._waiting: dict[Path, list[Piece]] = {}
-        self._n_waiting: Counter[str] = Counter()
         self._elsewhere: list[Piece] = []
-        self._running = 0
+        self._expectation = Expectation()
         self._totals: dict[str, int] = {}
+        self._n_failed: Counter[str] = Counter()
         self._listing = Listing()
         self._sort(pieces)
 
@@ -98,9 +105,9 @@ class Schedule:
             if self._listing.has(piece.path):
                 self._count(self.tally.found, piece)
             elif piece.problem:
-                self.tally.failed[str(piece)] = piece.problem
+                self._note_failed(piece, piece.problem)
             elif failure is not None and not failure.again:
-                self.tally.failed[str(piece)] = failure.said
+                self._note_failed(piece, failure.said)
             elif self._share.has(piece):
                 self._place(piece)
             else:
@@ -120,20 +127,19 @@ class Schedule:
 
     def run(self, executor: Executor) -> Tally:
         """Start what is ready as long as there is room, until nothing is left that can be done."""
-        for kind in KINDS:
-            self._report(kind)
         pause, rest, looked = FIRST_LOOK_S, FIRST_LOOK_S, time.monotonic()
         while True:
             self._start(executor)
+            self._tell()
             waits = bool(self._waiting or self._elsewhere)
-            if not self._running and not waits and not any(self._ready.values()):
+            if not self._expectation.running and not waits and not any(self._ready.values()):
                 break
             answers = executor.finished(pause if waits else LONGEST_LOOK_S)
             for piece, answer in answers:
                 self._end(piece, answer)
             if answers:
                 pause = FIRST_LOOK_S
-            idle = not self._running and not any(self._ready.values())
+            idle = not self._expectation.running and not any(self._ready.values())
             early = (FIRST_LOOK_S if idle else rest) - (time.monotonic() - looked)
             if not waits or (early > 0 and not idle):
                 continue
@@ -145,7 +151,7 @@ class Schedule:
             rest = max(FIRST_LOOK_S, _REST_PER_LOOK * (looked - began))
             if moved:
                 pause = FIRST_LOOK_S
-            elif not self._running and not any(self._ready.values()):
+            elif not self._expectation.running and not any(self._ready.values()):
                 if not self._others_go_on():
                     break
                 time.sleep(pause)
@@ -166,7 +172,7 @@ class Schedule:
                 piece = ready.popleft()
                 if self._begin(piece):
                     executor.start(piece)
-                    self._running += 1
+                    self._expectation.begin(piece)
 
     def _begin(self, piece: Piece) -> bool:
         """Claim a piece; False if others have it, or have done it."""
@@ -184,7 +190,7 @@ class Schedule:
         return False
 
     def _end(self, piece: Piece, answer: Answer) -> None:
-        self._running -= 1
+        self._expectation.end(piece)
         if not answer.error:
             self._note(piece, answer.seconds)
             self._count(self.tally.done, piece)
@@ -204,7 +210,6 @@ class Schedule:
         came = [path for path in self._waiting if self._listing.has(path)]
         for path in came:
             for piece in self._waiting.pop(path):
-                self._n_waiting[piece.kind] -= 1
                 self._place(piece)
         look = self._claims.look()
         others, self._elsewhere = self._elsewhere, []
@@ -225,7 +230,6 @@ class Schedule:
             self._ready[piece.kind].append(piece)
         else:
             self._waiting.setdefault(missing, []).append(piece)
-            self._n_waiting[piece.kind] += 1
 
     def _others_go_on(self) -> bool:
         """Whether somebody alive does, or will do, what this process waits for."""
@@ -268,19 +272,30 @@ class Schedule:
                 self.tally.left[str(piece)] = reason
 
     def _fail(self, piece: Piece, reason: str) -> None:
-        self.tally.failed[str(piece)] = reason
+        self._note_failed(piece, reason)
         self._report(piece.kind, piece)
+
+    def _note_failed(self, piece: Piece, reason: str) -> None:
+        self.tally.failed[str(piece)] = reason
+        self._n_failed[piece.kind] += 1
 
     def _count(self, counts: dict[str, int], piece: Piece) -> None:
         counts[piece.kind] = counts.get(piece.kind, 0) + 1
 
+    def _tell(self) -> None:
+        """Say how far that has come which has run longest."""
+        if running := self._expectation.running:
+            self._report(running[0])
+
     def _report(self, kind: str, piece: Piece | None = None) -> None:
-        if self._progress is None or kind not in _PHASES or kind not in self._totals:
+        if self._progress is None:
             return
-        failed = sum(name.startswith(f"{kind} ") for name in self.tally.failed)
-        done = self.tally.done.get(kind, 0) + self.tally.found.get(kind, 0) + failed
-        total = self._totals[kind]
-        if piece is not None or done < total:
-            detail = "" if piece is None else piece.name
-            steady = self._n_waiting[kind] == 0
-            self._progress(Progress(_PHASES[kind], done, total, detail, steady))
+        done = self._n_done(kind)
+        unfinished = {each: n - self._n_done(each) for each, n in self._totals.items()}
+        left = self._expectation.left(unfinished)
+        detail = "" if piece is None else piece.name
+        self._progress(Progress(PHASES[kind], done, self._totals[kind], detail, left))
+
+    def _n_done(self, kind: str) -> int:
+        done, found = self.tally.done.get(kind, 0), self.tally.found.get(kind, 0)
+        return done + found + self._n_failed[kind]

@@ -36,6 +36,7 @@ _FREE = (
     "analyses",
     "data",
     "device",
+    "threads",
     "reduce",
     "min_cluster_size",
     "resamples",

@@ -128,38 +128,42 @@ def extract_job(
 ) -> None:
     """Extract the spaces of a task from a model as it was published."""
     from geoprobe.encoders import extract_to_store
+    from geoprobe.encoders.environment import torch_threads
 
     text = text_of(plan)
     encoder = text.encoder(model)
-    extract_to_store(
-        encoder,
-        text.tasks[task],
-        StudyFolder(root).store,
-        layers=layers_of(plan, encoder.n_layers, model),
-        overlong=plan.overlong,
-        alignments=text.alignments,
-        progress=progress,
-    )
+    with torch_threads(plan.threads):
+        extract_to_store(
+            encoder,
+            text.tasks[task],
+            StudyFolder(root).store,
+            layers=layers_of(plan, encoder.n_layers, model),
+            overlong=plan.overlong,
+            alignments=text.alignments,
+            progress=progress,
+        )
 
 
 def tune_job(
     plan: Plan, root: Path, model: str, run: Run, n_threads: int, progress: ProgressCallback | None
 ) -> None:
     """Fine-tune a model, and extract the spaces of its moments on the way."""
+    from geoprobe.encoders.environment import torch_threads
     from geoprobe.encoders.finetune import finetune
 
     text, folder = text_of(plan), StudyFolder(root)
     encoder = text.encoder(model)
-    finetune(
-        encoder,
-        text.tasks[run.tuned_on],
-        options=plan.finetune.replaced(seed=run.seed),
-        store=folder.store,
-        run_folder=folder.run(run.tuned_on, run.model, run.seed),
-        extract=[text.tasks[name] for name in plan.extracted(run.tuned_on)],
-        layers=layers_of(plan, encoder.n_layers, model),
-        checkpoints=plan.checkpoints,
-        overlong=plan.overlong,
-        alignments=text.alignments,
-        progress=progress,
-    )
+    with torch_threads(plan.threads):
+        finetune(
+            encoder,
+            text.tasks[run.tuned_on],
+            options=plan.finetune.replaced(seed=run.seed),
+            store=folder.store,
+            run_folder=folder.run(run.tuned_on, run.model, run.seed),
+            extract=[text.tasks[name] for name in plan.extracted(run.tuned_on)],
+            layers=layers_of(plan, encoder.n_layers, model),
+            checkpoints=plan.checkpoints,
+            overlong=plan.overlong,
+            alignments=text.alignments,
+            progress=progress,
+        )

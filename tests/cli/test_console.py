@@ -12,6 +12,7 @@ from geoprobe.cli.app import say_error, say_table
 from geoprobe.cli.console import (
     Pace,
     PlainProgress,
+    WholeLine,
     compiling_shown,
     duration,
     show_progress,
@@ -125,26 +126,31 @@ def test_plain_lines_come_now_and_then() -> None:
     ]
 
 
-def test_work_that_waits_for_other_work_has_no_estimate() -> None:
+def test_a_line_on_all_of_the_work_goes_by_the_seconds_left() -> None:
     clock, stream = Clock(), io.StringIO()
-    progress = PlainProgress(stream, clock)
-    for done in range(5):
-        progress(Progress("measuring", done, 20, steady=False))
-        clock.now += 5.0
-    # From here on nothing is waited for, and only this part says how fast it goes.
-    for done in range(5, 21):
-        progress(Progress("measuring", done, 20))
-        clock.now += 1.0
-    progress.close()
+    line = WholeLine(stream, "demo", clock)
+    clock.now += 5
+    line(Progress("extracting", 0, 2))
+    clock.now += 5
+    line(Progress("fine-tuning", 0, 2, left=30.0))
+    clock.now += 5
+    # Who knows nothing of the rest does not change it.
+    line(Progress("loss", 7, 9))
+    clock.now += 5
+    # More is left than was thought.
+    line(Progress("measuring", 3, 1000, left=40.0))
+    clock.now += 1
+    line(Progress("measuring", 4, 1000, left=39.0))
+    clock.now += 20
+    line(Progress("drawing", 1, 2, left=0.0))
+    line.finish()
     assert stream.getvalue().splitlines() == [
-        "measuring: 5% after 5 s, the rest waits for other work",
-        "measuring: 10% after 10 s, the rest waits for other work",
-        "measuring: 15% after 15 s, the rest waits for other work",
-        "measuring: 20% after 20 s, the rest waits for other work",
-        "measuring: 25% after 25 s",
-        "measuring: 50% after 30 s, about 10 s left",
-        "measuring: 75% after 35 s, about 5 s left",
-        "measuring: done in 40 s",
+        "demo: 0% after 5 s (extracting, 0 of 2)",
+        "demo: 25% after 10 s, about 30 s left (fine-tuning, 0 of 2)",
+        "demo: 38% after 15 s, about 25 s left (loss, 7 of 9)",
+        "demo: 38% after 20 s, about 40 s left (measuring, 3 of 1,000)",
+        "demo: 99% after 41 s, about 0 s left (drawing, 1 of 2)",
+        "demo: done in 41 s",
     ]
 
 
@@ -207,6 +213,26 @@ def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "[b]x" in seen
     assert "100%" in seen
     assert "distances" in seen
+
+
+def test_a_terminal_gets_one_bar_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    with show_progress(stream, whole="my [b]plan") as progress:
+        progress(Progress("fine-tuning", 0, 2, left=30.0))
+        progress(Progress("measuring", 3, 4, left=0.0))
+    lines = [line for line in stream.getvalue().splitlines() if "my [b]plan" in line]
+    assert "100%" in lines[-1]
+    assert "fine-tuning\n" not in stream.getvalue()
+
+
+def test_all_of_the_work_is_done_only_at_its_end() -> None:
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), show_progress(stream, whole="demo") as progress:
+        progress(Progress("measuring", 4, 4, left=0.0))
+        raise KeyboardInterrupt
+    assert stream.getvalue() == ""
 
 
 def test_elsewhere_there_are_no_bars() -> None:

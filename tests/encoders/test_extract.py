@@ -258,6 +258,26 @@ def test_store(join: Any, encoder: Encoder, tmp_path: Path) -> None:
     assert store.leftovers() == []
 
 
+def test_sentences_of_several_tasks_are_read_once(encoder: Encoder, tmp_path: Path) -> None:
+    store, told = SpaceStore(tmp_path / "store"), list[Progress]()
+    words, whole = task(), task(whole=True, name="whole")
+    extract_to_store(encoder, words, store, splits=["train"], layers=[2], progress=told.append)
+    alone = told[-1].detail
+    there = store.path(store.keys()[0]).read_bytes()
+    told.clear()
+    keys = extract_to_store(
+        encoder, [words, whole], store, splits=["train"], layers=[2], progress=told.append
+    )
+    # The whole sentences are among those with words.
+    assert {step.detail for step in told} == {alone}
+    assert store.path(keys[0]).read_bytes() == there
+    for key, of in zip(keys, (words, whole), strict=True):
+        stored = store.open(key, verify=True)
+        assert (key.task, stored.labels.tolist()) == (of.name, of.train.labels.tolist())
+        expected = one_by_one(encoder, of.train, "single")[2]
+        np.testing.assert_allclose(stored.points(2), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.full
 def test_what_is_there_is_not_made_again(encoder: Encoder, tmp_path: Path) -> None:
     store, units = SpaceStore(tmp_path / "store"), task()
@@ -277,13 +297,13 @@ def test_something_else_under_the_same_key_is_refused(encoder: Encoder, tmp_path
     extract_to_store(encoder, units, store, layers=[1, 2])
 
     def refused(said: str, **options: Any) -> None:
-        given = {"encoder": encoder, "task": units, "store": store, "layers": [1]} | options
+        given = {"encoder": encoder, "tasks": units, "store": store, "layers": [1]} | options
         with pytest.raises(FormatError, match=said) as caught:
             extract_to_store(**given)
         assert "train.safetensors" in str(caught.value)
 
     other = Task("toy", Split("train", units.train.sentences, units.train.units[1:]), units.test)
-    refused("task_fingerprint is '", task=other)
+    refused("task_fingerprint is '", tasks=other)
     refused("the layers 0, 3 are missing", layers=[0, 1, 3])
     refused("precision is 'float32', not 'bfloat16'", precision="bfloat16")
     refused("dtype is 'float32', not 'float16'", dtype="float16")

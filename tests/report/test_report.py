@@ -239,8 +239,9 @@ def test_names_do_not_turn_the_text_around(report: Report, tmp_path: Path) -> No
         f"study {name}", {"Tasks": {name: name}},
         (report_cases.section("differences", shown, (f"{name} is missing",)),), (name,), True,
     )  # fmt: skip
-    page = write_report(gathered, tmp_path / "r.html", figures=tmp_path / "figures")
+    page = write_report(gathered, tmp_path / "r.html", figures=tmp_path / "figures", pdf=False)
     text = page.read_text(encoding="utf8")
+    assert ">PDF<" not in text and not list((tmp_path / "figures").glob("*.pdf"))
     assert not set(text) & set(TURNS) and not re.search("&#x?2", text)
     told = re.search(r'class="choices">(.*?)</script>', text, re.S)
     assert told

@@ -136,6 +136,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"own": {}}, "no key 'own'"),
     ({"resamples": 1}, "two at least"),
     ({"device": []}, "device is []"),
+    ({"threads": 2}, "threads are of the device \"cpu\", but the device is 'auto'"),
 ]
 
 

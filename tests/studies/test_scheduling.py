@@ -21,7 +21,10 @@ from geoprobe.progress import Progress
 from geoprobe.studies import StudyFolder, read_plan, run_study, study_status, write_tables
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Piece, Uses
-from geoprobe.studies.local_executor import Processes
+from geoprobe.studies.expectation import SECONDS, Expectation
+from geoprobe.studies.local_executor import Processes, _Job
+from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.scheduling import PHASES
 from geoprobe.studies.shares import Share
 from tests.support import piece_cases as cases
 from tests.support.given_cases import write_spaces
@@ -59,12 +62,45 @@ def test_a_study_goes_on_when_the_kernels_are_there(tmp_path: Path) -> None:
     assert cases.work_off([cell], tmp_path, Processes(2, kernels)).done == {"measure": 1}
 
 
-def test_work_that_waits_for_other_work_is_not_steady(tmp_path: Path) -> None:
+def test_progress_counts_a_kind_and_foresees_all_of_them(tmp_path: Path) -> None:
     first = cases.plain(tmp_path, "first")
     second = dataclasses.replace(cases.plain(tmp_path, "second"), needs=(first.path,))
     seen: list[Progress] = []
     cases.work_off([first, second], tmp_path, progress=seen.append)
-    assert [(step.done, step.steady) for step in seen] == [(0, False), (1, False), (2, True)]
+    assert [(step.phase, step.done, step.total) for step in seen] == [
+        ("measuring", done, 2) for done in (0, 1, 1, 2)
+    ]
+    assert all(step.left is not None and step.left >= 0 for step in seen)
+    assert seen[-1].left == 0
+
+
+def test_the_rest_takes_what_pieces_of_its_kind_took() -> None:
+    now = 0.0
+    rest = Expectation(lambda: now)
+    assert rest.left({"fine-tune": 2}) is None
+    tuning = [Piece("fine-tune", str(k), Path(str(k)), cases.refuse) for k in range(2)]
+    left = {"fine-tune": 2, "measure": 30}
+    for piece in tuning:
+        rest.begin(piece)
+    usual = SECONDS["fine-tune"]
+    assert rest.left(left) == pytest.approx((2 * usual + 30 * SECONDS["measure"]) / 2)
+    now = 2 * usual
+    # They take longer than was thought, and may end any moment; so will the others.
+    assert rest.left(left) == pytest.approx(2 * 30 * SECONDS["measure"] / 2)
+    for piece in tuning:
+        rest.end(piece)
+    left = {"fine-tune": 0, "measure": 30}
+    assert rest.left(left) == pytest.approx(30 * SECONDS["measure"])
+    cell = Piece("measure", "cell", Path("cell"), cases.refuse)
+    rest.begin(cell)
+    now += 4.0
+    rest.end(cell)
+    at_once = (4 * usual + 4) / now
+    assert rest.left({"measure": 29}) == pytest.approx(29 * 4 / at_once)
+
+
+def test_every_kind_of_piece_has_a_phase_and_an_expectation() -> None:
+    assert set(PHASES) == set(SECONDS) == set(KINDS)
 
 
 @pytest.mark.full
@@ -162,6 +198,12 @@ def await_file(awaited: Path, n_threads: int, progress: object) -> None:
 def test_room_is_for_what_fits() -> None:
     runs = Processes(3, memory=100)
     assert runs.has_room(Uses(cores=None)) and runs.has_room(Uses(memory=99))
+    runs._jobs[Future()] = _Job(Piece("extract", "", Path(), cases.fail, uses=Uses(2)), 0, 0.0)
+    assert runs.has_room(Uses(cores=1)) and not runs.has_room(Uses(cores=2))
+    assert not runs.has_room(Uses(cores=None)) and runs.has_room(Uses(cores=None, gpu=True))
+    runs._jobs.clear()
+    # More than there are is all of them.
+    assert runs.has_room(Uses(cores=9))
     assert runs.refuses(Uses(memory=101)) and not runs.refuses(Uses(memory=100))
 
 
