@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from pygments.lexers.special import TextLexer
@@ -10,11 +12,13 @@ from sphinx.application import Sphinx
 
 import geoprobe
 
+sys.path.insert(0, str(Path(__file__).parent))  # where executed.py lies
+
 project = "geoprobe"
 author = "The geoprobe developers"
 version = release = geoprobe.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "executed"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -35,6 +39,8 @@ html_title = "geoprobe"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "navbar_center": []}
 # All pages on the left, under their captions: there are few, and none lies below another.
 html_sidebars = {"index": [], "**": ["globaltoc.html"]}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 
 _TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:]*: )([^`]+)$")
