@@ -36,6 +36,7 @@ napoleon_use_ivar = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "geoprobe"
+html_context = {"default_mode": "auto"}
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "navbar_center": []}
 # All pages on the left, under their captions: there are few, and none lies below another.
 html_sidebars = {"index": [], "**": ["globaltoc.html"]}

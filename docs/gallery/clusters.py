@@ -1,4 +1,4 @@
-"""Clusters: points of each label, cut where a cluster ends. Nouns and verbs overlap here."""
+"""Clusters: points of each label, cut where a cluster ends; the whole bars are labels by themselves."""
 
 from imaginary import space
 

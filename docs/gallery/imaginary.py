@@ -1,7 +1,8 @@
 """An imaginary fine-tuning, so that whoever reads a figure knows what there is to see.
 
-Lower layers hardly move and move as one; upper layers drive their labels apart. Units that were
-trained on are pulled towards the mean of their label, others are not. In layer 1 labels overlap.
+Lower layers hardly move and move as one; upper layers drive their labels apart, and pull the units
+that were trained on towards the mean of their label. As published nouns and verbs overlap, and in layer 1
+most labels do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,11 +32,15 @@ def space(task: str, layer: int, progress: float = 0, seed: int = 0, own: bool =
     drift, apart = tuning.normal(size=N_DIMS), tuning.normal(size=centres.shape)
 
     share = progress * (layer / 4) ** 2
-    middle = (1 + layer) * centres + 2 * progress * drift + (9 if own else 3) * share * apart
-    spread = {30: 1 - 0.6 * share, 10: 1.0}
+    published = (0.3 + 0.3 * layer) * centres + 0.15 * layer * progress * drift
+    # Test units follow the others to where their label goes, but not all the way.
+    moved = (1.5 if own else 0.3) * share * apart
     train, test = (
-        Space((middle[:, None] + spread[n] * noise[n]).reshape(-1, N_DIMS), np.repeat(labels, n))
-        for n in (30, 10)
+        Space(
+            ((published + part * moved)[:, None] + spread * noise[n]).reshape(-1, N_DIMS),
+            np.repeat(labels, n),
+        )
+        for n, part, spread in ((30, 1, 1 - 0.6 * share if own else 1), (10, 0.3, 1))
     )
     return Space(train.points, train.labels, test=test)
 

@@ -1,4 +1,4 @@
-"""Distances of all labels: the hulls of nouns and verbs are close, and all others far."""
+"""Distances of all labels: nouns and verbs overlap, all others are apart."""
 
 from imaginary import space
 

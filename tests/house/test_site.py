@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -59,6 +60,8 @@ def site(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         cwd=repository,
+        # Beside the tests of a second process another thread of torch would only wait.
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
