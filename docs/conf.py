@@ -44,14 +44,22 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 
-_TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:]*: )([^`]+)$")
+_TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:]*: )([^`]+)$", re.MULTILINE)
+# "lower, upper" that are described together, with all of the description.
+_SEVERAL = re.compile(r"^:(ivar|vartype) (\w+(?:, \w+)+):(.*(?:\n[^:].*|\n$)*)", re.MULTILINE)
 
 
 def plain_types(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Show a type as it is written: the n_dims of a shape is no link to an attribute."""
-    lines[:] = [_TYPE.sub(r"\1``\2``", line) for line in lines]
+    """Show a type as it is written: the n_dims of a shape is no link to an attribute.
+
+    Attributes that are described together get a line each, as parameters do.
+    """
+    text = _SEVERAL.sub(
+        lambda m: "\n".join(f":{m[1]} {one}:{m[3]}" for one in m[2].split(", ")), "\n".join(lines)
+    )
+    lines[:] = _TYPE.sub(r"\1``\2``", text).split("\n")
 
 
 def setup(app: Sphinx) -> None:

@@ -54,7 +54,7 @@ def as_html(value: Any, prefix: str, about: str) -> str:
 
 @cache
 def drawn(script: Path) -> tuple[str, str, str]:
-    """Run a script; return its figure, what its docstring says of it, and the rest of the source."""
+    """Run a script; return its figure, its docstring, and the rest of its source."""
     source = script.read_text(encoding="utf8")
     said = ast.parse(source).body[0]
     about = ast.literal_eval(said.value)  # type: ignore[attr-defined]
@@ -71,9 +71,10 @@ class Drawn(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the figure with the script's docstring below it."""
-        name, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(name)
-        figure, about, code = drawn(Path(path))
+        script = Path(self.env.relfn2path(self.arguments[0])[1])
+        for each in script.parent.glob("*.py"):  # it may import any of them
+            self.env.note_dependency(str(each))
+        figure, about, code = drawn(script)
         caption = f"<figcaption>{html.escape(about)}</figcaption>"
         parts: list[nodes.Node] = [nodes.raw("", f"<figure>{figure}{caption}", format="html")]
         if "code" in self.options:

@@ -1,4 +1,4 @@
-"""Clusters: points of each label, cut where a cluster ends; the whole bars are labels by themselves."""
+"""Clusters: points of each label, cut where a cluster ends; whole bars are one cluster."""
 
 from imaginary import space
 

@@ -6,5 +6,5 @@ from geoprobe import hull_distance
 
 rng = np.random.default_rng(0)
 first = rng.normal(size=(25, 2))
-second = rng.normal(size=(25, 2)) + [4, 3]
+second = rng.normal([4, 3], size=(25, 2))
 hull_distance(first, second).plot(first, second)

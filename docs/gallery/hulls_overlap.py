@@ -6,5 +6,5 @@ from geoprobe import hulls_overlap
 
 rng = np.random.default_rng(0)
 first = rng.normal(size=(25, 2))
-second = rng.normal(size=(25, 2)) + [2, 1]
+second = rng.normal([2, 1], size=(25, 2))
 hulls_overlap(first, second).plot(first, second)

@@ -1,8 +1,8 @@
 """An imaginary fine-tuning, so that whoever reads a figure knows what there is to see.
 
 Lower layers hardly move and move as one; upper layers drive their labels apart, and pull the units
-that were trained on towards the mean of their label. As published nouns and verbs overlap, and in layer 1
-most labels do.
+that were trained on towards the mean of their label. As published nouns and verbs overlap, and in
+layer 1 most labels do.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Linear by pairs: a line between every two vanes, though no three scores tell all of them apart."""
+"""Linear by pairs: a line between every two vanes, though no three scores tell all apart."""
 
 import numpy as np
 
