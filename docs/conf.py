@@ -44,7 +44,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 
-_TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:]*: )([^`]+)$", re.MULTILINE)
+_TYPE = re.compile(r"^(:(?:type|vartype|rtype)[^:\n]*: )([^`\n]+)$", re.MULTILINE)
 # "lower, upper" that are described together, with all of the description.
 _SEVERAL = re.compile(r"^:(ivar|vartype) (\w+(?:, \w+)+):(.*(?:\n[^:].*|\n$)*)", re.MULTILINE)
 
