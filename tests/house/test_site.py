@@ -141,10 +141,8 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_their_screen(site: Path, tab: Tab, scheme: str) -> None:
+def test_pages_fit_their_screen(site: Path, tab: Tab) -> None:
     """Nothing reaches beyond the page, nothing is fetched from elsewhere, and nothing fails."""
-    tab.media(scheme=scheme)
     wide = []
     for page in sorted(site.rglob("*.html")):
         tab.size(390)
