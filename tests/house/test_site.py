@@ -68,6 +68,12 @@ def site(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def pages_of(site: Path) -> list[Path]:
+    """Return the pages, without what the theme has in its folder of static files."""
+    pages = site.rglob("*.html")
+    return sorted(path for path in pages if "_static" not in path.relative_to(site).parts)
+
+
 def is_described(module: ModuleType, name: str) -> bool:
     """Whether a name is a class or a function, and no constant or type of an argument."""
     return isinstance(getattr(module, name), type | FunctionType)
@@ -76,7 +82,7 @@ def is_described(module: ModuleType, name: str) -> bool:
 def test_every_page_is_there(site: Path, repository: Path) -> None:
     docs = repository / "docs"
     pages = {path.relative_to(docs).with_suffix(".html") for path in docs.rglob("*.md")}
-    assert pages <= {path.relative_to(site) for path in site.rglob("*.html")}
+    assert pages <= {path.relative_to(site) for path in pages_of(site)}
     # The tour is a passage of the README, from which it must not be lost.
     tour = (site / "tour.html").read_text(encoding="utf8")
     assert "A space of your own" in tour
@@ -86,7 +92,7 @@ def test_every_page_is_there(site: Path, repository: Path) -> None:
 
 def test_links_lead_somewhere(site: Path) -> None:
     """Offline: every link inside the site, anchors included."""
-    pages = {path: Anchors(path.read_text(encoding="utf8")) for path in site.rglob("*.html")}
+    pages = {path: Anchors(path.read_text(encoding="utf8")) for path in pages_of(site)}
     lost = []
     for page, anchors in pages.items():
         for link in anchors.links:
@@ -144,7 +150,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 def test_pages_fit_their_screen(site: Path, tab: Tab) -> None:
     """Nothing reaches beyond the page, nothing is fetched from elsewhere, and nothing fails."""
     wide = []
-    for page in sorted(site.rglob("*.html")):
+    for page in pages_of(site):
         tab.size(390)
         tab.open(page)
         for width in (390, 900, 1600):
