@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from geoprobe.arrays import as_labels
 from geoprobe.controls.permutations import Exchange, permuted_rows
 from geoprobe.errors import InputError
 from geoprobe.geometry.measured import FloatArray
+from geoprobe.showing import Showing, Summary
 
 Alternative = Literal["less", "greater"]
 """On which side of chance structure lies."""
@@ -26,7 +27,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class NullTest:
+class NullTest(Showing):
     """An observed number and the same number of permuted labels.
 
     Attributes
@@ -131,6 +132,9 @@ class NullTest:
         if 1 / (1 + len(self.null)) > level:
             return f"too few permutations ({len(self.null)}) to tell from chance"
         return "not distinguishable from chance"
+
+    def _summaries(self) -> Sequence[Summary]:
+        return (Summary((str(self),)),)
 
     def __str__(self) -> str:
         """Give the number, its null distribution and the verdict."""

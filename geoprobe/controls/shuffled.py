@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_files import LabelFile
 from geoprobe.geometry.measured import FloatArray, IntArray
 from geoprobe.progress import ProgressCallback
+from geoprobe.showing import Showing, Summary
 from geoprobe.tolerances import TAU
 
 
 @dataclass(frozen=True, eq=False)
-class ShuffledLabels:
+class ShuffledLabels(Showing):
     """Clusters and distances of a space under its labels and under permutations of them.
 
     Attributes
@@ -82,6 +83,14 @@ class ShuffledLabels:
     def smallest_distance(self) -> NullTest:
         """Compare the smallest distance of two labels."""
         return self._distance(np.min)
+
+    def _summaries(self) -> Sequence[Summary]:
+        lines = (
+            f"clusters {self.clusters()}",
+            f"mean distance {self.mean_distance()}",
+            f"smallest distance {self.smallest_distance()}",
+        )
+        return (Summary(lines),)
 
     def _distance(self, reduce: Callable[..., Any]) -> NullTest:
         null = np.array([float(reduce(each)) for each in self.null_distances])

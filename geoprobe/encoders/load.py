@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +30,7 @@ from geoprobe.encoders.model_files import (
 )
 from geoprobe.encoders.word_pieces import WordTokenizer, tokenizer_sha256
 from geoprobe.errors import InputError
+from geoprobe.showing import Showing, Summary, count
 from geoprobe.tasks.units import Join
 
 # A tokenizer or model without a limit says so with a huge number, or not at all.
@@ -39,7 +40,7 @@ _UNUSED = ("pooler.",)
 
 
 @dataclass
-class Encoder:
+class Encoder(Showing):
     """A model that turns words into vectors, layer by layer.
 
     Attributes
@@ -69,6 +70,10 @@ class Encoder:
     n_dims: int
     max_pieces: int
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def _summaries(self) -> Sequence[Summary]:
+        size = f"{count(self.n_layers, 'layer')} of {count(self.n_dims, 'dimension')}"
+        return (Summary((f"{self.name}: {size}, on {self.device}.",)),)
 
     def unit_dims(self, join: Join) -> int:
         """Return the number of dimensions of a unit whose words are joined so."""

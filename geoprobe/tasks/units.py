@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.errors import InputError
+from geoprobe.showing import MOST_ROWS, Showing, Summary, count
 
 Join = Literal["single", "concat", "difference"]
 """How the vectors of a unit's words become one vector."""
@@ -133,7 +135,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Showing):
     """A labelling task: units to learn from and units to be judged on.
 
     Attributes
@@ -212,6 +214,15 @@ class Task:
         for line in self._canonical():
             digest.update(json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n")
         return digest.hexdigest()
+
+    def _summaries(self) -> Sequence[Summary]:
+        labels = Counter(unit.label for unit in self.train.units)
+        line = (
+            f"{self.name}: {count(self.train.n_units, 'unit')} to train and "
+            f"{self.test.n_units:,} to test, {count(len(labels), 'label')}."
+        )
+        rows = tuple((label, f"{n:,}") for label, n in labels.most_common(MOST_ROWS))
+        return (Summary((line,), "The largest labels", ("label", "units "), rows),)
 
     def _canonical(self) -> Iterator[list[Any]]:
         yield ["geoprobe-task", 1, self.join]

@@ -75,6 +75,11 @@ def test_linear_by_dimensions_alone_is_not_distinguishable() -> None:
     assert found.null_linear == 1.0
     assert found.clusters().verdict() == "not distinguishable from chance"
     assert found.clusters().score == 0.0
+    first, *others = repr(found).splitlines()
+    assert first == f"ShuffledLabels: clusters {found.clusters()}"
+    assert others == [f"  mean distance {found.mean_distance()}",
+                      f"  smallest distance {found.smallest_distance()}"]  # fmt: skip
+    assert repr(found.clusters()) == f"NullTest: {found.clusters()}"
 
 
 @pytest.mark.full

@@ -25,7 +25,15 @@ from tests.support.source_files import modules, project_table, syntax
 EPOCH = 1_700_000_000
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "geoprobe", "kernels")
 
-TEXTS = ("*.md", "docs/*.md", "geoprobe/**/*.py", "geoprobe/**/*.html", "tests/**/*.py", "*.toml")
+TEXTS = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/**/*.ipynb",
+    "geoprobe/**/*.py",
+    "geoprobe/**/*.html",
+    "tests/**/*.py",
+    "*.toml",
+)
 # The name with extras in brackets, or behind pip's command, in quotation marks or not.
 WITH_EXTRAS = re.compile(r"[\w-]*geoprobe[\w-]*\[[a-z0-9, ]+\]")
 INSTALLED = re.compile(r"pip install [\"']?([\w-]*geoprobe[\w-]*)")

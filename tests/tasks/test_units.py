@@ -26,6 +26,7 @@ def test_what_a_task_tells() -> None:
     assert task.splits == {"train": task.train, "test": task.test}
     assert task.n_words_per_unit == 1
     assert task.train.n_units == 2
+    assert repr(task) == "Task: own: 2 units to train and 1 to test, 2 labels."
     assert task.train.labels.tolist() == ["n", "v"]
     assert task.train.labels.dtype.kind == "U"
     assert not task.train.labels.flags.writeable
