@@ -170,14 +170,16 @@ def _roomier(state: Merging) -> int:
 def _covariance(points: NDArray[np.float32]) -> FloatArray:
     """Return the covariance of the points."""
     with single_threaded_blas():
-        return (points.T @ points).astype(np.float64) / len(points)
+        covariance: FloatArray = (points.T @ points).astype(np.float64) / len(points)
+    return covariance
 
 
 def _precision(covariance: FloatArray) -> FloatArray:
     """Invert a covariance, kept finite where points span fewer dimensions."""
     ridge = 1e-7 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
     with single_threaded_blas():
-        return np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+        inverse: FloatArray = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+    return inverse
 
 
 def _ban(bans: Certificates, k: int) -> Ban:
