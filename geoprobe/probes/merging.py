@@ -170,16 +170,14 @@ def _roomier(state: Merging) -> int:
 def _covariance(points: NDArray[np.float32]) -> FloatArray:
     """Return the covariance of the points."""
     with single_threaded_blas():
-        covariance: FloatArray = (points.T @ points).astype(np.float64) / len(points)
-    return covariance
+        return np.asarray(points.T @ points, np.float64) / len(points)
 
 
 def _precision(covariance: FloatArray) -> FloatArray:
     """Invert a covariance, kept finite where points span fewer dimensions."""
     ridge = 1e-7 * max(float(np.trace(covariance)), 1e-30) / len(covariance)
     with single_threaded_blas():
-        inverse: FloatArray = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
-    return inverse
+        return np.asarray(np.linalg.inv(covariance + ridge * np.eye(len(covariance))), np.float64)
 
 
 def _ban(bans: Certificates, k: int) -> Ban:

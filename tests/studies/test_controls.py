@@ -422,6 +422,7 @@ def test_column_of_groups_that_would_be_a_coordinate_is_refused(tmp_path: Path) 
 def test_units_of_text_have_their_sentence_and_word(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="studies run models, which need the extra bert")
     pytest.importorskip("transformers", reason="studies run models, which need the extra bert")
+    from tests.support import encoder_models
 
     encoder_models.save("bert", tmp_path / "tiny")
     write_task(tmp_path)
