@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.controls.null import NullTest
+from geoprobe.controls.null import BELOW, CHANCE, NullTest
 from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
@@ -215,7 +215,8 @@ class Claim:
 def claims(rows: Iterable[BesideRow]) -> list[Claim]:
     """Gather rows that differ in their seed only.
 
-    A claim over several seeds is as strong as its weakest seed: the p-value is the largest.
+    A claim over several seeds is as strong as its weakest seed: the p-value is the largest. Seeds
+    that lie on both sides of chance cannot be told from it.
 
     Parameters
     ----------
@@ -229,6 +230,7 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
     for key, same in groups.items():
         p_values = [row.p_value for row in same]
         weakest = same[int(np.argmax(p_values))]
+        divided = weakest.verdict in BELOW.values() and len({row.verdict for row in same}) > 1
         values = [row.value for row in same]
         low, high = (same[0].low, same[0].high) if len(same) == 1 else (min(values), max(values))
         found.append(
@@ -244,7 +246,7 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
                 control_std=float(np.mean([row.control_std for row in same])),
                 n_control=weakest.n_control,
                 p_value=weakest.p_value,
-                verdict=weakest.verdict,
+                verdict=CHANCE if divided else weakest.verdict,
             )
         )
     return found

@@ -22,6 +22,10 @@ Alternative = Literal["less", "greater"]
 LEVEL = 0.05
 """A p-value above it is not distinguishable from chance."""
 
+CHANCE = "not distinguishable from chance"
+BELOW = {"greater": "less than chance gives", "less": "more than chance gives"}
+"""Verdicts of what lies beyond the null values on the side where structure does not."""
+
 # Values that differ by less are equal but for rounding.
 _SAME = 1e-9
 
@@ -131,7 +135,10 @@ class NullTest(Showing):
         # No observed number could have been beyond it: that is no evidence for chance.
         if 1 / (1 + len(self.null)) > level:
             return f"too few permutations ({len(self.null)}) to tell from chance"
-        return "not distinguishable from chance"
+        other: Alternative = "less" if self.alternative == "greater" else "greater"
+        if NullTest(self.observed, self.null, other).distinguishable(level):
+            return BELOW[self.alternative]
+        return CHANCE
 
     def _summaries(self) -> Sequence[Summary]:
         return (Summary((str(self),)),)

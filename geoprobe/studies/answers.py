@@ -186,7 +186,9 @@ def _most(finding: MinDistances) -> str:
     means = {step: float(np.mean(by_step[step])) for step in sorted(by_step)}
     first, *_, last = means.values()
     half = next(step for step, mean in means.items() if 2 * (mean - first) >= last - first)
-    when = f" Half of the mean gain is there at update {half:,}." if last > first else ""
+    # At the last moment all of it is there: that says nothing.
+    early = last > first and half < max(by_step)
+    when = f" Half of the mean gain is there at update {half:,}." if early else ""
     return f" Most: {most}" + (f"; least: {least}" if least else "") + f".{when}"
 
 

@@ -116,10 +116,15 @@ def _of_text(plan: Plan, place: StoredLayer) -> UnitNames:
 
 
 def groups_to_hold(controls: ControlsPlan, names: UnitNames) -> Names | None:
-    """Return the groups that permutations and draws respect; none where each holds one unit."""
+    """Return the groups that permutations and draws respect; none where most units stand alone.
+
+    A question of TREC is a unit, and few are asked twice: inside groups, hardly a label could
+    change its place, and the control would repeat what it controls.
+    """
     if not controls.groups or names.groups is None:
         return None
-    return None if len(np.unique(names.groups)) == len(names.groups) else names.groups
+    sizes = np.unique(names.groups, return_counts=True)[1]
+    return names.groups if 2 * np.count_nonzero(sizes == 1) < len(names.groups) else None
 
 
 def shuffle_cell(

@@ -65,6 +65,22 @@ def test_claim_over_seeds_is_as_strong_as_its_weakest() -> None:
     assert claim.verdict == "not distinguishable from chance"
 
 
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ((40.0, 50.0), "more than chance gives"),
+        ((40.0, 20.0), "not distinguishable from chance"),
+        ((40.0, -1.0), "not distinguishable from chance"),
+    ],
+)
+def test_claim_below_chance_holds_in_every_seed(values: tuple[float, ...], verdict: str) -> None:
+    each = [
+        beside_row(cell, "clusters", 400, value, test=NullTest(value, NULL, "less"))
+        for cell, value in zip(CELLS[1:], values, strict=True)
+    ]
+    assert [one.verdict for one in claims(each)] == [verdict]
+
+
 def test_finding_has_a_table_and_a_figure() -> None:
     found = BesideControl(tuple(rows()), ())
     assert len(found.to_frame()) == 5

@@ -41,6 +41,9 @@ def test_verdicts() -> None:
     null = np.arange(50.0)
     assert NullTest(-1.0, null, "less").verdict() == "beyond chance"
     assert NullTest(20.0, null, "less").verdict() == "not distinguishable from chance"
+    assert NullTest(50.0, null, "less").verdict() == "more than chance gives"
+    assert NullTest(-1.0, null, "greater").verdict() == "less than chance gives"
+    assert NullTest(0.0, np.zeros(50), "greater").verdict() == "not distinguishable from chance"
     assert NullTest(-1.0, null[:5], "less").verdict().startswith("too few permutations (5)")
     assert NullTest(math.nan, null, "less").verdict() == "not defined"
     assert "50 drawn, p = 0.0196" in str(NullTest(-1.0, null, "less"))

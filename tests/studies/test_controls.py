@@ -29,7 +29,8 @@ from geoprobe.studies import (
     run_study,
     study_status,
 )
-from geoprobe.studies.control_jobs import unit_names
+from geoprobe.studies.control_jobs import UnitNames, groups_to_hold, unit_names
+from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.given import find_given
 from tests.support.given_cases import LABELS, clusters, write_space, write_spaces
 from tests.support.study_cases import PLAN, write_task
@@ -358,6 +359,15 @@ def test_groups_of_one_label_leave_the_accuracy_without_a_null(tmp_path: Path) -
     section = next(s for s in compute_findings(outcome.folder).sections if s.analysis == "controls")
     (note,) = section.views[0].finding.notes
     assert "no control of the accuracy: no label can change within its group" in note
+
+
+@pytest.mark.parametrize(
+    ("groups", "held"), [("aabbc", True), ("aabc", False), ("aabcd", False), ("abcd", False)]
+)
+def test_groups_are_held_where_most_units_share_theirs(groups: str, held: bool) -> None:
+    names = UnitNames(np.array([*groups]), None)
+    assert (groups_to_hold(ControlsPlan(), names) is names.groups) is held
+    assert groups_to_hold(ControlsPlan(groups=False), names) is None
 
 
 def test_groups_that_are_not_there_fail_by_name(tmp_path: Path) -> None:
