@@ -130,6 +130,8 @@ class NullTest(Showing):
         """Say in words what the test allows to say."""
         if math.isnan(self.observed):
             return "not defined"
+        if self.n_undefined == len(self.null):
+            return "without a control: no permutation defines one"
         if self.distinguishable(level):
             return "beyond chance"
         # No observed number could have been beyond it: that is no evidence for chance.

@@ -219,6 +219,7 @@ def pushed_apart(before: ShuffledLabels, after: ShuffledLabels) -> NullTest:
     Returns
     -------
     NullTest
+        Not defined for permutations under which all labels overlap another before and after.
 
     Raises
     ------
@@ -242,6 +243,8 @@ def _count_labels(
     _check_paired(before, after)
     (was, null_was), (now, null_now) = before.nearest(), after.nearest()
     null = compare(null_now, null_was).sum(axis=1).astype(np.float64)
+    # Where all labels overlap before and after, nothing can have been pushed.
+    null[~np.any((null_was > 0) | (null_now > 0), axis=1)] = np.nan
     return NullTest(float(compare(now, was).sum()), null, "greater")
 
 

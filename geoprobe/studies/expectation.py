@@ -1,4 +1,4 @@
-"""What is left of a study, in seconds, from what its pieces took so far."""
+"""Expectation of the time that the rest of a study takes, from what its pieces took so far."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Cell
 
 LABELS = np.repeat([*"abcd"], 12)
+UNDEFINED = "without a control: no permutation defines one"
 
 
 def noise(seed: int, n_dims: int = 2) -> np.ndarray:
@@ -107,20 +108,26 @@ def test_groups_are_respected() -> None:
 
 
 def test_pushed_apart_and_similarity_beside_shuffled_labels() -> None:
-    before = shuffled(apart(1, 4, by=3.0))
-    after = shuffled(2.0 * apart(1, 4, by=3.0))
+    before = shuffled(apart(1, 60, by=3.0))
+    after = shuffled(2.0 * apart(1, 60, by=3.0))
     # All labels come to lie further apart when the space grows, shuffled ones as well.
     grown = pushed_apart(before, after)
-    assert grown.observed == 4.0
+    assert (grown.observed, set(grown.null.tolist())) == (4.0, {4.0})
     shrunk = pulled_closer(after, before)
     assert (shrunk.observed, shrunk.null.tolist()) == (4.0, grown.null.tolist())
     assert pulled_closer(before, after).observed == 0.0
-    moved = shuffled(apart(1, 4, by=9.0))
-    test = pushed_apart(before, moved)
-    assert (test.observed, test.p_value) == (4.0, 1 / 21)
+    # Where all directions but those between labels shrink, only the labels are pushed apart.
+    shrink = np.diag([1.0] * 4 + [0.9] * 56)
+    test = pushed_apart(before, shuffled(apart(1, 60, by=16.0) @ shrink))
+    assert (test.observed, test.n_undefined, test.p_value) == (4.0, 0, 1 / 21)
     same = shuffled_similarity(before, after)
     assert same.observed == pytest.approx(1.0)
     assert same.null[~np.isnan(same.null)] == pytest.approx(1.0)
+
+
+def test_shuffled_labels_that_overlap_throughout_say_nothing_about_being_pushed() -> None:
+    test = pushed_apart(shuffled(apart(1, 4, by=3.0)), shuffled(apart(1, 4, by=9.0)))
+    assert (test.observed, test.n_undefined, test.verdict()) == (4.0, 20, UNDEFINED)
 
 
 def test_pairs_that_came_apart_beside_shuffled_labels() -> None:
