@@ -42,7 +42,10 @@ from geoprobe.studies.sentences import (
 
 _OWN_ONLY = Answer(("Every task was looked at through its own fine-tuning only.",))
 _SAME = "not distinguishable from no change"
-_SHUFFLED = "Shuffled: labels dealt out at random over the same units, as many of each."
+_SHUFFLED = (
+    "Shuffled: labels dealt out at random over the same units, as many of each; where a plan holds "
+    "groups, such as the words of a sentence, inside these."
+)
 _APART = (
     "Apart, closer, nearest: the hull of a label lies further from the nearest hull of another "
     "label than before fine-tuning, or less far; hulls that overlap before and after count as "
