@@ -33,6 +33,7 @@ PHASES = {
     "memorise": "learning curves",
     "shuffle": "shuffling labels",
     "shuffle-move": "shuffling movements",
+    "shuffle-predict": "shuffling predictions",
     "sample": "sampling",
     "select": "control tasks",
 }
