@@ -44,9 +44,7 @@ def run_cell(source: str, names: dict[str, Any], where: str) -> Any:
 def as_html(value: Any, prefix: str, about: str) -> str:
     """Show a value as a notebook does; figures are in the colours of the page."""
     if all(hasattr(one, "figure") for one in (value if isinstance(value, list) else [value])):
-        return (
-            f'<div class="drawn">{draw(figure_of(value), prefix, about, pdf=False).inline}</div>'
-        )
+        return f'<div class="drawn">{draw(figure_of(value), prefix, about, pdf=False).inline}</div>'
     if hasattr(value, "_repr_html_"):
         return f'<div class="shown">{value._repr_html_()}</div>'
     return f"<pre>{html.escape(repr(value))}</pre>"
