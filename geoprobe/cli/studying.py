@@ -438,7 +438,8 @@ def _write_report(folder: StudyFolder, progress: ProgressCallback, *, pdf: bool)
 def _say_report(folder: StudyFolder, gathered: StudyFindings) -> None:
     from geoprobe.report import headlines
 
-    for section in gathered.sections:
+    # Without controls the answers conclude little: the page has them.
+    for section in gathered.sections if gathered.claims else ():
         if section.answer.at_head and section.answer.lines:
             print("\n".join(("", section.question, *section.answer.lines)))
     for headline in headlines(gathered):
