@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -189,6 +190,10 @@ def _too_large(uses: Uses, memory: int | None) -> str:
 
 def _begin(parent: int) -> None:
     """Leave interrupts to the parent, and end when it ends, however it does."""
+    from joblib.externals.loky import process_executor
+
+    # A worker that has grown by 300 MB, as torch makes it, would be exchanged for a new one.
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name == "posix":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
