@@ -89,6 +89,18 @@ def test_skewed_grids(seed: int) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("seed", range(10))
+def test_centroids_along_principal_axes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large labels have their centroids turned: here all of them, over several stretches."""
+    monkeypatch.setattr("geoprobe.probes.merging.MANY", 2)
+    rng = np.random.default_rng([9, seed])
+    y = rng.integers(0, 3, 60)
+    noise = rng.normal(size=(60, 3)) + 0.5 * rng.normal(size=(3, 3))[y]
+    probe = compare(noise @ rng.normal(size=(3, 40)), y)
+    assert probe.counts_.bans > 0
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(20))
 def test_shells_and_moons(seed: int) -> None:
     """Labels wound around each other need several clusters each."""

@@ -156,6 +156,18 @@ def test_a_lost_worker_costs_its_piece_one_try_and_others_nothing(tmp_path: Path
 
 
 @pytest.mark.full
+def test_a_worker_that_has_grown_is_kept(tmp_path: Path) -> None:
+    pytest.importorskip("psutil", reason="without it joblib exchanges no worker")
+    sizes = {"first": 1, "grows": 400_000_000, "last": 1}
+    pieces = [
+        Piece("measure", name, tmp_path / name, partial(cases.grow, tmp_path / name, n_bytes))
+        for name, n_bytes in sizes.items()
+    ]
+    assert cases.work_off(pieces, tmp_path, Processes(1)).done == {"measure": 3}
+    assert len({(tmp_path / name).read_text() for name in sizes}) == 1
+
+
+@pytest.mark.full
 def test_a_piece_that_kills_its_workers_is_left_alone_after_three_tries(tmp_path: Path) -> None:
     path = tmp_path / "always"
     bad = Piece("measure", "always", path, partial(cases.die, path, 99))

@@ -43,6 +43,16 @@ def die(path: Path, times: int, n_threads: int, progress: ProgressCallback | Non
     path.write_text("")
 
 
+_kept: list[bytes] = []
+
+
+def grow(path: Path, n_bytes: int, n_threads: int, progress: ProgressCallback | None) -> None:
+    """Keep so much memory for a while, and write the number of the process."""
+    _kept.append(b"x" * n_bytes)
+    time.sleep(1.1)
+    path.write_text(str(os.getpid()))
+
+
 def plain(folder: Path, name: str, seconds: float = 0.0, kind: str = "measure") -> Piece:
     return Piece(kind, name, folder / name, partial(make, folder / name, seconds))
 
