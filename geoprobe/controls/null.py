@@ -85,9 +85,9 @@ class NullTest(Showing):
         """One-sided: (1 + null values at least as extreme) / (1 + n_permutations).
 
         The observed labels are one of the permutations, so that it is never 0 (Phipson & Smyth
-        2010); NaN where the observed number is not defined.
+        2010); NaN where the observed number is not defined, or that of no permutation is.
         """
-        if math.isnan(self.observed):
+        if math.isnan(self.observed) or self.n_undefined == len(self.null):
             return math.nan
         slack = _SAME * abs(self.observed)
         if self.alternative == "less":
