@@ -70,12 +70,14 @@ PHRASES = {
     "apart": Phrase(
         "Labels pushed apart",
         "Fine-tuning{on} pushes {value} of {n} labels of {task} apart",
-        "After fine-tuning{on}, {value} of {n} labels of {task} came to lie further from their nearest",
+        "After fine-tuning{on}, {value} of {n} labels of {task} came to lie further from their "
+        "nearest",
     ),
     "closer": Phrase(
         "Labels brought closer to their nearest",
         "Fine-tuning{on} brings {value} of {n} labels of {task} closer to their nearest",
-        "After fine-tuning{on}, {value} of {n} labels of {task} came to lie closer to their nearest",
+        "After fine-tuning{on}, {value} of {n} labels of {task} came to lie closer to their "
+        "nearest",
     ),
     "clusters": Phrase(
         "Fewer clusters than shuffled labels have",

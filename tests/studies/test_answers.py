@@ -51,7 +51,8 @@ def test_labels_pushed_apart() -> None:
         "p = 0.01; 1 seed)."
     )
     assert said(row("apart", 25.0)) == (
-        "After fine-tuning, 25 of 46 labels of role came to lie further from their nearest (tiny, layer 6; "
+        "After fine-tuning, 25 of 46 labels of role came to lie further from their nearest "
+        "(tiny, layer 6; "
         "shuffled: 23 ± 3.3, p = 0.34; 1 seed): not distinguishable from chance."
     )
     other = said(row("closer", 36.0, tuned_on="pos"))
