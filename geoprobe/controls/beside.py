@@ -24,6 +24,7 @@ MEASURES = {
     "closer": "labels that came closer to their nearest",
     "to original": "similarity to the original",
     "movement": "mean movement of the labels",
+    "common": "share of the labels' squared movement that is common",
     "train to test": "similarity of training and test",
     "test means": "mean distance of a label's means in training and test",
     "nearest": "accuracy of the nearest cluster",

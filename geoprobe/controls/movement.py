@@ -1,4 +1,4 @@
-"""Movement of labels beside that of as many units at random, which is the common drift."""
+"""Movement of labels beside that of as many units at random: how far, and how much in common."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.null import NullTest
 from geoprobe.controls.permutations import Exchange, permuted_rows
 from geoprobe.errors import InputError
+from geoprobe.findings.differences import common_drift
 from geoprobe.geometry.measured import FloatArray, IntArray
 
 
@@ -28,12 +29,19 @@ class ShuffledMovement:
         Between the label's means before and after, in the units of the points.
     null : ndarray of float64, shape (n_permutations, n_labels)
         All units drift together; what is beyond this is the label's own.
+    common : float
+        Share of the labels' squared movement that all of them have in common, as in
+        :class:`geoprobe.findings.differences.Drift`; NaN where none moved.
+    null_common : ndarray of float64, shape (n_permutations,)
+        The same of shuffled labels.
     """
 
     labels: tuple[str, ...]
     counts: IntArray
     movement: FloatArray
     null: FloatArray
+    common: float
+    null_common: FloatArray
 
     def of(self, label: str) -> NullTest:
         """Compare the movement of one label.
@@ -51,6 +59,10 @@ class ShuffledMovement:
     def mean(self) -> NullTest:
         """Compare the mean movement of all labels."""
         return NullTest(float(self.movement.mean()), self.null.mean(axis=1), "greater")
+
+    def in_common(self) -> NullTest:
+        """Compare the share of movement in common: labels with ways of their own have less."""
+        return NullTest(self.common, self.null_common, "less")
 
 
 def shuffle_movement(
@@ -95,15 +107,18 @@ def shuffle_movement(
         y, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
     )
     moved = now.astype(np.float64) - was
+    vectors = _means(moved, codes, len(names))
+    drawn = [_means(moved, codes[each], len(names)) for each in rows]
     return ShuffledMovement(
         labels=tuple(map(str, names.tolist())),
         counts=np.bincount(codes).astype(np.int64),
-        movement=_lengths(moved, codes, len(names)),
-        null=np.stack([_lengths(moved, codes[each], len(names)) for each in rows]),
+        movement=np.linalg.norm(vectors, axis=1),
+        null=np.linalg.norm(np.stack(drawn), axis=2),
+        common=common_drift(vectors).share,
+        null_common=np.array([common_drift(each).share for each in drawn]),
     )
 
 
-def _lengths(moved: FloatArray, codes: Any, n_labels: int) -> FloatArray:
-    """Return the length of each label's mean vector, shape (n_labels,)."""
-    means = [moved[codes == k].mean(axis=0) for k in range(n_labels)]
-    return np.asarray(np.linalg.norm(np.stack(means), axis=1))
+def _means(moved: FloatArray, codes: Any, n_labels: int) -> FloatArray:
+    """Return the mean vector of each label, shape (n_labels, n_dims)."""
+    return np.stack([moved[codes == k].mean(axis=0) for k in range(n_labels)])

@@ -11,7 +11,6 @@ import numpy as np
 from geoprobe.controls import Claim
 from geoprobe.findings import (
     CentroidPaths,
-    Differences,
     Finding,
     Memorisation,
     MinDistances,
@@ -315,26 +314,12 @@ def _spread(paths: CentroidPaths, layer: int, seed: int) -> tuple[float, float]:
 
 
 def _differences(found: Found) -> Answer:
-    last: dict[tuple[str, str, str], tuple[int, Differences]] = {}
-    for one in found.findings:
-        if isinstance(one, Differences):
-            row = one.rows[0]
-            key, layer = (row.task, row.model, row.tuned_on), max(n for n, _ in one.drift)
-            if key not in last or layer > last[key][0]:
-                last[key] = (layer, one)
-    said = []
-    for (task, model, tuned_on), (layer, one) in last.items():
-        drifts = [drift for (n, _), drift in one.drift.items() if n == layer]
-        n_labels = len({row.label for row in one.rows if row.layer == layer})
-        share = np.mean([drift.share for drift in drifts])
-        beside = f"({whereabouts(model, layer)}; {NO_CONTROL}; {seeds(len(drifts))})"
-        text = (
-            f"The labels of {task} share {share:.0%} of their squared movement in "
-            f"fine-tuning{on_task(task, tuned_on)}; {n_labels} directions with nothing in common "
-            f"would share {1 / n_labels:.0%} {beside}."
-        )
-        said.append(Sentence(text, NO_CONTROL))
-    return gather(said, "Movement that all labels share", "fine-tunings")
+    terms = (
+        "Share, shares: 1 where all labels move alike; n directions with nothing in common would "
+        "give 1 / n.",
+        "Shuffled: the means of as many units of any labels.",
+    )
+    return together(claimed(found.everywhere("common")), terms=terms)
 
 
 def _controls(found: Found) -> Answer:

@@ -179,12 +179,13 @@ def shuffle_move_cell(
         groups=groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points)),
         exchange=controls.exchange,
     )
-    mean = found.mean()
+    mean, common = found.mean(), found.in_common()
     content = {
         **cell_head(SHUFFLED_MOVEMENT_FORMAT, cell),
         "n_units": after.n_points,
         "movement": mean.observed,
         "null": _numbers(mean.null),
+        "common": {"share": _number(common.observed), "null": _numbers(common.null)},
         "labels": [
             {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
             for label in found.labels

@@ -23,8 +23,8 @@ class ControlsPlan(Record):
     description_length : bool
         Whether the online code of the labels is measured, and that of shuffled ones.
     cells : {"ends", "all"}
-        The last layer before fine-tuning and after its last update, or every cell. Classifiers
-        are controlled where they are trained.
+        The last layer before fine-tuning and after its last update, or every cell. Movement, whose
+        control costs little, is controlled in every layer; classifiers where they are trained.
     groups : bool
         Whether units of one sentence, or of one group of given points, are held together.
     exchange : {"within", "whole"}

@@ -174,7 +174,10 @@ def _controls(
         shuffle_predict_cell,
     )
 
-    chosen = list(inputs) if controls.cells == "all" else ends(list(inputs))
+    every = controls.cells == "all"
+    chosen = list(inputs) if every else ends(list(inputs))
+    # No hull is measured for it, so that movement has its control in every layer.
+    moved = list(inputs) if every else last_steps(list(inputs))
 
     def piece(
         kind: str, work: Callable[..., object], target: Path, cell: Cell, *made: Path
@@ -197,7 +200,7 @@ def _controls(
             for cell in chosen
             if inputs[cell].clusters is None
         ]
-        for cell in chosen:
+        for cell in moved:
             start = cell.start(inputs)
             if cell.tuned_on is None or start not in inputs:
                 continue

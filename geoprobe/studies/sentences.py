@@ -97,6 +97,12 @@ PHRASES = {
         "ones",
         "Fine-tuning{on} moves the labels of {task} by {value} in the mean",
     ),
+    "common": Phrase(
+        "Labels that share less of their movement than shuffled ones",
+        "In fine-tuning{on} the labels of {task} go ways of their own: they share {value} of their "
+        "squared movement, less than shuffled ones do",
+        "In fine-tuning{on} the labels of {task} share {value} of their squared movement",
+    ),
     "train to test": Phrase(
         "Test laid out otherwise than training",
         "The test of {task} {moment} is laid out otherwise than training: similarity {value}",
@@ -119,7 +125,7 @@ def sentence(one: Claim) -> Sentence:
     Parameters
     ----------
     one : Claim
-        Of a measure among apart, closer, clusters, to original, movement, train to test, nearest.
+        Of a measure among apart, closer, clusters, to original, movement, common, train to test, nearest.
     """
     phrase = PHRASES[one.measure]
     controlled = not math.isnan(one.control)

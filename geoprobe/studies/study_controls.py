@@ -26,6 +26,7 @@ from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import Interval, accuracy_interval, label_distances
 from geoprobe.findings.control_bands import Band, Bands
+from geoprobe.findings.differences import common_drift
 from geoprobe.findings.movement import displacements
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Cell, Geometry
@@ -144,13 +145,11 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))
     for cell, noted in controls.movement.items():
-        test = NullTest(noted["movement"], _array(noted["null"]), "greater")
-        n_labels = len(noted["labels"])
-        rows.append(
-            beside_row(
-                cell, "movement", noted["n_units"], test.observed, n_labels=n_labels, test=test
-            )
-        )
+        tests = {"movement": NullTest(noted["movement"], _array(noted["null"]), "greater")}
+        common = noted["common"]
+        if common["share"] is not None:
+            tests["common"] = NullTest(common["share"], _array(common["null"]), "less")
+        rows += _tested(cell, noted["n_units"], len(noted["labels"]), tests)
     for cell, noted in controls.predictions.items():
         accuracy = noted["accuracy"]
         if "problem" in accuracy:
@@ -183,7 +182,12 @@ def _of_labels(
             tests["came apart"] = came_apart(start, shuffled)
         if cell.tuned_on != cell.task:
             tests["closer"] = pulled_closer(start, shuffled)
-    n_labels = len(shuffled.labels)
+    return _tested(cell, n_units, len(shuffled.labels), tests)
+
+
+def _tested(
+    cell: Cell, n_units: int, n_labels: int, tests: Mapping[str, NullTest]
+) -> list[BesideRow]:
     return [
         beside_row(cell, measure, n_units, test.observed, n_labels=n_labels, test=test)
         for measure, test in tests.items()
@@ -309,6 +313,7 @@ def _alone(g: Geometry, start: Geometry | None) -> list[BesideRow]:
         if start.n_dims == g.n_dims:
             vectors = displacements(start, g).vectors
             found["movement"] = float(np.linalg.norm(vectors, axis=1).mean())
+            found["common"] = common_drift(vectors).share
     rows = [
         beside_row(g.cell, measure, g.n_units, value, n_labels=g.n_labels)
         for measure, value in found.items()

@@ -190,6 +190,21 @@ def test_movement_beyond_the_common_drift() -> None:
     assert found.null[0, 2] == pytest.approx(np.linalg.norm(mean))
 
 
+def test_labels_with_ways_of_their_own_share_less_than_shuffled_ones() -> None:
+    before = noise(1, 5)
+    after = before + 3.0
+    for label, axis in (("a", 0), ("b", 1), ("c", 2), ("d", 3)):
+        after[LABELS == label, axis] += 8.0
+    found = shuffle_movement(before, after, LABELS, n_permutations=99)
+    vectors = 3.0 + 8.0 * np.eye(4, 5)
+    mean = vectors.mean(axis=0)
+    assert found.common == pytest.approx(4 * mean @ mean / (vectors**2).sum())
+    assert found.in_common().p_value == 1 / 100
+    alike = shuffle_movement(before, before + 3.0 + 0.1 * noise(2, 5), LABELS, n_permutations=99)
+    assert alike.common > 0.99
+    assert alike.in_common().p_value > 0.05
+
+
 def test_movement_p_values_of_null_data_are_uniform() -> None:
     counts = np.zeros(10, int)
     for data in range(200):

@@ -55,8 +55,8 @@ def with_controls(folder: Path, **controls: Any) -> Any:
 def done(place: Path) -> Iterator[StudyFolder]:
     outcome = run_study(with_controls(place), place / "done", n_workers=1)
     assert outcome.failed == {}
-    # Two models, as published and trained, in their last layer.
-    known = {"shuffle": 4, "shuffle-move": 2, "shuffle-predict": 4, "sample": 4}
+    # Two models, as published and trained, in their last layer; movement in both layers.
+    known = {"shuffle": 4, "shuffle-move": 4, "shuffle-predict": 4, "sample": 4}
     assert {kind: outcome.done[kind] for kind in known} == known
     yield outcome.folder
 
@@ -91,7 +91,8 @@ def test_files_hold_what_the_controls_give_alone(done: StudyFolder, place: Path)
 def test_every_controlled_number_stands_beside_its_control(done: StudyFolder) -> None:
     rows = rows_of(compute_findings(done))
     assert {measure for _, _, measure in rows} == {
-        "clusters", "distance", "apart", "to original", "movement", "ceiling", "nearest",
+        "clusters", "distance", "apart", "to original", "movement", "common", "ceiling",
+        "nearest",
     }  # fmt: skip
     row = rows["small", "pos", "clusters"]
     shuffled = load_study_data(done).controls.shuffled[Cell("pos", "small", 2, "pos", 0, 40)]
@@ -119,6 +120,10 @@ def test_sections_say_what_was_found_beside_the_control(done: StudyFolder) -> No
         assert line.startswith(f"{row.value:.0f} clusters for 3 labels of pos")
         assert f"shuffled: {row.control:.3g} ± {row.control_std:.2g}, p = {row.p_value:.2g}" in line
         assert ("fewer than shuffled labels have" in line) is (row.verdict == "beyond chance")
+    for line in said["differences"].lines:
+        row = rows["small" if "(small" in line else "large", "pos", "common"]
+        assert f"share {row.value:.3g} of their squared movement" in line
+        assert ("less than shuffled ones do" in line) is (row.verdict == "beyond chance")
     for line in said["min-distances"].lines:
         row = rows["small" if "(small" in line else "large", "pos", "apart"]
         assert f"{row.value:.0f} of 3 labels of pos" in line
@@ -210,7 +215,7 @@ def test_without_controls_sections_say_so(place: Path) -> None:
 def test_other_controls_are_other_files(done: StudyFolder, place: Path) -> None:
     other = with_controls(place, permutations=2)
     left = {each.kind: each.waiting for each in study_status(other, done).counts}
-    assert (left["shuffle"], left["shuffle-move"], left["sample"]) == (4, 2, 0)
+    assert (left["shuffle"], left["shuffle-move"], left["sample"]) == (4, 4, 0)
     every = with_controls(place, cells="all")
     left = {each.kind: each.waiting for each in study_status(every, done).counts}
     assert (left["shuffle"], left["sample"]) == (4, 4)
