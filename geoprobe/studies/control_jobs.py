@@ -157,9 +157,9 @@ def shuffle_move_cell(
     plan: Plan,
     controls: ControlsPlan,
     cell: Cell,
-    start: Inputs,
     inputs: Inputs,
     path: Path,
+    start: Inputs,
     n_threads: int,
     progress: object = None,
 ) -> None:

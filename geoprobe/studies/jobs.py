@@ -99,9 +99,9 @@ def measure_cell(
 
 def hold_cell(
     cell: Cell,
-    start: Path,
     inputs: Inputs,
     path: Path,
+    start: Path,
     tau: float,
     n_threads: int,
     progress: object = None,
@@ -120,7 +120,7 @@ def hold_cell(
 
 
 def move_cell(
-    cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
+    cell: Cell, inputs: Inputs, path: Path, start: Inputs, n_threads: int, progress: object = None
 ) -> None:
     """Resample how far labels have moved from the start to a cell and write the intervals."""
     from geoprobe.findings import movement_intervals

@@ -22,8 +22,9 @@ from geoprobe.studies.given_index import (
 )
 from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.local_executor import Processes, ThisProcess
-from geoprobe.studies.pieces import KINDS, pieces
+from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.scheduling import Schedule, Tally
 from geoprobe.studies.shares import ALL, Share, parse_share

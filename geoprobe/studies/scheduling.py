@@ -13,7 +13,7 @@ from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.claims import Claims, Look, digest
 from geoprobe.studies.executors import Answer, Executor, Piece
 from geoprobe.studies.expectation import Expectation
-from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.shares import ALL, Share, parse_share
 
 FIRST_LOOK_S = 0.5
@@ -21,22 +21,6 @@ LONGEST_LOOK_S = 10.0
 """Seconds between two looks at what others have done, while there is nothing to do here."""
 
 _REST_PER_LOOK = 10
-
-PHASES = {
-    "extract": "extracting",
-    "fine-tune": "fine-tuning",
-    "measure": "measuring",
-    "hold": "measuring kept clusters",
-    "move": "intervals of movement",
-    "resample": "resampling",
-    "classify": "classifying",
-    "memorise": "learning curves",
-    "shuffle": "shuffling labels",
-    "shuffle-move": "shuffling movements",
-    "shuffle-predict": "shuffling predictions",
-    "sample": "sampling",
-    "select": "control tasks",
-}
 
 
 @dataclass
@@ -295,7 +279,7 @@ class Schedule:
         unfinished = {each: n - self._n_done(each) for each, n in self._totals.items()}
         left = self._expectation.left(unfinished)
         detail = "" if piece is None else piece.name
-        self._progress(Progress(PHASES[kind], done, self._totals[kind], detail, left))
+        self._progress(Progress(KINDS[kind].phase, done, self._totals[kind], detail, left))
 
     def _n_done(self, kind: str) -> int:
         done, found = self.tally.done.get(kind, 0), self.tally.found.get(kind, 0)

@@ -36,7 +36,7 @@ from geoprobe.studies import (
 from geoprobe.studies.given import find_given
 from geoprobe.studies.given_index import look_at
 from geoprobe.studies.inputs import planned_files, planned_inputs
-from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.shares import Share
 from tests.conftest import Run
 from tests.support.given_cases import LABELS, PATTERN, clusters, write_space, write_spaces
