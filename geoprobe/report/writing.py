@@ -32,7 +32,8 @@ from geoprobe.report.report_tables import Table, extras, make_table, rows_shown,
 from geoprobe.threads import available_threads
 
 if TYPE_CHECKING:
-    from geoprobe.studies.study_findings import Section, StudyFindings, View
+    from geoprobe.studies.study_findings import Section, StudyFindings
+    from geoprobe.studies.views import View
 
 _VIEWS_EACH = 8
 """So many views are worth a process of their own, which takes seconds to start."""

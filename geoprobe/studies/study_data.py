@@ -98,11 +98,6 @@ class StudyData(Showing):
         """How the distances of labels in several clusters are reduced."""
         return {"reduce": self.plan.reduce, "min_cluster_size": self.plan.min_cluster_size}
 
-    def options(self, reduces: bool, intervals: str) -> dict[str, Any]:
-        """Return what an analysis is called with besides its spaces."""
-        options = self.reduction if reduces else {}
-        return options | ({"intervals": self.intervals[intervals]} if intervals else {})
-
 
 def load_study_data(folder: StudyFolder) -> StudyData:
     """Read what a study has computed so far.
