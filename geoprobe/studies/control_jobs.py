@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,22 +24,20 @@ from geoprobe.controls import (
 )
 from geoprobe.controls.permutations import Exchange
 from geoprobe.errors import GeoprobeError, InputError
-from geoprobe.files.json_files import read_json, write_json
 from geoprobe.findings import accuracy_interval
 from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
+from geoprobe.studies.cell_files import read_noted, write_noted
 from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
-    cell_head,
     chosen_network,
     read_both,
     read_test,
     read_train,
 )
-from geoprobe.studies.jobs import VERSION as CLASSIFIER_VERSION
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.text_jobs import text_of
 
@@ -48,7 +45,6 @@ SAMPLING_FORMAT = "geoprobe-sampling"
 SELECTIVITY_FORMAT = "geoprobe-selectivity"
 SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
 SHUFFLED_PREDICTIONS_FORMAT = "geoprobe-shuffled-predictions"
-VERSION = 1
 
 Names = NDArray[np.str_]
 
@@ -180,18 +176,19 @@ def shuffle_move_cell(
         exchange=controls.exchange,
     )
     mean = found.mean()
-    content = {
-        **cell_head(SHUFFLED_MOVEMENT_FORMAT, cell),
-        "n_units": after.n_points,
-        "movement": mean.observed,
-        "null": _numbers(mean.null),
-        "labels": [
+    of_label = {label: found.of(label) for label in found.labels}
+    write_noted(
+        path,
+        SHUFFLED_MOVEMENT_FORMAT,
+        cell,
+        n_units=after.n_points,
+        movement=mean.observed,
+        null=mean.null,
+        labels=[
             {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
-            for label in found.labels
-            for each in (found.of(label),)
+            for label, each in of_label.items()
         ],
-    }
-    write_json(path, content)
+    )
 
 
 def shuffle_predict_cell(
@@ -213,13 +210,6 @@ def shuffle_predict_cell(
         raise InputError(f"{cell} has no predictions of points to test.")
     predicted, n_test = held_out.predicted, len(held_out)
     groups = groups_to_hold(controls, unit_names(plan, inputs.test, n_test))
-    content: dict[str, Any] = {
-        "format": SHUFFLED_PREDICTIONS_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
-        "n_test": n_test,
-        "grouped": groups is not None,
-    }
 
     def tested() -> dict[str, Any]:
         found = permutation_test(
@@ -231,9 +221,16 @@ def shuffle_predict_cell(
             exchange=controls.exchange,
         )
         interval = accuracy_interval(held_out)._asdict()
-        return {"observed": found.observed, "null": _numbers(found.null), "interval": interval}
+        return {"observed": found.observed, "null": found.null, "interval": interval}
 
-    write_json(path, {**content, "accuracy": _or_problem(tested)})
+    write_noted(
+        path,
+        SHUFFLED_PREDICTIONS_FORMAT,
+        cell,
+        n_test=n_test,
+        grouped=groups is not None,
+        accuracy=_or_problem(tested),
+    )
 
 
 def sample_cell(
@@ -251,19 +248,15 @@ def sample_cell(
     groups = groups_to_hold(controls, names)
     options: dict[str, Any] = {"seed": controls.seed, "groups": groups, "n_threads": n_threads}
     options["tau"] = plan.tau
-    content: dict[str, Any] = {
-        **cell_head(SAMPLING_FORMAT, cell),
-        "n_units": train.n_points,
-        "grouped": groups is not None,
-    }
+    found: dict[str, Any] = {"n_units": train.n_points, "grouped": groups is not None}
     if controls.halves:
-        content["ceiling"] = _or_problem(lambda: _ceiling(train, controls, options))
+        found["ceiling"] = _or_problem(lambda: _ceiling(train, controls, options))
     if test is not None and inputs.test is not None:
         of_test = unit_names(plan, inputs.test, test.n_points)
-        content["leakage"] = _leakage(train, test, names, of_test)
+        found["leakage"] = _leakage(train, test, names, of_test)
         if controls.pseudo_tests:
-            content["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
-    write_json(path, content)
+            found["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
+    write_noted(path, SAMPLING_FORMAT, cell, **found)
 
 
 def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -277,9 +270,9 @@ def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _ceiling(train: Space, controls: ControlsPlan, options: Mapping[str, Any]) -> dict[str, Any]:
     found = noise_ceiling(train.points, train.labels, n_splits=controls.halves, **options)
     return {
-        "halves": _numbers(found.halves),
-        "labels": list(found.labels),
-        "left_out": list(found.left_out),
+        "halves": found.halves,
+        "labels": found.labels,
+        "left_out": found.left_out,
         "n_units": found.n_units,
     }
 
@@ -297,14 +290,14 @@ def _drift(
     )
     moved = {label: found.moved(label) for label in found.labels}
     return {
-        "labels": list(found.labels),
-        "units": found.units.tolist(),
-        "left_out": list(found.left_out),
-        "similarity": _number(found.similarity),
-        "seen": _numbers(found.seen),
-        "unseen": _numbers(found.unseen),
-        "moved_seen": _numbers(found.moved_seen.mean(axis=1)),
-        "moved_unseen": _numbers(found.moved_unseen.mean(axis=1)),
+        "labels": found.labels,
+        "units": found.units,
+        "left_out": found.left_out,
+        "similarity": found.similarity,
+        "seen": found.seen,
+        "unseen": found.unseen,
+        "moved_seen": found.moved_seen.mean(axis=1),
+        "moved_unseen": found.moved_unseen.mean(axis=1),
         "moved": [
             {"label": label, "distance": each.observed, "null": each.mean, "p": each.p_value}
             for label, each in moved.items()
@@ -345,15 +338,11 @@ def select_cell(
     from geoprobe.probes.classifier import ClassifierProbe
 
     train, test = read_both(cell, inputs)
-    sizes, decay = chosen_network(read_json(classified, CLASSIFIER_FORMAT, CLASSIFIER_VERSION))
+    sizes, decay = chosen_network(read_noted(CLASSIFIER_FORMAT, classified, cell))
     grid = plan.classifier
     assert grid is not None and sizes is not None
     names = unit_names(plan, inputs.train, train.n_points)
-    content: dict[str, Any] = {
-        **cell_head(SELECTIVITY_FORMAT, cell),
-        "hidden_sizes": list(sizes),
-        "weight_decay": decay,
-    }
+    found: dict[str, Any] = {"hidden_sizes": sizes, "weight_decay": decay}
     if controls.control_tasks:
         assert inputs.test is not None
         of_test = unit_names(plan, inputs.test, test.n_points)
@@ -367,20 +356,20 @@ def select_cell(
             n_threads=n_threads,
         )
         if names.types is None or of_test.types is None:
-            content["selectivity"] = {
+            found["selectivity"] = {
                 "problem": "the types of the units are not known; [spaces] names them with types."
             }
         else:
             types, test_types = names.types, of_test.types
-            content["selectivity"] = _or_problem(
+            found["selectivity"] = _or_problem(
                 lambda: _selectivity(train, test, types, test_types, probe, controls)
             )
     if controls.description_length:
         groups = groups_to_hold(controls, names)
-        content["code"] = _or_problem(
+        found["code"] = _or_problem(
             lambda: _codes(train, groups, sizes, decay, plan.device, controls, n_threads)
         )
-    write_json(path, content)
+    write_noted(path, SELECTIVITY_FORMAT, cell, **found)
 
 
 def _selectivity(
@@ -399,7 +388,7 @@ def _selectivity(
     )
     return {
         "accuracy": found.accuracy,
-        "controls": _numbers(found.controls),
+        "controls": found.controls,
         "seen": found.seen,
         "n_test_units": found.n_test_units,
         "n_types": found.n_types,
@@ -447,12 +436,3 @@ def _codes(
         "bits": known.bits,
         "shuffled_bits": shuffled.bits,
     }
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [_number(value) for value in values.tolist()]
-
-
-def _number(value: float) -> float | None:
-    """Return a number as JSON holds it, which has no NaN."""
-    return None if math.isnan(value) else float(value)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from geoprobe.errors import GeoprobeError, VerificationError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.studies.cell_files import read_measured
 from geoprobe.studies.inputs import Inputs, study_inputs
 from geoprobe.studies.jobs import read_test, read_train
-from geoprobe.studies.study_data import geometry_of, read_cell
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.threads import checked_threads
 from geoprobe.verify import VerificationReport, verify_geometry
@@ -112,7 +112,7 @@ def verify_cell(
     folder = StudyFolder(root)
     path = folder.geometry(cell)
     try:
-        geometry = geometry_of(folder, cell)
+        geometry = read_measured(path, cell)
         train, test = read_train(inputs), read_test(inputs)
         report = verify_geometry(
             geometry,
@@ -125,7 +125,7 @@ def verify_cell(
         )
         path = folder.held(cell)
         if path.is_file():
-            held = read_cell(path, cell)
+            held = read_measured(path, cell)
             verify_geometry(held, train.points, train.labels, max_gap=max_gap, where=str(path))
         return report
     except VerificationError as error:
