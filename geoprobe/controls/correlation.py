@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from geoprobe.errors import InputError
-from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
+from geoprobe.findings.intervals import Interval, check_bootstrap, interval_of_defined
 from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, Geometry, IntArray
@@ -70,7 +70,7 @@ class Layout:
                 f"distances are symmetric, but {labels[i]!r} to {labels[j]!r} is {matrix[i, j]} "
                 f"and back {matrix[j, i]}."
             )
-        absent = np.zeros(n, bool) if n < 2 else _absent(matrix)
+        absent = _absent(matrix)
         partly = np.isnan(matrix) & off & ~absent[:, None] & ~absent[None, :]
         if partly.any():
             i, j = np.argwhere(partly)[0]
@@ -99,19 +99,15 @@ class Layout:
 
     def present(self, min_units: int) -> tuple[str, ...]:
         """Return the labels that have distances and units enough."""
-        n = len(self.labels)
-        absent = np.zeros(n, bool) if n < 2 else _absent(self.matrix)
         if min_units > 1 and self.units is None:
             raise InputError(
                 f"min_units is {min_units}, but the layout does not say how many units its labels "
                 f"have."
             )
-        units = np.full(n, min_units) if self.units is None else self.units
-        return tuple(
-            name
-            for name, gone, number in zip(self.labels, absent, units.tolist(), strict=True)
-            if not gone and number >= min_units
-        )
+        there = ~_absent(self.matrix)
+        if self.units is not None:
+            there &= self.units >= min_units
+        return tuple(name for name, yes in zip(self.labels, there, strict=True) if yes)
 
     def among(self, labels: Sequence[str]) -> FloatArray:
         """Return the matrix of some labels; 0 where one of them is not in the layout."""
@@ -124,7 +120,9 @@ class Layout:
 
 
 def _absent(matrix: FloatArray) -> NDArray[np.bool_]:
-    """Whether each label has no distance to any other, shape (n_labels,)."""
+    """Whether each label has no distance to any other, shape (n_labels,); not so a single one."""
+    if len(matrix) < 2:
+        return np.zeros(len(matrix), np.bool_)
     lacking = np.isnan(matrix) | np.eye(len(matrix), dtype=bool)
     return np.asarray(np.all(lacking, axis=1), dtype=np.bool_)
 
@@ -257,8 +255,8 @@ def correlate_layouts(
     ranked = _spearman(matrices[0][upper], matrices[1][upper])
     drawn = _drawn(matrices, n_bootstrap, seed)
     return Agreement(
-        pearson=_interval(value, drawn[:, 0], confidence),
-        spearman=_interval(ranked, drawn[:, 1], confidence),
+        pearson=interval_of_defined(value, drawn[:, 0], confidence),
+        spearman=interval_of_defined(ranked, drawn[:, 1], confidence),
         labels=tuple(compared),
         n_pairs=len(upper[0]),
         only_in_first=only[0],
@@ -349,11 +347,3 @@ def weighted_correlation(first: FloatArray, second: FloatArray, weights: FloatAr
     ]
     value[constant[0] | constant[1] | (total[:, 0] < 3)] = np.nan
     return np.asarray(value)
-
-
-def _interval(value: float, drawn: FloatArray, confidence: float) -> Interval:
-    """Take the percentiles of the resamples in which a correlation is defined."""
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or len(known) < 2:
-        return Interval(value, float("nan"), float("nan"), confidence, len(known))
-    return percentile_interval(value, known, confidence)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell, Geometry, read_geometry
 from geoprobe.memory import nothing_to_free
+from geoprobe.processes import end_processes, in_processes
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.reference.inputs import clusters_file, read_clusters
 from geoprobe.spaces.source import Source
@@ -122,10 +124,14 @@ def look_at(
     }
     unseen_files = [source for source in sources if source not in same]
     seen: dict[Source, Look] = {}
-    for source, look in zip(unseen_files, _look_at_all(unseen_files, n_workers), strict=True):
+    workers = n_workers if len(unseen_files) >= _MANY else 1
+    found = in_processes([partial(_look, one) for one in unseen_files], workers, at_once=_BATCH)
+    for source, look in zip(unseen_files, found, strict=True):
         seen[source] = look
         if progress is not None:
             progress(Progress("looking at files", len(same) + len(seen), len(sources)))
+    if workers > 1:
+        end_processes()
     looks = {source: same.get(source) or seen[source] for source in sources}
     _refuse_mixed_types(files, looks)
     problems = {
@@ -134,22 +140,6 @@ def look_at(
         if (problem := _problem(given, looks, unseen))
     }
     return GivenIndex(files, looks, problems)
-
-
-def _look_at_all(sources: Sequence[Source], n_workers: int) -> Iterator[Look]:
-    """Yield what each file holds, in the order of the files."""
-    if n_workers == 1 or len(sources) < _MANY:
-        yield from map(_look, sources)
-        return
-    import joblib
-    from joblib.externals.loky import get_reusable_executor
-
-    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator", batch_size=_BATCH)
-    try:
-        yield from parallel(joblib.delayed(_look)(source) for source in sources)
-    finally:
-        # What comes next takes all processors, and memory.
-        get_reusable_executor().shutdown(wait=True)
 
 
 def _look(source: Source) -> Look:
