@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.groups import group_codes
-from geoprobe.controls.null import NullTest
+from geoprobe.controls.null import Alternative, NullTest
 from geoprobe.controls.pseudo_tests import draw_pseudo_tests
 from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, mean_interval
@@ -76,7 +76,7 @@ class SamplingDrift:
         The null values are the seen similarities, each moved by how far the unseen one of its own
         draw is from their mean: they lie below the observed one exactly where seen is below unseen.
         """
-        return _paired(self.unseen, self.seen, "less")
+        return paired_test(self.unseen, self.seen, "less")
 
     def moved(self, label: str) -> NullTest:
         """Compare how far the mean of a label is from training's in test and pseudo-test.
@@ -89,14 +89,15 @@ class SamplingDrift:
         if label not in self.labels:
             raise InputError(f"there is no label {label!r}; labels are {', '.join(self.labels)}.")
         k = self.labels.index(label)
-        return _paired(self.moved_unseen[:, k], self.moved_seen[:, k], "greater")
+        return paired_test(self.moved_unseen[:, k], self.moved_seen[:, k], "greater")
 
     def mean_moved(self) -> NullTest:
         """Compare the mean over the labels of how far their means are from training's."""
-        return _paired(self.moved_unseen.mean(axis=1), self.moved_seen.mean(axis=1), "greater")
+        return paired_test(self.moved_unseen.mean(axis=1), self.moved_seen.mean(axis=1), "greater")
 
 
-def _paired(observed: FloatArray, null: FloatArray, alternative: Any) -> NullTest:
+def paired_test(observed: FloatArray, null: FloatArray, alternative: Alternative) -> NullTest:
+    """Compare the mean of what was observed with null values that stand beside each of it."""
     known = observed[~np.isnan(observed)]
     mean = float(known.mean()) if len(known) else float("nan")
     return NullTest(mean, null - observed + mean, alternative)

@@ -23,6 +23,7 @@ from geoprobe.controls import (
     pushed_apart,
     shuffled_similarity,
 )
+from geoprobe.controls.sampling import paired_test
 from geoprobe.findings import Interval, accuracy_interval, label_distances
 from geoprobe.findings.control_bands import Band, Bands
 from geoprobe.findings.movement import displacements
@@ -127,13 +128,8 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))
     for cell, noted in controls.movement.items():
-        test = NullTest(noted["movement"], as_array(noted["null"]), "greater")
-        n_labels = len(noted["labels"])
-        rows.append(
-            beside_row(
-                cell, "movement", noted["n_units"], test.observed, n_labels=n_labels, test=test
-            )
-        )
+        tests = {"movement": NullTest(noted["movement"], as_array(noted["null"]), "greater")}
+        rows += _tested(cell, noted["n_units"], len(noted["labels"]), tests)
     for cell, noted in controls.predictions.items():
         accuracy = noted["accuracy"]
         if "problem" in accuracy:
@@ -166,7 +162,12 @@ def _of_labels(
             tests["came apart"] = came_apart(start, shuffled)
         if cell.tuned_on != cell.task:
             tests["closer"] = pulled_closer(start, shuffled)
-    n_labels = len(shuffled.labels)
+    return _tested(cell, n_units, len(shuffled.labels), tests)
+
+
+def _tested(
+    cell: Cell, n_units: int, n_labels: int, tests: Mapping[str, NullTest]
+) -> list[BesideRow]:
     return [
         beside_row(cell, measure, n_units, test.observed, n_labels=n_labels, test=test)
         for measure, test in tests.items()
@@ -182,13 +183,15 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
     if "seen" in drift:
         n_units, n_labels = int(sum(drift["units"])), len(drift["labels"])
         seen, unseen = as_array(drift["seen"]), as_array(drift["unseen"])
-        mean = float(np.nanmean(unseen)) if not np.isnan(unseen).all() else float("nan")
-        test = NullTest(mean, seen - unseen + mean, "less")
-        rows.append(beside_row(cell, "train to test", n_units, mean, n_labels=n_labels, test=test))
-        seen, unseen = as_array(drift["moved_seen"]), as_array(drift["moved_unseen"])
-        test = NullTest(float(unseen.mean()), seen - unseen + unseen.mean(), "greater")
-        rows.append(
-            beside_row(cell, "test means", n_units, test.observed, n_labels=n_labels, test=test)
+        moved_seen, moved_unseen = as_array(drift["moved_seen"]), as_array(drift["moved_unseen"])
+        rows += _tested(
+            cell,
+            n_units,
+            n_labels,
+            {
+                "train to test": paired_test(unseen, seen, "less"),
+                "test means": paired_test(moved_unseen, moved_seen, "greater"),
+            },
         )
         if drift["left_out"]:
             notes.append(
