@@ -117,9 +117,9 @@ def _check_table(results: Results, name: str) -> int:
     header = list(tables(results.geometry)[name])
     ours = csv.reader(io.StringIO(expected.getvalue(), newline=""))
     theirs = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 0
+    line, none = 0, list[str]()
     try:
-        for line, (stated, wanted) in enumerate(zip_longest(theirs, ours, fillvalue=[]), start=1):
+        for line, (stated, wanted) in enumerate(zip_longest(theirs, ours, fillvalue=none), 1):
             if len(stated) != len(wanted):
                 raise VerificationError(
                     f"{path}, line {line}: {','.join(stated) or 'nothing'} is there, but the "
