@@ -12,14 +12,9 @@ from geoprobe.geometry import Cell
 from geoprobe.progress import ProgressCallback
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Executor, Piece
-from geoprobe.studies.given_index import (
-    GivenIndex,
-    changed_cells,
-    look_at,
-    refuse_changed,
-    refuse_other_groups,
-    write_index,
-)
+from geoprobe.studies.given_changes import changed_cells, refuse_changed, refuse_other_groups
+from geoprobe.studies.given_index import GivenIndex, write_index
+from geoprobe.studies.given_looks import look_at
 from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
 from geoprobe.studies.kinds import KINDS
