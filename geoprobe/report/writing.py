@@ -150,7 +150,7 @@ def _draw_all(
     first = 0.0
     for view, (html, branch) in zip(views, in_processes(jobs, n_jobs), strict=True):
         drawn[id(view)] = html
-        if folder is not None:
+        if folder is not None and branch is not None:
             folder.join(branch)
         if progress is not None:
             # Until the first is drawn, processes start.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.controls import (
+    NullTest,
     find_leakage,
     measure_selectivity,
     noise_ceiling,
@@ -22,7 +23,6 @@ from geoprobe.controls import (
     shuffle_labels,
     shuffle_movement,
 )
-from geoprobe.controls.permutations import Exchange
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import accuracy_interval
 from geoprobe.geometry import Cell, read_geometry
@@ -135,17 +135,8 @@ def shuffle_cell(
     """Measure a cell under shuffled labels and write what it gives."""
     train = read_train(inputs)
     groups = groups_to_hold(controls, unit_names(plan, inputs.train, train.n_points))
-    exchange: Exchange = controls.exchange
-    found = shuffle_labels(
-        train.points,
-        train.labels,
-        n_permutations=controls.permutations,
-        seed=controls.seed,
-        groups=groups,
-        exchange=exchange,
-        tau=plan.tau,
-        n_threads=n_threads,
-    )
+    options = {**_permuting(controls, groups), "tau": plan.tau, "n_threads": n_threads}
+    found = shuffle_labels(train.points, train.labels, **options)
     save_shuffled(replace(found, cell=cell), path)
 
 
@@ -166,17 +157,10 @@ def shuffle_move_cell(
             f"movement is between two representations of the same units, but the labels of {cell} "
             f"and of its start differ."
         )
-    found = shuffle_movement(
-        before.points,
-        after.points,
-        before.labels,
-        n_permutations=controls.permutations,
-        seed=controls.seed,
-        groups=groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points)),
-        exchange=controls.exchange,
-    )
+    groups = groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points))
+    options = _permuting(controls, groups)
+    found = shuffle_movement(before.points, after.points, before.labels, **options)
     mean = found.mean()
-    of_label = {label: found.of(label) for label in found.labels}
     write_noted(
         path,
         SHUFFLED_MOVEMENT_FORMAT,
@@ -184,10 +168,7 @@ def shuffle_move_cell(
         n_units=after.n_points,
         movement=mean.observed,
         null=mean.null,
-        labels=[
-            {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
-            for label, each in of_label.items()
-        ],
+        labels=_by_label("movement", found.labels, found.of),
     )
 
 
@@ -211,26 +192,42 @@ def shuffle_predict_cell(
     predicted, n_test = held_out.predicted, len(held_out)
     groups = groups_to_hold(controls, unit_names(plan, inputs.test, n_test))
 
-    def tested() -> dict[str, Any]:
-        found = permutation_test(
-            lambda labels: float(np.mean(labels == predicted)),
-            held_out.true,
-            n_permutations=controls.permutations,
-            seed=controls.seed,
-            groups=groups,
-            exchange=controls.exchange,
-        )
-        interval = accuracy_interval(held_out)._asdict()
-        return {"observed": found.observed, "null": found.null, "interval": interval}
+    def accuracy(labels: NDArray[Any]) -> float:
+        return float(np.mean(labels == predicted))
 
-    write_noted(
-        path,
-        SHUFFLED_PREDICTIONS_FORMAT,
-        cell,
-        n_test=n_test,
-        grouped=groups is not None,
-        accuracy=_or_problem(tested),
-    )
+    def tested() -> dict[str, Any]:
+        found = permutation_test(accuracy, held_out.true, **_permuting(controls, groups))
+        interval = accuracy_interval(held_out)._asdict()
+        return {**_parts(found, "observed", "null"), "interval": interval}
+
+    about = {"n_test": n_test, "grouped": groups is not None}
+    write_noted(path, SHUFFLED_PREDICTIONS_FORMAT, cell, **about, accuracy=_or_problem(tested))
+
+
+def _permuting(controls: ControlsPlan, groups: Names | None) -> dict[str, Any]:
+    """Return how labels are permuted, as functions of controls take it."""
+    return {
+        "n_permutations": controls.permutations,
+        "seed": controls.seed,
+        "groups": groups,
+        "exchange": controls.exchange,
+    }
+
+
+def _parts(found: object, *names: str) -> dict[str, Any]:
+    """Return some attributes of what was found, by their names."""
+    return {name: getattr(found, name) for name in names}
+
+
+def _by_label(
+    what: str, labels: Sequence[str], test: Callable[[str], NullTest]
+) -> list[dict[str, Any]]:
+    """Return a number of every label beside its control."""
+    tests = {label: test(label) for label in labels}
+    return [
+        {"label": label, what: each.observed, "null": each.mean, "p": each.p_value}
+        for label, each in tests.items()
+    ]
 
 
 def sample_cell(
@@ -269,12 +266,7 @@ def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _ceiling(train: Space, controls: ControlsPlan, options: Mapping[str, Any]) -> dict[str, Any]:
     found = noise_ceiling(train.points, train.labels, n_splits=controls.halves, **options)
-    return {
-        "halves": found.halves,
-        "labels": found.labels,
-        "left_out": found.left_out,
-        "n_units": found.n_units,
-    }
+    return _parts(found, "halves", "labels", "left_out", "n_units")
 
 
 def _drift(
@@ -288,20 +280,11 @@ def _drift(
         n_draws=controls.pseudo_tests,
         **options,
     )
-    moved = {label: found.moved(label) for label in found.labels}
     return {
-        "labels": found.labels,
-        "units": found.units,
-        "left_out": found.left_out,
-        "similarity": found.similarity,
-        "seen": found.seen,
-        "unseen": found.unseen,
+        **_parts(found, "labels", "units", "left_out", "similarity", "seen", "unseen"),
         "moved_seen": found.moved_seen.mean(axis=1),
         "moved_unseen": found.moved_unseen.mean(axis=1),
-        "moved": [
-            {"label": label, "distance": each.observed, "null": each.mean, "p": each.p_value}
-            for label, each in moved.items()
-        ],
+        "moved": _by_label("distance", found.labels, found.moved),
     }
 
 
@@ -386,13 +369,7 @@ def _selectivity(
         n_controls=controls.control_tasks,
         seed=controls.seed,
     )
-    return {
-        "accuracy": found.accuracy,
-        "controls": found.controls,
-        "seen": found.seen,
-        "n_test_units": found.n_test_units,
-        "n_types": found.n_types,
-    }
+    return _parts(found, "accuracy", "controls", "seen", "n_test_units", "n_types")
 
 
 def _codes(
@@ -405,17 +382,8 @@ def _codes(
     n_threads: int,
 ) -> dict[str, Any]:
     """Measure the code of the labels, and that of labels shuffled once."""
-    rows = next(
-        iter(
-            permuted_rows(
-                train.labels,
-                n_permutations=1,
-                seed=controls.seed,
-                groups=groups,
-                exchange=controls.exchange,
-            )
-        )
-    )
+    once = {**_permuting(controls, groups), "n_permutations": 1}
+    (rows,) = permuted_rows(train.labels, **once)
     known, shuffled = (
         online_code(
             train.points,
@@ -429,10 +397,5 @@ def _codes(
         )
         for labels in (train.labels, train.labels[rows])
     )
-    return {
-        "n_units": known.n_units,
-        "n_labels": known.n_labels,
-        "uniform_bits": known.uniform_bits,
-        "bits": known.bits,
-        "shuffled_bits": shuffled.bits,
-    }
+    parts = _parts(known, "n_units", "n_labels", "uniform_bits", "bits")
+    return {**parts, "shuffled_bits": shuffled.bits}

@@ -141,14 +141,14 @@ def _of_index(index: GivenIndex) -> dict[Cell, Inputs]:
     """Return where the points of given cells lie."""
     found = {}
     for cell, given in index.files.items():
-        looks = [index.looks[source] for source in given if source in index.looks]
+        looks = [index.looks.get(source) for source in given if source is not None]
         clusters = given.train.clusters
         found[cell] = Inputs(
             given.train,
             given.test,
             index.problems.get(cell, ""),
             None if clusters is None else clusters_file(clusters),
-            sum(look.n_bytes for look in looks),
+            sum(look.n_bytes for look in looks if look is not None),
         )
     return found
 
