@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from geoprobe.controls.correlation import weighted_correlation, weighted_ranks
 from geoprobe.controls.groups import group_codes
 from geoprobe.controls.null import NullTest, control_columns
 from geoprobe.controls.shuffled import ShuffledLabels
+from geoprobe.controls.weighted import weighted_correlation, weighted_ranks
 from geoprobe.drawing.style import colour, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
