@@ -13,9 +13,6 @@ import json
 import random
 import shutil
 import sys
-import tempfile
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +23,7 @@ from geoprobe.errors import GeoprobeError
 from geoprobe.files.json_files import seal
 from geoprobe.probes import measure
 from geoprobe.studies import StudyFolder, load_study_data, read_plan
-from scripts.fuzz_readers import damaged
+from scripts.fuzz_readers import damaged, run
 
 PLAN = b"""\
 tasks = ["builtin-role", "mine"]
@@ -140,19 +137,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--study", type=Path)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    keep = Path(tempfile.mkdtemp(prefix="fuzz_folders_"))
-    try:
-        outcomes = campaign(options.number, options.seed, options.study, keep)
-    except Exception:
-        traceback.print_exc()
-        print(f"the input that did this is in {keep}")
-        return 1
-    for (name, what), count in sorted(outcomes.items()):
-        print(f"{name:8} {what:8} {count:6}")
-    print(f"{sum(outcomes.values())} inputs, seed {options.seed}: clean errors only")
-    shutil.rmtree(keep)
-    return 0
+    number, seed = options.number, options.seed
+    return run(lambda folder: campaign(number, seed, options.study, folder), "fuzz_folders_", seed)
 
 
 if __name__ == "__main__":

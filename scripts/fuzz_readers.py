@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
@@ -147,6 +149,32 @@ def campaign(seconds: float, seed: int, files: list[Path], keep: Path) -> Counte
     return outcomes
 
 
+def run(campaign: Callable[[Path], Counter[tuple[str, str]]], name: str, seed: int) -> int:
+    """Run a campaign, print what became of its inputs, and return the status to end with.
+
+    Parameters
+    ----------
+    campaign : callable
+        Takes a folder in which it leaves the input that does harm.
+    name : str
+        What the folder is called.
+    seed : int
+    """
+    warnings.simplefilter("ignore")
+    keep = Path(tempfile.mkdtemp(prefix=name))
+    try:
+        outcomes = campaign(keep)
+    except Exception:
+        traceback.print_exc()
+        print(f"the input that did this is in {keep}")
+        return 1
+    for (reader, what), count in sorted(outcomes.items()):
+        print(f"{reader:15} {what:8} {count:7}")
+    print(f"{sum(outcomes.values())} inputs, seed {seed}: clean errors only")
+    shutil.rmtree(keep)
+    return 0
+
+
 def main() -> int:
     """Run the campaign that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -154,17 +182,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--files", type=Path, nargs="*", default=[])
     options = parser.parse_args()
-    keep = Path(tempfile.mkdtemp(prefix="fuzz_readers_")) / "input"
-    try:
-        outcomes = campaign(60 * options.minutes, options.seed, options.files, keep)
-    except Exception:
-        traceback.print_exc()
-        print(f"the input that did this is {keep}")
-        return 1
-    for name in READERS:
-        print(f"{name:15} read {outcomes[name, 'read']:7} refused {outcomes[name, 'refused']:7}")
-    print(f"{sum(outcomes.values())} inputs, seed {options.seed}: clean errors only")
-    return 0
+    seconds, seed = 60 * options.minutes, options.seed
+    return run(
+        lambda folder: campaign(seconds, seed, options.files, folder / "input"),
+        "fuzz_readers_",
+        seed,
+    )
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ from geoprobe.studies import (
 )
 from geoprobe.studies.executors import Answer, Work
 from geoprobe.studies.given import Given
-from geoprobe.studies.given_index import look_at, write_index
+from geoprobe.studies.given_index import write_index
+from geoprobe.studies.given_looks import look_at
 from geoprobe.studies.inputs import planned_files, planned_inputs
 from geoprobe.studies.pieces import pieces
 from geoprobe.studies.tracked_runs import tracked_runs

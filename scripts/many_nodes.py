@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, fields
 
-from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.kinds import KINDS
 
 NODES = (1, 2, 4, 8, 16, 32, 64)
 

@@ -51,7 +51,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the program; the entry point of the package."""
     warnings.showwarning = say_warning
-    # joblib exchanges a worker that has grown for a new one; nobody can do anything about it.
+    # A worker that had nothing to do for long has ended: nobody can do anything about it.
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):

@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.controls.null import BELOW, CHANCE, NullTest
+from geoprobe.controls.null import BELOW, CHANCE, NullTest, control_columns
 from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import NAN, Finding, mean_and_std, moment_columns
 from geoprobe.findings.intervals import Interval
 from geoprobe.geometry.cells import Cell
-
-NAN = float("nan")
 
 MEASURES = {
     "clusters": "clusters",
@@ -89,28 +87,22 @@ def beside_row(
     interval : Interval, optional
         Of the value.
     """
-    values = np.asarray(control, dtype=np.float64)
-    low, high = (NAN, NAN) if interval is None else (interval.low, interval.high)
+    beside = control_columns(test)
+    if test is None:
+        mean, std = mean_and_std(control)
+        beside |= {"control": mean, "control_std": std, "n_control": len(control)}
     return BesideRow(
-        task=cell.task,
-        model=cell.representation,
-        tuned_on=cell.tuned_on or "",
-        seed=cell.seed,
-        step=cell.step,
-        layer=cell.layer,
+        **moment_columns(cell),
         measure=measure,
         n_units=n_units,
         n_labels=n_labels,
         value=value,
-        low=low,
-        high=high,
-        control=test.mean if test else (float(values.mean()) if len(values) else NAN),
-        control_std=test.std if test else (float(values.std(ddof=1)) if len(values) > 1 else NAN),
-        n_control=test.n_permutations if test else len(values),
-        score=test.score if test else NAN,
-        standard_score=test.standard_score if test else NAN,
-        p_value=test.p_value if test else NAN,
-        verdict=test.verdict() if test else "",
+        low=NAN if interval is None else interval.low,
+        high=NAN if interval is None else interval.high,
+        score=NAN if test is None else test.score,
+        standard_score=NAN if test is None else test.standard_score,
+        verdict="" if test is None else test.verdict(),
+        **beside,
     )
 
 

@@ -16,7 +16,7 @@ from geoprobe.controls.correlation import (
 )
 from geoprobe.drawing.style import AFTER, BEFORE, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
-from geoprobe.findings.finding import Finding
+from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.findings.label_pairs import Reduce
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import Geometry
@@ -153,12 +153,7 @@ def similarity_by_size(
 
 def _row(cell: Cell, words: str, found: Agreement) -> SizeRow:
     return SizeRow(
-        task=cell.task,
-        model=cell.representation,
-        tuned_on=cell.tuned_on or "",
-        seed=cell.seed,
-        step=cell.step,
-        layer=cell.layer,
+        **moment_columns(cell),
         compared=words,
         min_units=found.min_units,
         n_labels=len(found.labels),

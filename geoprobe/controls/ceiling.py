@@ -11,11 +11,11 @@ from scipy.stats import rankdata
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.groups import group_codes, members_of
-from geoprobe.controls.remeasuring import measure_rows
 from geoprobe.errors import InputError
-from geoprobe.findings.intervals import Interval, percentile_interval
+from geoprobe.findings.intervals import Interval, mean_interval
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, IntArray
+from geoprobe.hulls.resampled import resampled_hull_distances
 from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
@@ -51,7 +51,7 @@ class NoiseCeiling:
 
     def half(self, confidence: float = 0.95) -> Interval:
         """Return the mean correlation of halves and its percentiles over the splits."""
-        return _spread(self.halves, confidence)
+        return mean_interval(self.halves, confidence)
 
     def whole(self, confidence: float = 0.95) -> Interval:
         """Return what two samples as large as the whole would give, by Spearman and Brown.
@@ -61,15 +61,7 @@ class NoiseCeiling:
         reason). 0 where halves agree no more than by chance.
         """
         r = np.maximum(self.halves, 0.0)
-        return _spread(2 * r / (1 + r), confidence)
-
-
-def _spread(values: FloatArray, confidence: float) -> Interval:
-    known = values[~np.isnan(values)]
-    if len(known) < 2:
-        nan = math.nan
-        return Interval(float(known[0]) if len(known) else nan, nan, nan, confidence, len(known))
-    return percentile_interval(float(known.mean()), known, confidence)
+        return mean_interval(2 * r / (1 + r), confidence)
 
 
 def split_halves(
@@ -170,12 +162,12 @@ def noise_ceiling(
     belongs = None if groups is None else group_codes(groups, len(kept))[kept]
     splits = split_halves(labels, n_splits=n_splits, seed=seed, groups=belongs)
     rows = [half for split in splits for half in split]
-    distances = measure_rows(points, labels, rows, tau=tau, n_threads=n_threads, progress=progress)
-    halves = [
-        _correlated(*pair, method) for pair in zip(distances[::2], distances[1::2], strict=True)
-    ]
+    distances = resampled_hull_distances(
+        points, labels, rows, tau=tau, n_threads=n_threads, progress=progress
+    ).distance
+    pairs = zip(distances[::2], distances[1::2], strict=True)
     return NoiseCeiling(
-        halves=np.array(halves),
+        halves=np.array([_correlated(*pair, method) for pair in pairs]),
         labels=tuple(map(str, names[large].tolist())),
         left_out=tuple(map(str, names[~large].tolist())),
         n_units=len(points),

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from geoprobe.controls.weighted import weighted_correlation, weighted_ranks
 from geoprobe.errors import InputError
-from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
+from geoprobe.findings.intervals import Interval, check_bootstrap, interval_of_defined
 from geoprobe.findings.label_pairs import Reduce, label_distances
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, Geometry, IntArray
@@ -26,8 +27,6 @@ MIN_PAIRS = 10
 """Fewer pairs of labels carry no finding: with six pairs (four labels) a correlation of 0.8 is
 within the reach of chance (p = 0.056)."""
 
-# Distances are exact to about 1e-9: a resample that varies less is constant.
-_CONSTANT = 1e-9
 # So many resamples are weighed at once.
 _CHUNK = 64
 
@@ -70,7 +69,7 @@ class Layout:
                 f"distances are symmetric, but {labels[i]!r} to {labels[j]!r} is {matrix[i, j]} "
                 f"and back {matrix[j, i]}."
             )
-        absent = np.zeros(n, bool) if n < 2 else _absent(matrix)
+        absent = _absent(matrix)
         partly = np.isnan(matrix) & off & ~absent[:, None] & ~absent[None, :]
         if partly.any():
             i, j = np.argwhere(partly)[0]
@@ -99,19 +98,15 @@ class Layout:
 
     def present(self, min_units: int) -> tuple[str, ...]:
         """Return the labels that have distances and units enough."""
-        n = len(self.labels)
-        absent = np.zeros(n, bool) if n < 2 else _absent(self.matrix)
         if min_units > 1 and self.units is None:
             raise InputError(
                 f"min_units is {min_units}, but the layout does not say how many units its labels "
                 f"have."
             )
-        units = np.full(n, min_units) if self.units is None else self.units
-        return tuple(
-            name
-            for name, gone, number in zip(self.labels, absent, units.tolist(), strict=True)
-            if not gone and number >= min_units
-        )
+        there = ~_absent(self.matrix)
+        if self.units is not None:
+            there &= self.units >= min_units
+        return tuple(name for name, yes in zip(self.labels, there, strict=True) if yes)
 
     def among(self, labels: Sequence[str]) -> FloatArray:
         """Return the matrix of some labels; 0 where one of them is not in the layout."""
@@ -124,7 +119,9 @@ class Layout:
 
 
 def _absent(matrix: FloatArray) -> NDArray[np.bool_]:
-    """Whether each label has no distance to any other, shape (n_labels,)."""
+    """Whether each label has no distance to any other, shape (n_labels,); not so a single one."""
+    if len(matrix) < 2:
+        return np.zeros(len(matrix), np.bool_)
     lacking = np.isnan(matrix) | np.eye(len(matrix), dtype=bool)
     return np.asarray(np.all(lacking, axis=1), dtype=np.bool_)
 
@@ -257,8 +254,8 @@ def correlate_layouts(
     ranked = _spearman(matrices[0][upper], matrices[1][upper])
     drawn = _drawn(matrices, n_bootstrap, seed)
     return Agreement(
-        pearson=_interval(value, drawn[:, 0], confidence),
-        spearman=_interval(ranked, drawn[:, 1], confidence),
+        pearson=interval_of_defined(value, drawn[:, 0], confidence),
+        spearman=interval_of_defined(ranked, drawn[:, 1], confidence),
         labels=tuple(compared),
         n_pairs=len(upper[0]),
         only_in_first=only[0],
@@ -324,36 +321,3 @@ def _drawn(matrices: tuple[FloatArray, FloatArray], n_bootstrap: int, seed: int)
         drawn[part, 0] = weighted_correlation(first[None], second[None], weights)
         drawn[part, 1] = weighted_correlation(*ranks, weights)
     return drawn
-
-
-def weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Rank values that stand there ``weights`` times each, equal ones alike, in every row."""
-    _, level = np.unique(values, return_inverse=True)
-    order = np.argsort(level, kind="stable")
-    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
-    of_level = np.add.reduceat(weights[:, order], starts, axis=1)
-    below = np.cumsum(of_level, axis=1) - of_level
-    return np.asarray((below + (of_level + 1) / 2)[:, level])
-
-
-def weighted_correlation(first: FloatArray, second: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return Pearson's correlation under each row of weights, shape (n_rows,)."""
-    total = weights.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        a, b = (x - (weights * x).sum(axis=1, keepdims=True) / total for x in (first, second))
-        squares = (weights * a * a).sum(axis=1), (weights * b * b).sum(axis=1)
-        value = (weights * a * b).sum(axis=1) / np.sqrt(squares[0] * squares[1])
-    constant = [
-        np.sqrt(square) <= _CONSTANT * np.sqrt(total[:, 0]) * np.abs(x).max()
-        for square, x in zip(squares, (first, second), strict=True)
-    ]
-    value[constant[0] | constant[1] | (total[:, 0] < 3)] = np.nan
-    return np.asarray(value)
-
-
-def _interval(value: float, drawn: FloatArray, confidence: float) -> Interval:
-    """Take the percentiles of the resamples in which a correlation is defined."""
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or len(known) < 2:
-        return Interval(value, float("nan"), float("nan"), confidence, len(known))
-    return percentile_interval(value, known, confidence)

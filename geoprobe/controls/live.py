@@ -13,11 +13,11 @@ import numpy as np
 
 from geoprobe.controls.null import NullTest
 from geoprobe.controls.permutations import permuted_rows
-from geoprobe.controls.remeasuring import measure_labelings
 from geoprobe.controls.sampling import pseudo_test_drift
 from geoprobe.encoders.probed import Probed
 from geoprobe.errors import InputError
 from geoprobe.geometry.measured import FloatArray
+from geoprobe.probes.permuted import measure_labelings
 from geoprobe.threads import checked_threads
 
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from geoprobe.controls.correlation import weighted_correlation, weighted_ranks
 from geoprobe.controls.groups import group_codes
-from geoprobe.controls.null import NullTest
+from geoprobe.controls.null import NullTest, control_columns
 from geoprobe.controls.shuffled import ShuffledLabels
+from geoprobe.controls.weighted import weighted_correlation, weighted_ranks
 from geoprobe.drawing.style import colour, describe, legend, one_axes
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
-from geoprobe.findings.intervals import check_bootstrap, percentile_interval
+from geoprobe.findings.intervals import check_bootstrap, interval_of_defined
 from geoprobe.findings.label_pairs import label_distances
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.measured import FloatArray, Geometry
@@ -270,10 +270,7 @@ def _rows(
     tests = _tests([each for each in cells if each.cell in controlled], controlled)
     rows = []
     for k, kind in enumerate(KINDS):
-        value, known = float(values[k]), drawn[~np.isnan(drawn[:, k]), k]
-        low = high = NAN
-        if n_runs >= MIN_RUNS and len(known) > 1:
-            _, low, high, _, _ = percentile_interval(value, known, confidence)
+        interval = interval_of_defined(float(values[k]), drawn[:, k], confidence)
         test = tests[k]
         said = "no control" if test is None else test.verdict()
         if len(cells) < min_cells:
@@ -285,15 +282,12 @@ def _rows(
                 correlation=kind,
                 n_cells=len(cells),
                 n_runs=n_runs,
-                value=value,
-                low=low,
-                high=high,
+                value=interval.value,
+                low=interval.low if n_runs >= MIN_RUNS else NAN,
+                high=interval.high if n_runs >= MIN_RUNS else NAN,
                 n_controlled=len(controlled),
                 observed=NAN if test is None else test.observed,
-                control=NAN if test is None else test.mean,
-                control_std=NAN if test is None else test.std,
-                n_control=0 if test is None else test.n_permutations,
-                p_value=NAN if test is None else test.p_value,
+                **control_columns(test),
                 verdict=said,
             )
         )

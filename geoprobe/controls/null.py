@@ -153,6 +153,16 @@ class NullTest(Showing):
         )
 
 
+def control_columns(test: NullTest | None) -> dict[str, Any]:
+    """Return the columns of a table that say what a control gives; NaN and 0 without one."""
+    return {
+        "control": math.nan if test is None else test.mean,
+        "control_std": math.nan if test is None else test.std,
+        "n_control": 0 if test is None else test.n_permutations,
+        "p_value": math.nan if test is None else test.p_value,
+    }
+
+
 def permutation_test(
     statistic: Callable[[NDArray[Any]], float],
     y: Any,

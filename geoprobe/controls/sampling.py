@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from functools import partial
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.groups import group_codes
-from geoprobe.controls.null import NullTest
-from geoprobe.controls.pseudo_tests import PseudoTest, draw_pseudo_tests
-from geoprobe.controls.remeasuring import measure_rows
+from geoprobe.controls.null import Alternative, NullTest
+from geoprobe.controls.pseudo_tests import draw_pseudo_tests
 from geoprobe.errors import InputError
-from geoprobe.findings.intervals import Interval, percentile_interval
+from geoprobe.findings.intervals import Interval, mean_interval
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.measured import FloatArray, IntArray
+from geoprobe.hulls.resampled import resampled_hull_distances
 from geoprobe.progress import ProgressCallback
 from geoprobe.tolerances import TAU
 
@@ -67,12 +68,7 @@ class SamplingDrift:
 
     def drift(self, confidence: float = 0.95) -> Interval:
         """Return seen minus unseen similarity, the mean over the draws and their percentiles."""
-        apart = self.seen - self.unseen
-        known = apart[~np.isnan(apart)]
-        if len(known) < 2:
-            nan = float("nan")
-            return Interval(nan, nan, nan, confidence, len(known))
-        return percentile_interval(float(known.mean()), known, confidence)
+        return mean_interval(self.seen - self.unseen, confidence)
 
     def test(self) -> NullTest:
         """Compare the test's similarity with that of pseudo-tests: drift makes it smaller.
@@ -80,7 +76,7 @@ class SamplingDrift:
         The null values are the seen similarities, each moved by how far the unseen one of its own
         draw is from their mean: they lie below the observed one exactly where seen is below unseen.
         """
-        return _paired(self.unseen, self.seen, "less")
+        return paired_test(self.unseen, self.seen, "less")
 
     def moved(self, label: str) -> NullTest:
         """Compare how far the mean of a label is from training's in test and pseudo-test.
@@ -93,14 +89,15 @@ class SamplingDrift:
         if label not in self.labels:
             raise InputError(f"there is no label {label!r}; labels are {', '.join(self.labels)}.")
         k = self.labels.index(label)
-        return _paired(self.moved_unseen[:, k], self.moved_seen[:, k], "greater")
+        return paired_test(self.moved_unseen[:, k], self.moved_seen[:, k], "greater")
 
     def mean_moved(self) -> NullTest:
         """Compare the mean over the labels of how far their means are from training's."""
-        return _paired(self.moved_unseen.mean(axis=1), self.moved_seen.mean(axis=1), "greater")
+        return paired_test(self.moved_unseen.mean(axis=1), self.moved_seen.mean(axis=1), "greater")
 
 
-def _paired(observed: FloatArray, null: FloatArray, alternative: Any) -> NullTest:
+def paired_test(observed: FloatArray, null: FloatArray, alternative: Alternative) -> NullTest:
+    """Compare the mean of what was observed with null values that stand beside each of it."""
     known = observed[~np.isnan(observed)]
     mean = float(known.mean()) if len(known) else float("nan")
     return NullTest(mean, null - observed + mean, alternative)
@@ -167,109 +164,46 @@ def pseudo_test_drift(
     if draw_from == "both" and groups is not None:
         raise InputError("groups are those of training; draw_from='both' does without them.")
     labels, test_labels = _texts(y, len(train), "y"), _texts(y_test, len(test), "y_test")
-    compared = _Compared.of(train, labels, test, test_labels, groups, min_units)
-    names, units = np.unique(compared.test_labels, return_counts=True)
-    pool = compared.pool(draw_from)
-    draws = draw_pseudo_tests(
-        pool.labels,
-        dict(zip(names.tolist(), units.tolist(), strict=True)),
-        n_draws=n_draws,
-        seed=seed,
-        groups=compared.groups,
+    belongs = None if groups is None else group_codes(groups, len(train))
+    names = _compared(labels, test_labels, min_units)
+    left_out = tuple(sorted({*test_labels.tolist()} - {*names}))
+    kept, kept_test = np.isin(labels, names), np.isin(test_labels, names)
+    train, labels = train[kept], labels[kept]
+    test, test_labels = test[kept_test], test_labels[kept_test]
+    # What pseudo-tests are taken out of; training comes first.
+    pool, pool_labels = train, labels
+    if draw_from == "both":
+        pool = np.concatenate([train, test])
+        pool_labels = np.concatenate([labels, test_labels])
+    units = [int(np.count_nonzero(test_labels == name)) for name in names]
+    draws = list(
+        draw_pseudo_tests(
+            pool_labels,
+            dict(zip(names, units, strict=True)),
+            n_draws=n_draws,
+            seed=seed,
+            groups=None if belongs is None else belongs[kept],
+        )
     )
-    options: dict[str, Any] = {"tau": tau, "n_threads": n_threads}
-    return _compare(compared, pool, list(draws), draw_from, options, progress)
-
-
-class _Pool(NamedTuple):
-    """What pseudo-tests are taken out of: training comes first."""
-
-    points: NDArray[Any]
-    labels: NDArray[np.str_]
-
-
-class _Compared(NamedTuple):
-    """The units whose labels can be compared: training has more of them than the test."""
-
-    points: NDArray[Any]
-    labels: NDArray[np.str_]
-    test_points: NDArray[Any]
-    test_labels: NDArray[np.str_]
-    groups: IntArray | None
-    left_out: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls,
-        points: NDArray[Any],
-        labels: NDArray[np.str_],
-        test_points: NDArray[Any],
-        test_labels: NDArray[np.str_],
-        groups: Any,
-        min_units: int,
-    ) -> _Compared:
-        wanted = [
-            name
-            for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
-            if number >= min_units and number < np.count_nonzero(labels == name)
-        ]
-        if len(wanted) < 2:
-            raise InputError(
-                f"drift needs two labels at least of which training has more units than the "
-                f"test's {min_units} or more, but there are {len(wanted)}."
-            )
-        kept, kept_test = np.isin(labels, wanted), np.isin(test_labels, wanted)
-        return cls(
-            points[kept],
-            labels[kept],
-            test_points[kept_test],
-            test_labels[kept_test],
-            None if groups is None else group_codes(groups, len(points))[kept],
-            tuple(sorted({*test_labels.tolist()} - {*map(str, wanted)})),
-        )
-
-    def pool(self, draw_from: DrawFrom) -> _Pool:
-        """Return training, or training and test together, of which the test is then a draw."""
-        if draw_from == "train":
-            return _Pool(self.points, self.labels)
-        return _Pool(
-            np.concatenate([self.points, self.test_points]),
-            np.concatenate([self.labels, self.test_labels]),
-        )
-
-
-def _compare(
-    compared: _Compared,
-    pool: _Pool,
-    draws: Sequence[PseudoTest],
-    draw_from: DrawFrom,
-    options: dict[str, Any],
-    progress: ProgressCallback | None,
-) -> SamplingDrift:
-    """Compare the rest of each draw with its pseudo-test, and with the test."""
-    names, units = np.unique(compared.test_labels, return_counts=True)
-    whole_test = [np.arange(len(compared.test_labels))]
-    (of_test,) = measure_rows(compared.test_points, compared.test_labels, whole_test, **options)
-    whole = np.arange(len(compared.labels))
-    parts = [whole, *(rows for draw in draws for rows in (draw.rest, draw.test))]
-    of_train, *of_draws = measure_rows(*pool, parts, progress=progress, **options)
+    measure = partial(resampled_hull_distances, tau=tau, n_threads=n_threads)
+    of_test = measure(test, test_labels, [np.arange(len(test))]).distance[0]
+    parts = [np.arange(len(train)), *(rows for draw in draws for rows in (draw.rest, draw.test))]
+    of_train, *of_draws = measure(pool, pool_labels, parts, progress=progress).distance
     of_rest, of_drawn = of_draws[::2], of_draws[1::2]
-    means = [_means(pool.points[rows], pool.labels[rows], names) for rows in parts]
+    means = [_means(pool[rows], pool_labels[rows], names) for rows in parts]
     rest, drawn = np.stack(means[1::2]), np.stack(means[2::2])
     # Where the rest holds test units, the real split is compared as it is.
-    against, start = (of_rest, rest)
-    if draw_from == "both":
-        against, start = [of_train] * len(draws), means[0]
-    moved = _means(compared.test_points, compared.test_labels, names) - start
+    against, start = (of_rest, rest) if draw_from == "train" else ([of_train] * n_draws, means[0])
+    moved = np.linalg.norm(_means(test, test_labels, names) - start, axis=-1)
     return SamplingDrift(
-        labels=tuple(names.tolist()),
-        units=units.astype(np.int64),
-        left_out=compared.left_out,
+        labels=tuple(names),
+        units=np.array(units, np.int64),
+        left_out=left_out,
         similarity=pearson(of_train, of_test)[0],
         seen=np.array([pearson(*pair)[0] for pair in zip(of_rest, of_drawn, strict=True)]),
         unseen=np.array([pearson(each, of_test)[0] for each in against]),
         moved_seen=np.linalg.norm(drawn - rest, axis=2),
-        moved_unseen=np.broadcast_to(np.linalg.norm(moved, axis=-1), rest.shape[:2]),
+        moved_unseen=np.broadcast_to(moved, rest.shape[:2]),
         draw_from=draw_from,
     )
 
@@ -279,5 +213,20 @@ def _texts(y: Any, n_units: int, name: str) -> NDArray[np.str_]:
     return names.astype(str)[codes]
 
 
-def _means(points: NDArray[Any], labels: NDArray[np.str_], names: NDArray[np.str_]) -> FloatArray:
+def _compared(labels: NDArray[np.str_], test_labels: NDArray[np.str_], min_units: int) -> list[str]:
+    """Return the labels that can be compared: training has more units of them than the test."""
+    names = [
+        str(name)
+        for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
+        if min_units <= number < np.count_nonzero(labels == name)
+    ]
+    if len(names) < 2:
+        raise InputError(
+            f"drift needs two labels at least of which training has more units than the test's "
+            f"{min_units} or more, but there are {len(names)}."
+        )
+    return names
+
+
+def _means(points: NDArray[Any], labels: NDArray[np.str_], names: Sequence[str]) -> FloatArray:
     return np.stack([points[labels == name].mean(axis=0, dtype=np.float64) for name in names])

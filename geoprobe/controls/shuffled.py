@@ -14,12 +14,12 @@ import numpy as np
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.null import NullTest
 from geoprobe.controls.permutations import Exchange, permuted_rows
-from geoprobe.controls.remeasuring import measure_labelings
 from geoprobe.errors import InputError
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_files import LabelFile
 from geoprobe.geometry.measured import FloatArray, IntArray
+from geoprobe.probes.permuted import measure_labelings
 from geoprobe.progress import ProgressCallback
 from geoprobe.showing import Showing, Summary
 from geoprobe.tolerances import TAU

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from geoprobe.drawing.planes import axis_names, plane
 from geoprobe.drawing.style import (
     INK,
     FloatArray,
-    axis_names,
     colour,
     describe,
     legend,
     marker,
     one_axes,
-    plane,
     tell,
 )
 from geoprobe.showing import shortened

@@ -10,16 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import (
-    axis_names,
-    describe,
-    draw_planes,
-    label_styles,
-    legend,
-    plane,
-    tell,
-    write_apart,
-)
+from geoprobe.drawing.planes import axis_names, draw_planes, plane, write_apart
+from geoprobe.drawing.style import describe, label_styles, legend, tell
 from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.label_pairs import Reduce, label_distances

@@ -9,16 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.drawing.style import (
-    INK,
-    axis_names,
-    describe,
-    draw_planes,
-    label_styles,
-    plane,
-    tell,
-    write_apart,
-)
+from geoprobe.drawing.planes import axis_names, draw_planes, plane, write_apart
+from geoprobe.drawing.style import INK, describe, label_styles, tell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.movement import displacements
 from geoprobe.findings.trajectories import Trajectory, need_steps, one_family

@@ -59,6 +59,30 @@ def percentile_interval(value: float, resampled: FloatArray, confidence: float) 
     return Interval(value, float(low), float(high), confidence, len(resampled))
 
 
+def interval_of_defined(value: float, resampled: FloatArray, confidence: float) -> Interval:
+    """Take the middle part of the resampled values that are defined.
+
+    Parameters
+    ----------
+    value : float
+        NaN where it is not defined; then the ends are not either.
+    resampled : ndarray of float64, shape (n_bootstrap,)
+        NaN where a resample does not define it; two have to for the ends to be defined.
+    confidence : float
+    """
+    known = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or len(known) < 2:
+        return Interval(value, float("nan"), float("nan"), confidence, len(known))
+    return percentile_interval(value, known, confidence)
+
+
+def mean_interval(values: FloatArray, confidence: float) -> Interval:
+    """Return the mean of the values that are defined, and the middle part of these."""
+    known = values[~np.isnan(values)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return interval_of_defined(mean, known, confidence)
+
+
 def fitting(
     intervals: Mapping[Cell, Of], geometry: Geometry, reduce: str, notes: dict[str, None]
 ) -> Of | None:

@@ -155,7 +155,7 @@ def cluster_space(
     labels = Groups(np.arange(len(rows.points)), rows.first)
     a, b = pairs_to_measure(np.arange(n_labels), "labels")
     by_label = solve_pairs(rows.points, labels, a, b, tau, n_threads, progress, "labels")
-    in_full = _in_full(scaled, rows)
+    in_full = sorted_in_full(scaled, rows)
     by_label = proved_in_full(by_label, labels, in_full)
     clock.lap("labels")
 
@@ -260,7 +260,7 @@ def _together(
     return replace(solved, first=first, second=second, supports=supports, **columns)
 
 
-def _in_full(scaled: Normalised, rows: SortedRows) -> Normalised:
+def sorted_in_full(scaled: Normalised, rows: SortedRows) -> Normalised:
     """Return the normalised points in the order of the kernels."""
     if scaled.basis is None:
         return scaled

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from geoprobe.geometry.label_table import label_table
+
 SMALLEST_CLUSTER = 6
 """The newer repository leaves out clusters with fewer points."""
 
@@ -66,7 +68,12 @@ def label_figures(
     -------
     LabelFigures
     """
-    table = _label_distances(cluster_labels, first, second, distance, n_labels)
+    one, other = cluster_labels[first], cluster_labels[second]
+    table = label_table(
+        np.minimum(one, other), np.maximum(one, other), distance, distance, distance
+    )
+    apart = np.full((n_labels, n_labels), np.inf)
+    apart[table.first, table.second] = apart[table.second, table.first] = table.mean
     means: list[list[float]] = [[] for _ in range(n_labels)]
     inside_max = np.zeros(n_labels)
     for cluster, label in enumerate(cluster_labels.tolist()):
@@ -76,34 +83,14 @@ def label_figures(
             means[label].append(mean)
             inside_max[label] = max(inside_max[label], largest)
     inside_mean = np.array([np.mean(each) if each else 0.0 for each in means])
-    nearest = table.min(axis=1)
-    pairs = table[np.triu_indices(n_labels, 1)]
+    nearest = apart.min(axis=1)
+    pairs = apart[np.triu_indices(n_labels, 1)]
     return LabelFigures(
         pairs=np.where(np.isfinite(pairs), pairs, 0.0),
         outside_min=np.where(np.isfinite(nearest), nearest, 0.0),
         inside_mean=inside_mean,
         inside_max=inside_max,
     )
-
-
-def _label_distances(
-    cluster_labels: NDArray[np.int64],
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    distance: NDArray[np.float64],
-    n_labels: int,
-) -> NDArray[np.float64]:
-    """Return mean distances of label pairs, shape (n_labels, n_labels), inf where there is none."""
-    one, other = cluster_labels[first], cluster_labels[second]
-    key = np.minimum(one, other) * n_labels + np.maximum(one, other)
-    count = np.bincount(key, minlength=n_labels**2)
-    total = np.bincount(key, weights=distance, minlength=n_labels**2)
-    mean = np.full(n_labels**2, np.inf)
-    np.divide(total, count, out=mean, where=count > 0)
-    table: NDArray[np.float64] = np.minimum(
-        mean.reshape(n_labels, n_labels), mean.reshape(n_labels, n_labels).T
-    )
-    return table
 
 
 def _spread(points: NDArray[Any]) -> tuple[float, float]:

@@ -56,14 +56,14 @@ def save_label_files(
     figures = figures_of(train, partition)
     large = partition.clusters.size >= SMALLEST_CLUSTER
     log.say(f"{int(large.sum())} clusters have {SMALLEST_CLUSTER} points or more")
-    write_label_pairs(folder / "vec.txt", figures.pairs, train.label_set)
+    write_values(folder / "vec.txt", pair_names(train.label_set), figures.pairs)
     values = {
         "outside_min.txt": figures.outside_min,
         "inside_mean.txt": figures.inside_mean,
         "inside_max.txt": figures.inside_max,
     }
     for name, of_labels in values.items():
-        write_label_values(folder / name, of_labels, train.label_set)
+        write_values(folder / name, train.label_set, of_labels)
     outside, mean, largest = values.values()
     log.say(f"global min dis={_of_positive(np.min, outside)}")
     log.say(f"mean_inside_mean_dis={_of_positive(np.mean, mean)}")
@@ -158,30 +158,18 @@ def write_predictions(
     )
 
 
-def write_label_pairs(path: Path, pairs: NDArray[np.float64], label_set: Sequence[str]) -> None:
-    """Write ``vec.txt``: a line ``A---B,d`` for each pair of labels in lexicographic order.
+def write_values(path: Path, names: Sequence[str], values: NDArray[np.float64]) -> None:
+    """Write ``vec.txt``, ``inside_max.txt`` and their like: a line ``A,d`` for each label or pair.
 
     Parameters
     ----------
     path : pathlib.Path
-    pairs : ndarray of float64, shape (n_labels * (n_labels - 1) / 2,)
-    label_set : sequence of str, length n_labels
+    names : sequence of str, length n_rows
+        Labels, or what :func:`pair_names` calls their pairs.
+    values : ndarray of float64, shape (n_rows,)
     """
-    rows = zip(pair_names(label_set), pairs.tolist(), strict=True)
-    _write(path, (f"{name},{d:0.4f}" for name, d in rows))
-
-
-def write_label_values(path: Path, values: NDArray[np.float64], label_set: Sequence[str]) -> None:
-    """Write ``inside_max.txt`` and its like: a line ``A,d`` for each label.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    values : ndarray of float64, shape (n_labels,)
-    label_set : sequence of str, length n_labels
-    """
-    rows = zip(label_set, values.tolist(), strict=True)
-    _write(path, (f"{label},{value:0.4f}" for label, value in rows))
+    rows = zip(names, values.tolist(), strict=True)
+    _write(path, (f"{name},{value:0.4f}" for name, value in rows))
 
 
 def write_batch(

@@ -19,7 +19,8 @@ from geoprobe.showing import without_controls
 
 if TYPE_CHECKING:
     from geoprobe.studies.sentences import Answer
-    from geoprobe.studies.study_findings import Section, View
+    from geoprobe.studies.study_findings import Section
+    from geoprobe.studies.views import View
 
 
 def pack(parts: Sequence[str]) -> str:

@@ -6,16 +6,15 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from joblib import Parallel, delayed
-
 from geoprobe.drawing.style import figure_of, need
 from geoprobe.errors import GeoprobeError, OutputError
 from geoprobe.files.atomic import write_file
+from geoprobe.processes import in_processes
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.report.figure_files import FigureFolder, file_name, to_csv
 from geoprobe.report.figures import draw, drawings
@@ -32,7 +31,8 @@ from geoprobe.report.report_tables import Table, extras, make_table, rows_shown,
 from geoprobe.threads import available_threads
 
 if TYPE_CHECKING:
-    from geoprobe.studies.study_findings import Section, StudyFindings, View
+    from geoprobe.studies.study_findings import Section, StudyFindings
+    from geoprobe.studies.views import View
 
 _VIEWS_EACH = 8
 """So many views are worth a process of their own, which takes seconds to start."""
@@ -144,14 +144,13 @@ def _draw_all(
             # A view that is not on the page has files only, whose ids need not differ.
             prefix = f"{section.analysis}-{place.get(id(view), 'x')}-"
             branch = None if folder is None else folder.branch()
-            jobs.append(delayed(_view)(alone, view, labels, prefix, branch, pdf, at_most))
+            jobs.append(partial(_view, alone, view, labels, prefix, branch, pdf, at_most))
     n_jobs = max(1, min(available_threads(), len(jobs) // _VIEWS_EACH))
     drawn: dict[int, str] = {}
     first = 0.0
-    outcome = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    for view, (html, branch) in zip(views, outcome, strict=True):
+    for view, (html, branch) in zip(views, in_processes(jobs, n_jobs), strict=True):
         drawn[id(view)] = html
-        if folder is not None:
+        if folder is not None and branch is not None:
             folder.join(branch)
         if progress is not None:
             # Until the first is drawn, processes start.

@@ -1,3 +1,4 @@
+from .analysis_texts import Text as Text
 from .export import Export as Export, export_study as export_study
 from .study_folder import StudyFolder as StudyFolder
 from .plan import (
@@ -11,13 +12,11 @@ from .running import Outcome as Outcome, run_study as run_study
 from .status import StudyStatus as StudyStatus, estimate as estimate, study_status as study_status
 from .study_data import StudyData as StudyData, load_study_data as load_study_data
 from .study_findings import (
-    Analysis as Analysis,
     Section as Section,
     StudyFindings as StudyFindings,
-    Text as Text,
-    View as View,
     compute_findings as compute_findings,
 )
 from .study_tables import Tables as Tables, write_tables as write_tables
 from .tracked_runs import Logged as Logged, log_study as log_study
 from .verify import verify_study as verify_study
+from .views import Analysis as Analysis, View as View

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.controls import (
+    NullTest,
     find_leakage,
     measure_selectivity,
     noise_ceiling,
@@ -23,24 +23,21 @@ from geoprobe.controls import (
     shuffle_labels,
     shuffle_movement,
 )
-from geoprobe.controls.permutations import Exchange
 from geoprobe.errors import GeoprobeError, InputError
-from geoprobe.files.json_files import read_json, write_json
 from geoprobe.findings import accuracy_interval
 from geoprobe.geometry import Cell, read_geometry
 from geoprobe.spaces import Space
 from geoprobe.spaces.source import Readable, Source, StoredLayer
+from geoprobe.studies.cell_files import read_noted, write_noted
 from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
-    cell_head,
     chosen_network,
     read_both,
     read_test,
     read_train,
 )
-from geoprobe.studies.jobs import VERSION as CLASSIFIER_VERSION
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.text_jobs import text_of
 
@@ -48,7 +45,6 @@ SAMPLING_FORMAT = "geoprobe-sampling"
 SELECTIVITY_FORMAT = "geoprobe-selectivity"
 SHUFFLED_MOVEMENT_FORMAT = "geoprobe-shuffled-movement"
 SHUFFLED_PREDICTIONS_FORMAT = "geoprobe-shuffled-predictions"
-VERSION = 1
 
 Names = NDArray[np.str_]
 
@@ -139,17 +135,8 @@ def shuffle_cell(
     """Measure a cell under shuffled labels and write what it gives."""
     train = read_train(inputs)
     groups = groups_to_hold(controls, unit_names(plan, inputs.train, train.n_points))
-    exchange: Exchange = controls.exchange
-    found = shuffle_labels(
-        train.points,
-        train.labels,
-        n_permutations=controls.permutations,
-        seed=controls.seed,
-        groups=groups,
-        exchange=exchange,
-        tau=plan.tau,
-        n_threads=n_threads,
-    )
+    options = {**_permuting(controls, groups), "tau": plan.tau, "n_threads": n_threads}
+    found = shuffle_labels(train.points, train.labels, **options)
     save_shuffled(replace(found, cell=cell), path)
 
 
@@ -157,9 +144,9 @@ def shuffle_move_cell(
     plan: Plan,
     controls: ControlsPlan,
     cell: Cell,
-    start: Inputs,
     inputs: Inputs,
     path: Path,
+    start: Inputs,
     n_threads: int,
     progress: object = None,
 ) -> None:
@@ -170,29 +157,20 @@ def shuffle_move_cell(
             f"movement is between two representations of the same units, but the labels of {cell} "
             f"and of its start differ."
         )
-    found = shuffle_movement(
-        before.points,
-        after.points,
-        before.labels,
-        n_permutations=controls.permutations,
-        seed=controls.seed,
-        groups=groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points)),
-        exchange=controls.exchange,
-    )
+    groups = groups_to_hold(controls, unit_names(plan, inputs.train, after.n_points))
+    options = _permuting(controls, groups)
+    found = shuffle_movement(before.points, after.points, before.labels, **options)
     mean, common = found.mean(), found.in_common()
-    content = {
-        **cell_head(SHUFFLED_MOVEMENT_FORMAT, cell),
-        "n_units": after.n_points,
-        "movement": mean.observed,
-        "null": _numbers(mean.null),
-        "common": {"share": _number(common.observed), "null": _numbers(common.null)},
-        "labels": [
-            {"label": label, "movement": each.observed, "null": each.mean, "p": each.p_value}
-            for label in found.labels
-            for each in (found.of(label),)
-        ],
-    }
-    write_json(path, content)
+    write_noted(
+        path,
+        SHUFFLED_MOVEMENT_FORMAT,
+        cell,
+        n_units=after.n_points,
+        movement=mean.observed,
+        null=mean.null,
+        common={"share": common.observed, "null": common.null},
+        labels=_by_label("movement", found.labels, found.of),
+    )
 
 
 def shuffle_predict_cell(
@@ -214,27 +192,43 @@ def shuffle_predict_cell(
         raise InputError(f"{cell} has no predictions of points to test.")
     predicted, n_test = held_out.predicted, len(held_out)
     groups = groups_to_hold(controls, unit_names(plan, inputs.test, n_test))
-    content: dict[str, Any] = {
-        "format": SHUFFLED_PREDICTIONS_FORMAT,
-        "format_version": VERSION,
-        "cell": cell.as_dict(),
-        "n_test": n_test,
-        "grouped": groups is not None,
-    }
+
+    def accuracy(labels: NDArray[Any]) -> float:
+        return float(np.mean(labels == predicted))
 
     def tested() -> dict[str, Any]:
-        found = permutation_test(
-            lambda labels: float(np.mean(labels == predicted)),
-            held_out.true,
-            n_permutations=controls.permutations,
-            seed=controls.seed,
-            groups=groups,
-            exchange=controls.exchange,
-        )
+        found = permutation_test(accuracy, held_out.true, **_permuting(controls, groups))
         interval = accuracy_interval(held_out)._asdict()
-        return {"observed": found.observed, "null": _numbers(found.null), "interval": interval}
+        return {**_parts(found, "observed", "null"), "interval": interval}
 
-    write_json(path, {**content, "accuracy": _or_problem(tested)})
+    about = {"n_test": n_test, "grouped": groups is not None}
+    write_noted(path, SHUFFLED_PREDICTIONS_FORMAT, cell, **about, accuracy=_or_problem(tested))
+
+
+def _permuting(controls: ControlsPlan, groups: Names | None) -> dict[str, Any]:
+    """Return how labels are permuted, as functions of controls take it."""
+    return {
+        "n_permutations": controls.permutations,
+        "seed": controls.seed,
+        "groups": groups,
+        "exchange": controls.exchange,
+    }
+
+
+def _parts(found: object, *names: str) -> dict[str, Any]:
+    """Return some attributes of what was found, by their names."""
+    return {name: getattr(found, name) for name in names}
+
+
+def _by_label(
+    what: str, labels: Sequence[str], test: Callable[[str], NullTest]
+) -> list[dict[str, Any]]:
+    """Return a number of every label beside its control."""
+    tests = {label: test(label) for label in labels}
+    return [
+        {"label": label, what: each.observed, "null": each.mean, "p": each.p_value}
+        for label, each in tests.items()
+    ]
 
 
 def sample_cell(
@@ -252,19 +246,15 @@ def sample_cell(
     groups = groups_to_hold(controls, names)
     options: dict[str, Any] = {"seed": controls.seed, "groups": groups, "n_threads": n_threads}
     options["tau"] = plan.tau
-    content: dict[str, Any] = {
-        **cell_head(SAMPLING_FORMAT, cell),
-        "n_units": train.n_points,
-        "grouped": groups is not None,
-    }
+    found: dict[str, Any] = {"n_units": train.n_points, "grouped": groups is not None}
     if controls.halves:
-        content["ceiling"] = _or_problem(lambda: _ceiling(train, controls, options))
+        found["ceiling"] = _or_problem(lambda: _ceiling(train, controls, options))
     if test is not None and inputs.test is not None:
         of_test = unit_names(plan, inputs.test, test.n_points)
-        content["leakage"] = _leakage(train, test, names, of_test)
+        found["leakage"] = _leakage(train, test, names, of_test)
         if controls.pseudo_tests:
-            content["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
-    write_json(path, content)
+            found["drift"] = _or_problem(lambda: _drift(train, test, controls, options))
+    write_noted(path, SAMPLING_FORMAT, cell, **found)
 
 
 def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -277,12 +267,7 @@ def _or_problem(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _ceiling(train: Space, controls: ControlsPlan, options: Mapping[str, Any]) -> dict[str, Any]:
     found = noise_ceiling(train.points, train.labels, n_splits=controls.halves, **options)
-    return {
-        "halves": _numbers(found.halves),
-        "labels": list(found.labels),
-        "left_out": list(found.left_out),
-        "n_units": found.n_units,
-    }
+    return _parts(found, "halves", "labels", "left_out", "n_units")
 
 
 def _drift(
@@ -296,20 +281,11 @@ def _drift(
         n_draws=controls.pseudo_tests,
         **options,
     )
-    moved = {label: found.moved(label) for label in found.labels}
     return {
-        "labels": list(found.labels),
-        "units": found.units.tolist(),
-        "left_out": list(found.left_out),
-        "similarity": _number(found.similarity),
-        "seen": _numbers(found.seen),
-        "unseen": _numbers(found.unseen),
-        "moved_seen": _numbers(found.moved_seen.mean(axis=1)),
-        "moved_unseen": _numbers(found.moved_unseen.mean(axis=1)),
-        "moved": [
-            {"label": label, "distance": each.observed, "null": each.mean, "p": each.p_value}
-            for label, each in moved.items()
-        ],
+        **_parts(found, "labels", "units", "left_out", "similarity", "seen", "unseen"),
+        "moved_seen": found.moved_seen.mean(axis=1),
+        "moved_unseen": found.moved_unseen.mean(axis=1),
+        "moved": _by_label("distance", found.labels, found.moved),
     }
 
 
@@ -346,15 +322,11 @@ def select_cell(
     from geoprobe.probes.classifier import ClassifierProbe
 
     train, test = read_both(cell, inputs)
-    sizes, decay = chosen_network(read_json(classified, CLASSIFIER_FORMAT, CLASSIFIER_VERSION))
+    sizes, decay = chosen_network(read_noted(CLASSIFIER_FORMAT, classified, cell))
     grid = plan.classifier
     assert grid is not None and sizes is not None
     names = unit_names(plan, inputs.train, train.n_points)
-    content: dict[str, Any] = {
-        **cell_head(SELECTIVITY_FORMAT, cell),
-        "hidden_sizes": list(sizes),
-        "weight_decay": decay,
-    }
+    found: dict[str, Any] = {"hidden_sizes": sizes, "weight_decay": decay}
     if controls.control_tasks:
         assert inputs.test is not None
         of_test = unit_names(plan, inputs.test, test.n_points)
@@ -368,20 +340,20 @@ def select_cell(
             n_threads=n_threads,
         )
         if names.types is None or of_test.types is None:
-            content["selectivity"] = {
+            found["selectivity"] = {
                 "problem": "the types of the units are not known; [spaces] names them with types."
             }
         else:
             types, test_types = names.types, of_test.types
-            content["selectivity"] = _or_problem(
+            found["selectivity"] = _or_problem(
                 lambda: _selectivity(train, test, types, test_types, probe, controls)
             )
     if controls.description_length:
         groups = groups_to_hold(controls, names)
-        content["code"] = _or_problem(
+        found["code"] = _or_problem(
             lambda: _codes(train, groups, sizes, decay, plan.device, controls, n_threads)
         )
-    write_json(path, content)
+    write_noted(path, SELECTIVITY_FORMAT, cell, **found)
 
 
 def _selectivity(
@@ -398,13 +370,7 @@ def _selectivity(
         n_controls=controls.control_tasks,
         seed=controls.seed,
     )
-    return {
-        "accuracy": found.accuracy,
-        "controls": _numbers(found.controls),
-        "seen": found.seen,
-        "n_test_units": found.n_test_units,
-        "n_types": found.n_types,
-    }
+    return _parts(found, "accuracy", "controls", "seen", "n_test_units", "n_types")
 
 
 def _codes(
@@ -417,17 +383,8 @@ def _codes(
     n_threads: int,
 ) -> dict[str, Any]:
     """Measure the code of the labels, and that of labels shuffled once."""
-    rows = next(
-        iter(
-            permuted_rows(
-                train.labels,
-                n_permutations=1,
-                seed=controls.seed,
-                groups=groups,
-                exchange=controls.exchange,
-            )
-        )
-    )
+    once = {**_permuting(controls, groups), "n_permutations": 1}
+    (rows,) = permuted_rows(train.labels, **once)
     known, shuffled = (
         online_code(
             train.points,
@@ -441,19 +398,5 @@ def _codes(
         )
         for labels in (train.labels, train.labels[rows])
     )
-    return {
-        "n_units": known.n_units,
-        "n_labels": known.n_labels,
-        "uniform_bits": known.uniform_bits,
-        "bits": known.bits,
-        "shuffled_bits": shuffled.bits,
-    }
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [_number(value) for value in values.tolist()]
-
-
-def _number(value: float) -> float | None:
-    """Return a number as JSON holds it, which has no NaN."""
-    return None if math.isnan(value) else float(value)
+    parts = _parts(known, "n_units", "n_labels", "uniform_bits", "bits")
+    return {**parts, "shuffled_bits": shuffled.bits}

@@ -14,15 +14,8 @@ from geoprobe.studies.text_facts import TextFacts, read_facts
 from geoprobe.versions import installed_versions
 
 _PACKAGES = (
-    "geoprobe",
-    "numpy",
-    "numba",
-    "scipy",
-    "scikit-learn",
-    "highspy",
-    "torch",
-    "transformers",
-)
+    "geoprobe", "numpy", "numba", "scipy", "scikit-learn", "highspy", "torch", "transformers",
+)  # fmt: skip
 
 
 def describe_study(

@@ -7,13 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
 from geoprobe.studies.executors import Piece
-
-SECONDS = {
-    "extract": 8.0, "fine-tune": 25.0, "measure": 0.3, "hold": 0.3, "move": 0.3, "resample": 3.0,
-    "classify": 1.5, "memorise": 2.0, "shuffle": 3.0, "shuffle-move": 1.0,
-    "shuffle-predict": 0.3, "sample": 3.0, "select": 3.0,
-}  # fmt: skip
-"""Of a piece of the demo, or of one like it, on an idle core; the first loads its libraries too."""
+from geoprobe.studies.kinds import KINDS
 
 _TOO_EARLY = 1.0
 
@@ -83,14 +77,14 @@ class Expectation:
     def _expected(self, kind: str, slowness: float) -> float:
         if self._done[kind]:
             return self._seconds[kind] / self._done[kind]
-        return SECONDS[kind] * slowness
+        return KINDS[kind].seconds * slowness
 
     def _slowness(self, now: float) -> float:
         """Return how much longer pieces take than in the demo; those that run on count too."""
-        usual = sum(n * SECONDS[kind] for kind, n in self._done.items())
+        usual = sum(n * KINDS[kind].seconds for kind, n in self._done.items())
         took = sum(self._seconds.values())
         for kind, began in self._running.values():
-            if now - began > SECONDS[kind]:
-                usual += SECONDS[kind]
+            if now - began > KINDS[kind].seconds:
+                usual += KINDS[kind].seconds
                 took += now - began
         return took / usual if usual else 1.0

@@ -20,7 +20,7 @@ from geoprobe.studies.description import study_versions
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.status import missing_pieces
 from geoprobe.studies.study_folder import StudyFolder, folder_name
-from geoprobe.studies.table_columns import CELL, MEANING, PAIR, SPACE
+from geoprobe.studies.table_columns import CELL, PAIR, SPACE
 
 _PACKED = (".gz", ".parquet")
 
@@ -204,8 +204,8 @@ def _readme(plan: Plan, missing: Sequence[str], files: Sequence[str]) -> str:
             width=100,
         ),
     ]
-    for title, columns in (("spaces", (*CELL, *SPACE)), ("distances", (*CELL, *PAIR))):
+    for title, columns in (("spaces", CELL | SPACE), ("distances", CELL | PAIR)):
         lines += ["", f"## Columns of {title}", "", "| column | meaning |", "|---|---|"]
-        lines += [f"| `{column}` | {MEANING[column]} |" for column in columns]
+        lines += [f"| `{name}` | {column.meaning} |" for name, column in columns.items()]
     lines += ["", "Any other column is a grouping of the study's own."]
     return "\n".join(lines) + "\n"

@@ -112,7 +112,8 @@ def _named_files(plan: SpacesPlan) -> Iterator[_Named]:
         if not unknown:
             yield one
             continue
-        pattern = NamePattern(_known_filled(one.points or "", one.values, unknown), WHOLE)
+        kept = {name: f"{{{name}}}" for name in unknown}
+        pattern = NamePattern(fill_in(one.points or "", {**one.values, **kept}), WHOLE)
         names = array_names(one.path)
         read = [(name, values) for name in names if (values := pattern.read(name)) is not None]
         if not read:
@@ -124,10 +125,6 @@ def _named_files(plan: SpacesPlan) -> Iterator[_Named]:
         for name, values in read:
             where = f"{one.where}, {name}"
             yield replace(one, where=where, points=name, values={**one.values, **values})
-
-
-def _known_filled(pattern: str, values: Mapping[str, str], unknown: Collection[str]) -> str:
-    return fill_in(pattern, {**values, **{name: f"{{{name}}}" for name in unknown}})
 
 
 def _pattern_files(plan: SpacesPlan) -> Iterator[_Named]:

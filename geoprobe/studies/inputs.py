@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +65,8 @@ def study_inputs(
     inputs = _of_text(plan, folder, facts)
     index = given or (None if plan.spaces is None else folder.given())
     if index is not None:
-        inputs |= given_inputs(index)
-    return in_order(inputs)
+        inputs |= _of_index(index)
+    return {cell: inputs[cell] for cell in sorted(inputs, key=lambda cell: cell.order)}
 
 
 @nothing_to_free()
@@ -85,8 +84,8 @@ def planned_inputs(
         return study_inputs(plan, folder, facts=facts)
     index = folder.given()
     problems = {} if index is None else index.problems
-    given = given_inputs(GivenIndex(planned_files(plan), {}, problems))
-    return in_order(_of_text(plan, folder, facts) | given)
+    given = GivenIndex(planned_files(plan), {}, problems)
+    return study_inputs(plan, folder, given=given, facts=facts)
 
 
 def _of_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> dict[Cell, Inputs]:
@@ -99,11 +98,6 @@ def _of_text(plan: Plan, folder: StudyFolder, facts: TextFacts | None) -> dict[C
         cell: inputs._replace(n_bytes=sum(facts.n_bytes(cell, split) for split in SPLITS))
         for cell, inputs in known.items()
     }
-
-
-def in_order(inputs: Mapping[Cell, Inputs]) -> dict[Cell, Inputs]:
-    """Return the same in the order of :attr:`Cell.order`."""
-    return {cell: inputs[cell] for cell in sorted(inputs, key=lambda cell: cell.order)}
 
 
 def stored_inputs(cells: list[Cell], store: SpaceStore) -> dict[Cell, Inputs]:
@@ -143,22 +137,20 @@ def planned_files(plan: Plan) -> dict[Cell, Given]:
     }
 
 
-def given_inputs(index: GivenIndex) -> dict[Cell, Inputs]:
+def _of_index(index: GivenIndex) -> dict[Cell, Inputs]:
     """Return where the points of given cells lie."""
-    return {
-        cell: Inputs(
+    found = {}
+    for cell, given in index.files.items():
+        looks = [index.looks.get(source) for source in given if source is not None]
+        clusters = given.train.clusters
+        found[cell] = Inputs(
             given.train,
             given.test,
             index.problems.get(cell, ""),
-            None if given.train.clusters is None else clusters_file(given.train.clusters),
-            sum(
-                index.looks[source].n_bytes
-                for source in given
-                if source is not None and source in index.looks
-            ),
+            None if clusters is None else clusters_file(clusters),
+            sum(look.n_bytes for look in looks if look is not None),
         )
-        for cell, given in index.files.items()
-    }
+    return found
 
 
 def _extracted(plan: Plan, store: SpaceStore) -> list[Cell]:

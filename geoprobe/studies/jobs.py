@@ -5,7 +5,6 @@ What they work with is imported when they work: a process that only lists them s
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,18 +13,17 @@ from typing import Any
 import numpy as np
 
 from geoprobe.errors import FormatError, InputError
-from geoprobe.files.json_files import read_json, write_json
-from geoprobe.findings import Interval, Network
+from geoprobe.findings import Network
 from geoprobe.geometry import Cell, read_geometry, write_geometry
 from geoprobe.reference.inputs import read_clusters
 from geoprobe.spaces import Space
+from geoprobe.studies.cell_files import read_noted, write_noted
 from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.plan import ClassifierPlan
 
 CLASSIFIER_FORMAT = "geoprobe-classifier"
 MEMORISATION_FORMAT = "geoprobe-memorisation"
 MOVEMENT_FORMAT = "geoprobe-movement"
-VERSION = 1
 # Later epochs change little, and the curves are drawn.
 _MOST_CURVE_EPOCHS = 100
 
@@ -99,9 +97,9 @@ def measure_cell(
 
 def hold_cell(
     cell: Cell,
-    start: Path,
     inputs: Inputs,
     path: Path,
+    start: Path,
     tau: float,
     n_threads: int,
     progress: object = None,
@@ -120,23 +118,15 @@ def hold_cell(
 
 
 def move_cell(
-    cell: Cell, start: Inputs, inputs: Inputs, path: Path, n_threads: int, progress: object = None
+    cell: Cell, inputs: Inputs, path: Path, start: Inputs, n_threads: int, progress: object = None
 ) -> None:
     """Resample how far labels have moved from the start to a cell and write the intervals."""
     from geoprobe.findings import movement_intervals
 
     before, after = read_train(start), read_train(inputs)
     intervals = movement_intervals(before, after)
-    plain = {label: _plain(interval) for label, interval in intervals.items()}
-    _write(path, MOVEMENT_FORMAT, cell, intervals=plain)
-
-
-def _plain(interval: Interval) -> dict[str, Any]:
-    """Return an interval as JSON holds it, which has no NaN."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in interval._asdict().items()
-    }
+    by_label = {label: interval._asdict() for label, interval in intervals.items()}
+    write_noted(path, MOVEMENT_FORMAT, cell, intervals=by_label)
 
 
 def resample_cell(
@@ -172,7 +162,7 @@ def classify_cell(
     probe = ClassifierProbe(**_parameters(plan), device=device, n_threads=n_threads)
     probe.fit(train.points, train.labels)
     accuracies = probe.accuracies(test.points, test.labels)
-    _write(
+    write_noted(
         path,
         CLASSIFIER_FORMAT,
         cell,
@@ -207,7 +197,7 @@ def memorise_cell(
     from geoprobe.probes.classifier import learning_curves
 
     train, test = read_both(cell, inputs)
-    network = chosen_network(read_json(chosen, CLASSIFIER_FORMAT, VERSION))
+    network = chosen_network(read_noted(CLASSIFIER_FORMAT, chosen, cell))
     follow = partial(
         learning_curves,
         **network._asdict(),
@@ -217,18 +207,7 @@ def memorise_cell(
         n_threads=n_threads,
     )
     curves = subtrain_curves(train, test, train=follow)
-    plain = {part: curve.tolist() for part, curve in curves.items()}
-    _write(path, MEMORISATION_FORMAT, cell, curves=plain)
-
-
-def cell_head(kind: str, cell: Cell) -> dict[str, Any]:
-    """Return how a file begins that says one kind of thing about a cell."""
-    return {"format": kind, "format_version": VERSION, "cell": cell.as_dict()}
-
-
-def _write(path: Path, kind: str, cell: Cell, **found: object) -> None:
-    """Write what was found out about a cell at one stroke."""
-    write_json(path, {**cell_head(kind, cell), **found})
+    write_noted(path, MEMORISATION_FORMAT, cell, curves=curves)
 
 
 def _parameters(plan: ClassifierPlan) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import signal
 import threading
@@ -12,9 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from typing import Any, NamedTuple
 
 from geoprobe.memory import free_memory
+from geoprobe.processes import keep_worker, share_of_threads
 from geoprobe.progress import ProgressCallback
 from geoprobe.studies.executors import Answer, Piece, Uses, attempt
-from geoprobe.threads import available_threads
 
 LOST = "its worker process was lost: killed, or ended by the system for want of memory"
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -168,13 +167,11 @@ class Processes:
             # Unlike the pool of the standard library, it asks nothing of the user's own script.
             from joblib.externals.loky import ProcessPoolExecutor
 
-            share = str(max(1, available_threads() // self._n_workers))
-            names = ("OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
             self._pools[worker] = ProcessPoolExecutor(
                 1,
                 initializer=_begin,
                 initargs=(os.getpid(),),
-                env={name: os.environ.get(name, share) for name in names},
+                env=share_of_threads(self._n_workers),
             )
         return self._pools[worker]
 
@@ -190,10 +187,7 @@ def _too_large(uses: Uses, memory: int | None) -> str:
 
 def _begin(parent: int) -> None:
     """Leave interrupts to the parent, and end when it ends, however it does."""
-    from joblib.externals.loky import process_executor
-
-    # A worker that has grown by 300 MB, as torch makes it, would be exchanged for a new one.
-    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
+    keep_worker()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name == "posix":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -12,18 +12,14 @@ from geoprobe.geometry import Cell
 from geoprobe.progress import ProgressCallback
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Executor, Piece
-from geoprobe.studies.given_index import (
-    GivenIndex,
-    changed_cells,
-    look_at,
-    refuse_changed,
-    refuse_other_groups,
-    write_index,
-)
+from geoprobe.studies.given_changes import changed_cells, refuse_changed, refuse_other_groups
+from geoprobe.studies.given_index import GivenIndex, write_index
+from geoprobe.studies.given_looks import look_at
 from geoprobe.studies.inputs import planned_files, study_inputs
 from geoprobe.studies.jobs import load_kernels
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.local_executor import Processes, ThisProcess
-from geoprobe.studies.pieces import KINDS, pieces
+from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.scheduling import Schedule, Tally
 from geoprobe.studies.shares import ALL, Share, parse_share

@@ -13,7 +13,7 @@ from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.studies.claims import Claims, Look, digest
 from geoprobe.studies.executors import Answer, Executor, Piece
 from geoprobe.studies.expectation import Expectation
-from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.shares import ALL, Share, parse_share
 
 FIRST_LOOK_S = 0.5
@@ -22,22 +22,6 @@ LONGEST_LOOK_S = 10.0
 
 _REST_PER_LOOK = 10
 
-PHASES = {
-    "extract": "extracting",
-    "fine-tune": "fine-tuning",
-    "measure": "measuring",
-    "hold": "measuring kept clusters",
-    "move": "intervals of movement",
-    "resample": "resampling",
-    "classify": "classifying",
-    "memorise": "learning curves",
-    "shuffle": "shuffling labels",
-    "shuffle-move": "shuffling movements",
-    "shuffle-predict": "shuffling predictions",
-    "sample": "sampling",
-    "select": "control tasks",
-}
-
 
 @dataclass
 class Tally:
@@ -45,7 +29,7 @@ class Tally:
 
     Attributes
     ----------
-    done, found : dict of str to int
+    done, found : Counter of str
         Pieces done here, and pieces that had been done or were done by others, by kind.
     failed : dict of str to str
         What could not be done, and why.
@@ -53,8 +37,8 @@ class Tally:
         What was not begun, and what it waits for.
     """
 
-    done: dict[str, int] = field(default_factory=dict)
-    found: dict[str, int] = field(default_factory=dict)
+    done: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
@@ -94,7 +78,7 @@ class Schedule:
         self._waiting: dict[Path, list[Piece]] = {}
         self._elsewhere: list[Piece] = []
         self._expectation = Expectation()
-        self._totals: dict[str, int] = {}
+        self._totals: Counter[str] = Counter()
         self._n_failed: Counter[str] = Counter()
         self._listing = Listing()
         self._sort(pieces)
@@ -104,7 +88,7 @@ class Schedule:
         for piece in pieces:
             failure = failures.get(digest(piece)) if failures else None
             if self._listing.has(piece.path):
-                self._count(self.tally.found, piece)
+                self.tally.found[piece.kind] += 1
             elif piece.problem:
                 self._note_failed(piece, piece.problem)
             elif failure is not None and not failure.again:
@@ -113,7 +97,7 @@ class Schedule:
                 self._place(piece)
             else:
                 continue
-            self._totals[piece.kind] = self._totals.get(piece.kind, 0) + 1
+            self._totals[piece.kind] += 1
 
     @property
     def n_left(self) -> int:
@@ -181,7 +165,7 @@ class Schedule:
             self._elsewhere.append(piece)
             return False
         if piece.path.exists():
-            self._count(self.tally.found, piece)
+            self.tally.found[piece.kind] += 1
             self._report(piece.kind, piece)
         elif (failure := self._claims.failure(piece)) is not None and not failure.again:
             self._fail(piece, failure.said)
@@ -194,7 +178,7 @@ class Schedule:
         self._expectation.end(piece)
         if not answer.error:
             self._note(piece, answer.seconds)
-            self._count(self.tally.done, piece)
+            self.tally.done[piece.kind] += 1
             self._report(piece.kind, piece)
             self._claims.forget_failure(piece)
         else:
@@ -216,7 +200,7 @@ class Schedule:
         others, self._elsewhere = self._elsewhere, []
         for piece in others:
             if self._listing.has(piece.path):
-                self._count(self.tally.found, piece)
+                self.tally.found[piece.kind] += 1
                 self._report(piece.kind, piece)
             elif digest(piece) in look.running:
                 self._elsewhere.append(piece)
@@ -280,9 +264,6 @@ class Schedule:
         self.tally.failed[str(piece)] = reason
         self._n_failed[piece.kind] += 1
 
-    def _count(self, counts: dict[str, int], piece: Piece) -> None:
-        counts[piece.kind] = counts.get(piece.kind, 0) + 1
-
     def _tell(self) -> None:
         """Say how far that has come which has run longest."""
         if running := self._expectation.running:
@@ -295,8 +276,7 @@ class Schedule:
         unfinished = {each: n - self._n_done(each) for each, n in self._totals.items()}
         left = self._expectation.left(unfinished)
         detail = "" if piece is None else piece.name
-        self._progress(Progress(PHASES[kind], done, self._totals[kind], detail, left))
+        self._progress(Progress(KINDS[kind].phase, done, self._totals[kind], detail, left))
 
     def _n_done(self, kind: str) -> int:
-        done, found = self.tally.done.get(kind, 0), self.tally.found.get(kind, 0)
-        return done + found + self._n_failed[kind]
+        return self.tally.done[kind] + self.tally.found[kind] + self._n_failed[kind]

@@ -17,7 +17,8 @@ from geoprobe.memory import nothing_to_free
 from geoprobe.showing import Showing, Summary, frame
 from geoprobe.studies.claims import Claims, Failure, Running, digest
 from geoprobe.studies.inputs import Inputs, planned_inputs, study_inputs
-from geoprobe.studies.pieces import KINDS, pieces
+from geoprobe.studies.kinds import KINDS
+from geoprobe.studies.pieces import pieces
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.text_facts import TextFacts, known_facts, moments

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,7 @@ from geoprobe.controls import (
     pushed_apart,
     shuffled_similarity,
 )
-from geoprobe.errors import FormatError
-from geoprobe.files.json_files import read_json
+from geoprobe.controls.sampling import paired_test
 from geoprobe.findings import Interval, accuracy_interval, label_distances
 from geoprobe.findings.control_bands import Band, Bands
 from geoprobe.findings.differences import common_drift
@@ -31,18 +31,17 @@ from geoprobe.findings.movement import displacements
 from geoprobe.findings.similarity import pearson
 from geoprobe.geometry import Cell, Geometry
 from geoprobe.geometry.measured import Predictions
+from geoprobe.studies.cell_files import as_array, check_cell, read_noted, read_those_there
 from geoprobe.studies.control_jobs import (
     SAMPLING_FORMAT,
     SELECTIVITY_FORMAT,
     SHUFFLED_MOVEMENT_FORMAT,
     SHUFFLED_PREDICTIONS_FORMAT,
-    VERSION,
 )
+from geoprobe.studies.controls_plan import ControlsPlan
 from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
-
-Of = TypeVar("Of")
 
 
 @dataclass(frozen=True)
@@ -98,24 +97,17 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
         return StudyControls()
     controls = plan.controls
 
-    def there(path: Callable[[Cell], Path], read: Callable[[Path, Cell], Of]) -> dict[Cell, Of]:
-        return {cell: read(path(cell), cell) for cell in listed if path(cell).is_file()}
-
-    def of_format(name: str) -> Callable[[Path, Cell], dict[str, Any]]:
-        return lambda path, cell: _of_cell(path, name, cell)
+    def noted(kind: str, path: Callable[[Cell, ControlsPlan], Path]) -> dict[Cell, dict[str, Any]]:
+        return read_those_there(
+            listed, lambda cell: path(cell, controls), partial(read_noted, kind)
+        )
 
     return StudyControls(
-        there(lambda cell: folder.shuffled(cell, controls), _shuffled),
-        there(
-            lambda cell: folder.shuffled_movement(cell, controls),
-            of_format(SHUFFLED_MOVEMENT_FORMAT),
-        ),
-        there(lambda cell: folder.sampling(cell, controls), of_format(SAMPLING_FORMAT)),
-        there(lambda cell: folder.selectivity(cell, controls), of_format(SELECTIVITY_FORMAT)),
-        there(
-            lambda cell: folder.shuffled_predictions(cell, controls),
-            of_format(SHUFFLED_PREDICTIONS_FORMAT),
-        ),
+        read_those_there(listed, lambda cell: folder.shuffled(cell, controls), _shuffled),
+        noted(SHUFFLED_MOVEMENT_FORMAT, folder.shuffled_movement),
+        noted(SAMPLING_FORMAT, folder.sampling),
+        noted(SELECTIVITY_FORMAT, folder.selectivity),
+        noted(SHUFFLED_PREDICTIONS_FORMAT, folder.shuffled_predictions),
     )
 
 
@@ -126,16 +118,8 @@ def _accuracy(cell: Cell, held_out: Predictions) -> BesideRow:
 
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
     found = load_shuffled(path)
-    if found.cell != cell:
-        raise FormatError(f"this is of the cell {found.cell}, not of {cell}.", path)
+    check_cell(path, found.cell and found.cell.as_dict(), cell)
     return found
-
-
-def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:
-    noted = read_json(path, expected, VERSION)
-    if noted.get("cell") != cell.as_dict():
-        raise FormatError(f"this is of the cell {noted.get('cell')!r:.200}, not of {cell}.", path)
-    return noted
 
 
 def beside_controls(controls: StudyControls) -> BesideControl:
@@ -145,17 +129,17 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))
     for cell, noted in controls.movement.items():
-        tests = {"movement": NullTest(noted["movement"], _array(noted["null"]), "greater")}
+        tests = {"movement": NullTest(noted["movement"], as_array(noted["null"]), "greater")}
         common = noted["common"]
         if common["share"] is not None:
-            tests["common"] = NullTest(common["share"], _array(common["null"]), "less")
+            tests["common"] = NullTest(common["share"], as_array(common["null"]), "less")
         rows += _tested(cell, noted["n_units"], len(noted["labels"]), tests)
     for cell, noted in controls.predictions.items():
         accuracy = noted["accuracy"]
         if "problem" in accuracy:
             notes.append(f"{cell}: no control of the accuracy: {accuracy['problem']}")
             continue
-        test = NullTest(accuracy["observed"], _array(accuracy["null"]), "greater")
+        test = NullTest(accuracy["observed"], as_array(accuracy["null"]), "greater")
         interval = Interval(**accuracy["interval"])
         rows.append(
             beside_row(
@@ -202,14 +186,16 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
             notes.append(f"{cell}: no {what}: {part['problem']}")
     if "seen" in drift:
         n_units, n_labels = int(sum(drift["units"])), len(drift["labels"])
-        seen, unseen = _array(drift["seen"]), _array(drift["unseen"])
-        mean = float(np.nanmean(unseen)) if not np.isnan(unseen).all() else float("nan")
-        test = NullTest(mean, seen - unseen + mean, "less")
-        rows.append(beside_row(cell, "train to test", n_units, mean, n_labels=n_labels, test=test))
-        seen, unseen = _array(drift["moved_seen"]), _array(drift["moved_unseen"])
-        test = NullTest(float(unseen.mean()), seen - unseen + unseen.mean(), "greater")
-        rows.append(
-            beside_row(cell, "test means", n_units, test.observed, n_labels=n_labels, test=test)
+        seen, unseen = as_array(drift["seen"]), as_array(drift["unseen"])
+        moved_seen, moved_unseen = as_array(drift["moved_seen"]), as_array(drift["moved_unseen"])
+        rows += _tested(
+            cell,
+            n_units,
+            n_labels,
+            {
+                "train to test": paired_test(unseen, seen, "less"),
+                "test means": paired_test(moved_unseen, moved_seen, "greater"),
+            },
         )
         if drift["left_out"]:
             notes.append(
@@ -218,7 +204,7 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
             )
     if "halves" in ceiling:
         found = NoiseCeiling(
-            _array(ceiling["halves"]), tuple(ceiling["labels"]), tuple(ceiling["left_out"]),
+            as_array(ceiling["halves"]), tuple(ceiling["labels"]), tuple(ceiling["left_out"]),
             ceiling["n_units"], "pearson",
         ).whole()  # fmt: skip
         n_units, n_labels = ceiling["n_units"], len(ceiling["labels"])
@@ -248,7 +234,7 @@ def _of_classifier(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> li
             notes.append(f"{cell}: no {what}: {part['problem']}")
     if "accuracy" in selective:
         n_units, accuracy = selective["n_test_units"], selective["accuracy"]
-        controls = _array(selective["controls"])
+        controls = as_array(selective["controls"])
         rows.append(beside_row(cell, "accuracy", n_units, accuracy, control=controls))
         notes.append(
             f"{cell}: selectivity {accuracy - controls.mean():.3f}; {selective['seen']:.0%} of the "
@@ -263,10 +249,6 @@ def _of_classifier(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> li
             f"knowledge: compression {code['uniform_bits'] / code['bits']:.2f}."
         )
     return rows
-
-
-def _array(values: Sequence[float | None]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def end_rows(rows: Sequence[BesideRow], cells: Sequence[Cell]) -> list[BesideRow]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from geoprobe.controls import BesideControl
 from geoprobe.encoders.tuning import TuningResult
-from geoprobe.errors import FormatError
-from geoprobe.files.json_files import read_json
 from geoprobe.findings import (
     Interval,
     Network,
@@ -23,14 +20,14 @@ from geoprobe.findings import (
     load_resamples,
     similarity_interval,
 )
-from geoprobe.geometry import Cell, Geometry, read_geometry
+from geoprobe.geometry import Cell, Geometry
 from geoprobe.showing import Showing, Summary, count
+from geoprobe.studies.cell_files import check_cell, read_measured, read_noted, read_those_there
 from geoprobe.studies.inputs import study_inputs
 from geoprobe.studies.jobs import (
     CLASSIFIER_FORMAT,
     MEMORISATION_FORMAT,
     MOVEMENT_FORMAT,
-    VERSION,
     chosen_network,
 )
 from geoprobe.studies.plan import Plan
@@ -98,11 +95,6 @@ class StudyData(Showing):
         """How the distances of labels in several clusters are reduced."""
         return {"reduce": self.plan.reduce, "min_cluster_size": self.plan.min_cluster_size}
 
-    def options(self, reduces: bool, intervals: str) -> dict[str, Any]:
-        """Return what an analysis is called with besides its spaces."""
-        options = self.reduction if reduces else {}
-        return options | ({"intervals": self.intervals[intervals]} if intervals else {})
-
 
 def load_study_data(folder: StudyFolder) -> StudyData:
     """Read what a study has computed so far.
@@ -114,69 +106,28 @@ def load_study_data(folder: StudyFolder) -> StudyData:
     """
     plan, names = folder.plan()
     listed = list(study_inputs(plan, folder))
-    geometries = tuple(
-        geometry_of(folder, cell) for cell in listed if folder.geometry(cell).is_file()
+    geometries = tuple(read_those_there(listed, folder.geometry, read_measured).values())
+    held = listed if plan.fixed_partition else []
+    classified = read_those_there(listed, folder.classifier, partial(read_noted, CLASSIFIER_FORMAT))
+    followed = read_those_there(
+        listed, folder.memorisation, partial(read_noted, MEMORISATION_FORMAT)
     )
-    classified = _classified(folder, listed)
     return StudyData(
         plan,
         names,
         geometries,
-        _held(plan, folder, listed),
+        read_those_there(held, folder.held, read_measured),
         tuple(arrange_runs(geometries)),
         {cell: noted["each"] for cell, noted in classified.items()},
         {cell: chosen_network(noted) for cell, noted in classified.items()},
         _heads(plan, folder, names, listed),
-        _curves(folder, listed),
+        {
+            cell: {part: np.array(curve) for part, curve in noted["curves"].items()}
+            for cell, noted in followed.items()
+        },
         _intervals(plan, folder, listed),
         load_controls(plan, folder, listed),
     )
-
-
-def geometry_of(folder: StudyFolder, cell: Cell) -> Geometry:
-    """Read the geometry of a cell.
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged, was changed, or is that of another cell.
-    """
-    return read_cell(folder.geometry(cell), cell)
-
-
-def read_cell(path: Path, cell: Cell) -> Geometry:
-    """Read a geometry that has to be of a cell."""
-    geometry = read_geometry(path)
-    _check_cell(path, geometry.cell.as_dict(), cell)
-    return geometry
-
-
-def _held(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[Cell, Geometry]:
-    if not plan.fixed_partition:
-        return {}
-    return {
-        cell: read_cell(folder.held(cell), cell) for cell in listed if folder.held(cell).is_file()
-    }
-
-
-def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:
-    """Read a JSON file that speaks of one cell."""
-    noted = read_json(path, expected, VERSION)
-    _check_cell(path, noted.get("cell"), cell)
-    return noted
-
-
-def _check_cell(path: Path, noted: Any, cell: Cell) -> None:
-    if noted != cell.as_dict():
-        raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
-
-
-def _classified(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:
-    return {
-        cell: _of_cell(folder.classifier(cell), CLASSIFIER_FORMAT, cell)
-        for cell in listed
-        if folder.classifier(cell).is_file()
-    }
 
 
 def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str, dict[Cell, Any]]:
@@ -186,12 +137,12 @@ def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str,
     for cell in listed:
         path = folder.movement(cell)
         if path.is_file():
-            noted = _of_cell(path, MOVEMENT_FORMAT, cell)["intervals"]
+            noted = read_noted(MOVEMENT_FORMAT, path, cell)["intervals"]
             intervals["movement"][cell] = {label: _interval(each) for label, each in noted.items()}
         path = folder.resamples(cell, plan.resamples)
         if plan.resamples and path.is_file():
             drawn = load_resamples(path)
-            _check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
+            check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
             intervals["distance"][cell] = drawn.minimum()
             # Of a model as published before the cells tuned from it: the cells are in that order.
             if cell.tuned_on is None:
@@ -204,19 +155,6 @@ def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str,
 def _interval(noted: Mapping[str, Any]) -> Interval:
     known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in noted.items()}
     return Interval(**known)
-
-
-def _curves(folder: StudyFolder, listed: list[Cell]) -> dict[Cell, dict[str, Any]]:
-    return {
-        cell: {
-            part: np.array(curve)
-            for part, curve in _of_cell(folder.memorisation(cell), MEMORISATION_FORMAT, cell)[
-                "curves"
-            ].items()
-        }
-        for cell in listed
-        if folder.memorisation(cell).is_file()
-    }
 
 
 def _heads(

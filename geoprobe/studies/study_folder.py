@@ -24,26 +24,11 @@ _PLAN = "plan.json"
 _SECONDS = "seconds.jsonl"
 _LONGEST_NAME = 120
 # What may change between two runs in one folder: lists may grow, and how results are shown.
-_FREE = (
-    "name",
-    "tasks",
-    "models",
-    "revision",
-    "seeds",
-    "layers",
-    "spaces",
-    "cross",
-    "analyses",
-    "data",
-    "device",
-    "threads",
-    "reduce",
-    "min_cluster_size",
-    "resamples",
-    "controls",
-    "fixed_partition",
+_FREE = {
+    "name", "tasks", "models", "revision", "seeds", "layers", "spaces", "cross", "analyses", "data",
+    "device", "threads", "reduce", "min_cluster_size", "resamples", "controls", "fixed_partition",
     "parquet",
-)
+}  # fmt: skip
 
 
 def is_study(root: str | os.PathLike[str]) -> bool:

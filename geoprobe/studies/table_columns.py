@@ -1,72 +1,73 @@
-"""Columns of the tables of a study."""
+"""Columns of the tables of a study: what each holds and says."""
 
-CELL = ("task", "model", "tuned_on", "seed", "step", "layer")
-"""What a row is about; the user's own groupings follow."""
+from __future__ import annotations
 
-SPACE = (
-    "units", "dimensions", "labels", "clusters", "linear", "overlapping_pairs",
-    "duplicate_points", "contradictory_points", "radius", "smallest_distance", "mean_distance",
-    "mean_spread",
-    "similarity_to_original", "test_units", "similarity_to_test", "directprobe_accuracy",
-    "classifier_accuracy", "classifier_std", "head_accuracy",
-)  # fmt: skip
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One column."""
+
+    type: type
+    """What it holds where it is not empty."""
+    meaning: str
+
+
+CELL = {
+    "task": Column(str, "whose units were represented"),
+    "model": Column(str, "the encoder"),
+    "tuned_on": Column(str, "the task it was fine-tuned on; empty for the model as published"),
+    "seed": Column(int, "of the fine-tuning"),
+    "step": Column(int, "updates of the fine-tuning; 0 is the model as published"),
+    "layer": Column(int, "0 is the output of the embedding layer"),
+}
+"""What a row is about; the user's own groupings, which are text, follow."""
+
+SPACE = {
+    "units": Column(int, "points to train"),
+    "dimensions": Column(int, "of the space"),
+    "labels": Column(int, "different labels of the points to train"),
+    "clusters": Column(int, "as many as labels where a hyperplane separates any two labels"),
+    "linear": Column(bool, "whether there are as many clusters as labels"),
+    "overlapping_pairs": Column(int, "pairs of labels whose convex hulls share a point"),
+    "duplicate_points": Column(int, "points equal to an earlier one of the same label"),
+    "contradictory_points": Column(int, "points equal to one of another label"),
+    "radius": Column(float, "largest distance of a point to the mean of all"),
+    "smallest_distance": Column(float, "of two labels"),
+    "mean_distance": Column(float, "of two labels"),
+    "mean_spread": Column(
+        float, "root mean square distance of a label's points to their mean, over the labels"
+    ),
+    "similarity_to_original": Column(
+        float, "Pearson correlation of the distances with those before fine-tuning"
+    ),
+    "test_units": Column(int, "points to test"),
+    "similarity_to_test": Column(
+        float, "Pearson correlation of the distances in train and test space"
+    ),
+    "directprobe_accuracy": Column(float, "on the points to test, by the nearest cluster"),
+    "classifier_accuracy": Column(
+        float, "of the classifier probe, the mean over its initialisations"
+    ),
+    "classifier_std": Column(float, "its standard deviation over them"),
+    "head_accuracy": Column(float, "of the fine-tuned head"),
+}
 """What is said of a space."""
 
-PAIR = (
-    "label", "other", "units", "units_of_other", "distance", "hull_lower", "hull_upper",
-    "hull_status",
-)  # fmt: skip
+PAIR = {
+    "label": Column(str, "one label"),
+    "other": Column(str, "another one"),
+    "units": Column(int, "points to train of the label"),
+    "units_of_other": Column(int, "points to train of the other label"),
+    "distance": Column(float, "of the two labels, by their clusters"),
+    "hull_lower": Column(float, "proved: their convex hulls are at least so far apart"),
+    "hull_upper": Column(float, "proved: they are at most so far apart"),
+    "hull_status": Column(str, "whether the hulls overlap or are disjoint, or neither was proved"),
+}
 """What is said of two labels of a space."""
-
-_WHOLE = {
-    "seed", "step", "layer", "units", "dimensions", "labels", "clusters", "overlapping_pairs",
-    "duplicate_points", "contradictory_points", "test_units", "units_of_other",
-}  # fmt: skip
-_TEXT = {"task", "model", "tuned_on", "label", "other", "hull_status"}
 
 
 def type_of(column: str) -> type:
     """Return what a column holds where it is not empty; groupings of the user's own are text."""
-    if column == "linear":
-        return bool
-    if column in _WHOLE:
-        return int
-    known = {*CELL, *SPACE, *PAIR} - _TEXT
-    return float if column in known else str
-
-
-MEANING = {
-    "task": "whose units were represented",
-    "model": "the encoder",
-    "tuned_on": "the task it was fine-tuned on; empty for the model as published",
-    "seed": "of the fine-tuning",
-    "step": "updates of the fine-tuning; 0 is the model as published",
-    "layer": "0 is the output of the embedding layer",
-    "units": "points to train; in distances, those of the label",
-    "dimensions": "of the space",
-    "labels": "different labels of the points to train",
-    "clusters": "as many as labels where a hyperplane separates any two labels",
-    "linear": "whether there are as many clusters as labels",
-    "overlapping_pairs": "pairs of labels whose convex hulls share a point",
-    "duplicate_points": "points equal to an earlier one of the same label",
-    "contradictory_points": "points equal to one of another label",
-    "radius": "largest distance of a point to the mean of all",
-    "smallest_distance": "of two labels",
-    "mean_distance": "of two labels",
-    "mean_spread": "root mean square distance of a label's points to their mean, over the labels",
-    "similarity_to_original": "Pearson correlation of the distances with those before fine-tuning",
-    "test_units": "points to test",
-    "similarity_to_test": "Pearson correlation of the distances in train and test space",
-    "directprobe_accuracy": "on the points to test, by the nearest cluster",
-    "classifier_accuracy": "of the classifier probe, the mean over its initialisations",
-    "classifier_std": "its standard deviation over them",
-    "head_accuracy": "of the fine-tuned head",
-    "label": "one label",
-    "other": "another one",
-    "units_of_other": "points to train of the other label",
-    "distance": "of the two labels, by their clusters",
-    "hull_lower": "proved: their convex hulls are at least so far apart",
-    "hull_upper": "proved: they are at most so far apart",
-    "hull_status": "whether the hulls overlap or are disjoint, or neither was proved",
-}
-"""What each column says."""
+    known = {**CELL, **SPACE, **PAIR}.get(column)
+    return str if known is None else known.type

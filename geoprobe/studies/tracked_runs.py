@@ -18,7 +18,7 @@ from geoprobe.studies.status import missing_pieces
 from geoprobe.studies.study_data import StudyData, load_study_data
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.studies.study_tables import Row, space_columns, space_rows
-from geoprobe.studies.table_columns import SPACE, type_of
+from geoprobe.studies.table_columns import SPACE
 from geoprobe.suggestions import suggestion
 
 Metrics = dict[str, float]
@@ -160,7 +160,7 @@ def _name(cell: Cell) -> str:
 def _numbers(columns: Iterable[str], row: Row) -> Iterator[tuple[str, float]]:
     """Yield what is known of a space; trackers have no number for what is undefined."""
     for column, value in zip(columns, row, strict=True):
-        if column in SPACE and type_of(column) is not str and value is not None:
+        if column in SPACE and value is not None:
             number = float(value)  # type: ignore[arg-type]
             if not math.isnan(number):
                 yield column, number

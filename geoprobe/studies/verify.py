@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from geoprobe.errors import GeoprobeError, VerificationError
 from geoprobe.geometry import Cell
+from geoprobe.processes import in_processes
 from geoprobe.progress import Progress, ProgressCallback
+from geoprobe.studies.cell_files import read_measured
 from geoprobe.studies.inputs import Inputs, study_inputs
 from geoprobe.studies.jobs import read_test, read_train
-from geoprobe.studies.study_data import geometry_of, read_cell
 from geoprobe.studies.study_folder import StudyFolder
 from geoprobe.threads import checked_threads
 from geoprobe.verify import VerificationReport, verify_geometry
+
+_FEW = 3
+"""So many cells are worth processes of their own, which take seconds to start."""
 
 
 class StudyVerification(NamedTuple):
@@ -70,7 +74,12 @@ def verify_study(
     measured = {cell: inputs for cell, inputs in listed.items() if folder.geometry(cell).is_file()}
     reports: dict[Cell, VerificationReport] = {}
     failures: dict[Cell, str] = {}
-    outcomes = _outcomes(folder, measured, checked_threads(n_workers), max_gap)
+    calls = [
+        partial(verify_cell, folder.root, cell, inputs, max_gap)
+        for cell, inputs in measured.items()
+    ]
+    workers = checked_threads(n_workers) if len(calls) >= _FEW else 1
+    outcomes = zip(measured, in_processes(calls, workers), strict=True)
     for done, (cell, outcome) in enumerate(outcomes, start=1):
         if isinstance(outcome, VerificationReport):
             reports[cell] = outcome
@@ -80,26 +89,6 @@ def verify_study(
             progress(Progress("verifying cells", done, len(measured), str(cell)))
     waiting = tuple(cell for cell in listed if cell not in reports and cell not in failures)
     return StudyVerification(folder.root, reports, failures, waiting, time.perf_counter() - began)
-
-
-def _outcomes(
-    folder: StudyFolder, measured: dict[Cell, Inputs], n_workers: int, max_gap: float | None
-) -> Iterator[tuple[Cell, VerificationReport | str]]:
-    if n_workers == 1 or len(measured) < 3:
-        for cell, inputs in measured.items():
-            yield cell, verify_cell(folder.root, cell, inputs, max_gap)
-        return
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=n_workers, return_as="generator", batch_size=1)
-    yield from zip(
-        measured,
-        parallel(
-            joblib.delayed(verify_cell)(folder.root, cell, inputs, max_gap)
-            for cell, inputs in measured.items()
-        ),
-        strict=True,
-    )
 
 
 def verify_cell(
@@ -112,7 +101,7 @@ def verify_cell(
     folder = StudyFolder(root)
     path = folder.geometry(cell)
     try:
-        geometry = geometry_of(folder, cell)
+        geometry = read_measured(path, cell)
         train, test = read_train(inputs), read_test(inputs)
         report = verify_geometry(
             geometry,
@@ -125,7 +114,7 @@ def verify_cell(
         )
         path = folder.held(cell)
         if path.is_file():
-            held = read_cell(path, cell)
+            held = read_measured(path, cell)
             verify_geometry(held, train.points, train.labels, max_gap=max_gap, where=str(path))
         return report
     except VerificationError as error:

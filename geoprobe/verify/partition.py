@@ -12,7 +12,7 @@ from geoprobe.geometry.clusters import Clusters
 from geoprobe.geometry.fingerprints import hash_labels, hash_points
 from geoprobe.geometry.measured import Geometry, all_pairs
 from geoprobe.geometry.pairs import PairwiseDistances, Status
-from geoprobe.verify.wording import first_true, short
+from geoprobe.verify.wording import compare, first_true
 
 IntArray = NDArray[np.int64]
 
@@ -24,7 +24,7 @@ def check_data(
     counts = np.bincount(codes, minlength=len(classes))
     labels = classes[codes]
     noted = g.fingerprints
-    compared: list[tuple[str, Any, Any]] = [
+    compared = [
         ("number of points", g.n_units, len(points)),
         ("number of dimensions", g.n_dims, points.shape[1]),
         ("type of the points", g.dtype, points.dtype.name),
@@ -33,13 +33,7 @@ def check_data(
         ("hash of the points", noted.get("points"), hash_points(points)),
         ("hash of the labels", noted.get("labels"), hash_labels(labels)),
     ]
-    for what, stated, given in compared:
-        if stated != given:
-            raise VerificationError(
-                f"{where}: the {what} is {short(stated)}, but that of the data given is "
-                f"{short(given)}."
-            )
-    return len(compared)
+    return compare(compared, where)
 
 
 def check_centroids(g: Geometry, points: NDArray[Any], codes: IntArray, where: str) -> int:

@@ -13,7 +13,7 @@ from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.progress import Progress, ProgressCallback
 from geoprobe.verify.centred import EPS
 from geoprobe.verify.point_to_hull import Hull
-from geoprobe.verify.wording import first_true
+from geoprobe.verify.wording import compare, first_true
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,13 +60,7 @@ def check_test_data(
             ("hash of the test labels", p.fingerprints.get("labels"), hash_labels(labels)),
             ("list of true labels", [p.names[k] for k in p.true.tolist()], true),
         ]
-    for what, noted, given in stated:
-        if noted != given:
-            raise VerificationError(
-                f"{where}: the {what} is {noted!r:.80}, but that of the data given is "
-                f"{given!r:.80}."
-            )
-    return len(stated)
+    return compare(stated, where)
 
 
 def _check_zeros(p: Predictions, stated: FloatArray, limit: FloatArray, where: str) -> None:

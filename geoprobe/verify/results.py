@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -115,34 +115,25 @@ def _check_table(results: Results, name: str) -> int:
     if text == expected.getvalue():
         return text.count("\n") - 1
     header = list(tables(results.geometry)[name])
-    lines = 0
-    for line, (stated, wanted) in enumerate(_rows(path, text, expected.getvalue()), start=1):
-        lines = line
-        if len(stated) != len(wanted):
-            raise VerificationError(
-                f"{path}, line {line}: {','.join(stated) or 'nothing'} is there, but the geometry "
-                f"gives {','.join(wanted) or 'no such line'}."
-            )
-        for column, cell, right in zip(header, stated, wanted, strict=True):
-            if cell != right and not (column == "mean" and _same_sum(cell, right)):
+    ours = csv.reader(io.StringIO(expected.getvalue(), newline=""))
+    theirs = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line, none = 0, list[str]()
+    try:
+        for line, (stated, wanted) in enumerate(zip_longest(theirs, ours, fillvalue=none), 1):
+            if len(stated) != len(wanted):
                 raise VerificationError(
-                    f"{path}, line {line}: {column} is {cell!r}, but the geometry gives {right!r}."
+                    f"{path}, line {line}: {','.join(stated) or 'nothing'} is there, but the "
+                    f"geometry gives {','.join(wanted) or 'no such line'}."
                 )
-    return lines - 1
-
-
-def _rows(path: Path, stated: str, expected: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the rows of two tables side by side, empty ones where one of them has ended."""
-    ours = csv.reader(io.StringIO(expected, newline=""))
-    theirs = csv.reader(io.StringIO(stated, newline=""), strict=True)
-    while True:
-        try:
-            pair = next(theirs, None), next(ours, None)
-        except csv.Error as error:
-            raise VerificationError(f"{path}, line {theirs.line_num}: {error}.") from error
-        if pair == (None, None):
-            return
-        yield pair[0] or [], pair[1] or []
+            for column, cell, right in zip(header, stated, wanted, strict=True):
+                if cell != right and not (column == "mean" and _same_sum(cell, right)):
+                    raise VerificationError(
+                        f"{path}, line {line}: {column} is {cell!r}, but the geometry gives "
+                        f"{right!r}."
+                    )
+    except csv.Error as error:
+        raise VerificationError(f"{path}, line {theirs.line_num}: {error}.") from error
+    return line - 1
 
 
 def _same_sum(stated: str, expected: str) -> bool:

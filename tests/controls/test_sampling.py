@@ -13,9 +13,9 @@ from geoprobe.controls import (
     pseudo_test_drift,
     split_halves,
 )
-from geoprobe.controls.remeasuring import measure_rows
 from geoprobe.errors import InputError
 from geoprobe.findings.similarity import pearson
+from geoprobe.hulls.resampled import resampled_hull_distances
 
 NAMES = np.array([*"abcdef"])
 CENTRES = 6 * np.random.default_rng(17).normal(size=(6, 8))
@@ -204,7 +204,8 @@ def test_ceiling_by_hand_and_by_ranks() -> None:
 def test_rows_without_a_label_have_no_distance_to_it() -> None:
     X, y = sample(3, 4)
     everything, some, one = np.arange(24), np.flatnonzero(y != "c"), np.arange(4)
-    whole, without, alone = measure_rows(X, y, [everything, some, one])
+    found = resampled_hull_distances(X, y, [everything, some, one])
+    whole, without, alone = found.distance
     assert whole == pytest.approx(pairwise_hull_distances(X, y).distance, rel=1e-9)
     first, second = np.triu_indices(6, 1)
     with_c = (first == 2) | (second == 2)

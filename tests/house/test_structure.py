@@ -29,6 +29,7 @@ ROOMS = [
         "tolerances",
         "progress",
         "threads",
+        "processes",
         "memory",
         "versions",
         "showing",

@@ -1,4 +1,4 @@
-"""Numbers of clusters under many labelings: those of fitting each labeling by itself."""
+"""Many labelings of the same points: clusters and distances are those of fitting each by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from geoprobe.errors import InputError
-from geoprobe.probes import permuted, permuted_cluster_counts
+from geoprobe.probes import DirectProbe, permuted, permuted_cluster_counts
+from geoprobe.probes.permuted import measure_labelings
 from geoprobe.progress import Progress
 from tests.support.reference import plain_cluster_counts
 
@@ -39,6 +40,23 @@ def test_labelings_may_differ_in_kind_and_number() -> None:
     X = np.array([[0.0, 0], [1, 1], [0, 1], [1, 0]])
     labelings = [["same", "same", "not", "not"], [0, 1, 1, 1], [True, False, False, True]]
     assert permuted_cluster_counts(X, labelings).tolist() == [3, 2, 2]
+
+
+@pytest.mark.parametrize("shape", [(80, 20, 4), (40, 2, 3), (30, 60, 5), (24, 3, 2)])
+def test_clusters_and_distances_are_those_of_fitting_each_labeling(
+    shape: tuple[int, int, int],
+) -> None:
+    X, labelings = shuffled(*shape, 3)
+    X[:4] = X[4:8]
+    found = measure_labelings(X, labelings)
+    fitted = [DirectProbe(n_threads=1).fit(X, y).geometry_ for y in labelings]
+    assert found.n_clusters.tolist() == [each.n_clusters for each in fitted]
+    assert np.array_equal(found.distances, [each.hulls.distance for each in fitted])
+
+
+def test_labelings_of_one_point_many_times() -> None:
+    found = measure_labelings(np.zeros((4, 2)), [[0, 0, 1, 1]])
+    assert found.n_clusters.tolist() == [2] and found.distances.tolist() == [[0.0]]
 
 
 def test_threads_and_neighbours_change_nothing() -> None:

@@ -73,9 +73,8 @@ def test_predictions(tmp_path: Path) -> None:
 
 
 def test_label_pairs(tmp_path: Path) -> None:
-    outputs.write_label_pairs(
-        tmp_path / "vec.txt", np.array([0.5, 0.0, 12.34567]), ["-1", "a", "b---c"]
-    )
+    names = outputs.pair_names(["-1", "a", "b---c"])
+    outputs.write_values(tmp_path / "vec.txt", names, np.array([0.5, 0.0, 12.34567]))
     assert lines(tmp_path / "vec.txt") == [
         "-1---a,0.5000",
         "-1---b---c,0.0000",
@@ -84,7 +83,7 @@ def test_label_pairs(tmp_path: Path) -> None:
 
 
 def test_label_values(tmp_path: Path) -> None:
-    outputs.write_label_values(tmp_path / "inside_max.txt", np.array([0.0, 2.00005]), ["-1", "a,b"])
+    outputs.write_values(tmp_path / "inside_max.txt", ["-1", "a,b"], np.array([0.0, 2.00005]))
     assert lines(tmp_path / "inside_max.txt") == ["-1,0.0000", "a,b,2.0000"]
 
 

@@ -16,9 +16,10 @@ from geoprobe.controls import NullTest, beside_row, claims
 from geoprobe.geometry import Cell
 from geoprobe.report import write_report
 from geoprobe.report.headlines import headlines
+from geoprobe.studies.analysis_texts import analysis_texts
 from geoprobe.studies.answers import Found, answer
 from geoprobe.studies.sentences import Answer
-from geoprobe.studies.study_findings import TEXTS, Section, StudyFindings
+from geoprobe.studies.study_findings import Section, StudyFindings
 
 
 def gathered() -> StudyFindings:
@@ -32,9 +33,9 @@ def gathered() -> StudyFindings:
         for cell, test in zip(cells, tests, strict=True)
     )
     said = answer("linearity", Found(found * 2, (), ()))
-    section = Section("linearity", *TEXTS["linearity"], (), (), said)
+    section = Section("linearity", *analysis_texts()["linearity"], (), (), said)
     own = Answer(("Not at <the head>.",))
-    other = Section("differences", *TEXTS["differences"], (), (), own)
+    other = Section("differences", *analysis_texts()["differences"], (), (), own)
     return StudyFindings("made", {}, (section, other), (), True, tuple(found))
 
 

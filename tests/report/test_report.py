@@ -19,7 +19,8 @@ from geoprobe.findings import Linearity, Performance, arrange_runs, difference_v
 from geoprobe.progress import Progress
 from geoprobe.report import headlines, write_report
 from geoprobe.report import page as page_sections
-from geoprobe.studies.study_findings import Section, StudyFindings, View
+from geoprobe.studies.study_findings import Section, StudyFindings
+from geoprobe.studies.views import View
 from tests.support import report_cases
 from tests.support.report_cases import LONG, ODD, SCRIPT
 from tests.support.report_reading import Reader, Shown, main_table, views

@@ -24,7 +24,7 @@ from geoprobe.studies import (
     StudyFolder,
     compute_findings,
     estimate,
-    given_index,
+    given_looks,
     load_study_data,
     plan_from_table,
     read_plan,
@@ -34,9 +34,9 @@ from geoprobe.studies import (
     write_tables,
 )
 from geoprobe.studies.given import find_given
-from geoprobe.studies.given_index import look_at
+from geoprobe.studies.given_looks import look_at
 from geoprobe.studies.inputs import planned_files, planned_inputs
-from geoprobe.studies.pieces import KINDS
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.shares import Share
 from tests.conftest import Run
 from tests.support.given_cases import LABELS, PATTERN, clusters, write_space, write_spaces
@@ -165,7 +165,7 @@ def test_files_are_looked_at_in_several_processes(
     files = planned_files(read_plan(copy / "plan.toml"))
     alone = look_at(files, unseen="error")
     assert len(alone.looks) == 24 and len(alone.problems) == 1
-    monkeypatch.setattr(given_index, "_MANY", 1)
+    monkeypatch.setattr(given_looks, "_MANY", 1)
     steps: list[Progress] = []
     assert look_at(files, unseen="error", n_workers=2, progress=steps.append) == alone
     assert [step.done for step in steps] == list(range(1, 25))

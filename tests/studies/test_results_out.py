@@ -21,7 +21,7 @@ from geoprobe.cli import app
 from geoprobe.errors import FormatError, GeoprobeError, InputError, OccupiedError
 from geoprobe.studies import StudyFolder, export_study, read_plan, run_study, write_tables
 from geoprobe.studies.export import without_places
-from geoprobe.studies.table_columns import CELL, MEANING, PAIR, SPACE
+from geoprobe.studies.table_columns import CELL, PAIR, SPACE
 from tests.support.given_cases import write_spaces
 
 
@@ -117,8 +117,8 @@ def test_an_archive_holds_what_a_supplement_needs(reported: Path, tmp_path: Path
     for path in ours:
         assert held[path.relative_to(reported).as_posix()] == path.read_bytes()
     readme = held["README.md"].decode()
-    for column in (*CELL, *SPACE, *PAIR):
-        assert f"| `{column}` | {MEANING[column]} |" in readme
+    for name, column in (*CELL.items(), *SPACE.items(), *PAIR.items()):
+        assert f"| `{name}` | {column.meaning} |" in readme
     assert "not finished" not in readme
     assert json.loads(held["plan.json"])["plan"]["spaces"]["files"].startswith("{model}/")
     assert str(reported.parent).encode() not in held["plan.json"]

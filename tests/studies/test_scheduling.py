@@ -21,10 +21,9 @@ from geoprobe.progress import Progress
 from geoprobe.studies import StudyFolder, read_plan, run_study, study_status, write_tables
 from geoprobe.studies.claims import Claims
 from geoprobe.studies.executors import Piece, Uses
-from geoprobe.studies.expectation import SECONDS, Expectation
+from geoprobe.studies.expectation import Expectation
+from geoprobe.studies.kinds import KINDS
 from geoprobe.studies.local_executor import Processes, _Job
-from geoprobe.studies.pieces import KINDS
-from geoprobe.studies.scheduling import PHASES
 from geoprobe.studies.shares import Share
 from tests.support import piece_cases as cases
 from tests.support.given_cases import write_spaces
@@ -82,25 +81,21 @@ def test_the_rest_takes_what_pieces_of_its_kind_took() -> None:
     left = {"fine-tune": 2, "measure": 30}
     for piece in tuning:
         rest.begin(piece)
-    usual = SECONDS["fine-tune"]
-    assert rest.left(left) == pytest.approx((2 * usual + 30 * SECONDS["measure"]) / 2)
+    usual, measuring = KINDS["fine-tune"].seconds, KINDS["measure"].seconds
+    assert rest.left(left) == pytest.approx((2 * usual + 30 * measuring) / 2)
     now = 2 * usual
     # They take longer than was thought, and may end any moment; so will the others.
-    assert rest.left(left) == pytest.approx(2 * 30 * SECONDS["measure"] / 2)
+    assert rest.left(left) == pytest.approx(2 * 30 * measuring / 2)
     for piece in tuning:
         rest.end(piece)
     left = {"fine-tune": 0, "measure": 30}
-    assert rest.left(left) == pytest.approx(30 * SECONDS["measure"])
+    assert rest.left(left) == pytest.approx(30 * measuring)
     cell = Piece("measure", "cell", Path("cell"), cases.refuse)
     rest.begin(cell)
     now += 4.0
     rest.end(cell)
     at_once = (4 * usual + 4) / now
     assert rest.left({"measure": 29}) == pytest.approx(29 * 4 / at_once)
-
-
-def test_every_kind_of_piece_has_a_phase_and_an_expectation() -> None:
-    assert set(PHASES) == set(SECONDS) == set(KINDS)
 
 
 @pytest.mark.full

@@ -7,7 +7,8 @@ import pytest
 from geoprobe.errors import InputError
 from geoprobe.findings.linearity import Linearity, LinearityRow
 from geoprobe.studies.status import Counts, StudyStatus
-from geoprobe.studies.study_findings import Section, StudyFindings, View
+from geoprobe.studies.study_findings import Section, StudyFindings
+from geoprobe.studies.views import View
 
 ROW = LinearityRow("<script>", "tiny", "", None, 0, 6, 20, 4, 4, 1.0, True, 0, 0)
 

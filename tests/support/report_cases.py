@@ -25,7 +25,9 @@ from geoprobe.geometry import Geometry
 from geoprobe.geometry.cells import Cell
 from geoprobe.probes import measure
 from geoprobe.spaces import Space
-from geoprobe.studies.study_findings import TEXTS, Section, StudyFindings, View
+from geoprobe.studies.analysis_texts import analysis_texts
+from geoprobe.studies.study_findings import Section, StudyFindings
+from geoprobe.studies.views import View
 
 SCRIPT = "<script>alert(1)</script>"
 LONG = "a label whose name goes on " * 8
@@ -80,7 +82,7 @@ def geometries(
 
 
 def section(analysis: str, views: Sequence[View], missing: Sequence[str] = ()) -> Section:
-    text = TEXTS[analysis]
+    text = analysis_texts()[analysis]
     return Section(analysis, *text, tuple(views), tuple(missing))
 
 
