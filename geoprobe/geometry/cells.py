@@ -103,10 +103,12 @@ class Cell:
         InputError
             If it is no such description.
         """
-        if not isinstance(noted, dict) or not isinstance(noted.get("group", {}), dict):
-            raise InputError(f"a cell is described by its fields, but {noted!r:.200} came.")
-        group = tuple(sorted(noted.get("group", {}).items()))
-        return cls(**{**noted, "group": group})
+        try:
+            return cls(**{**noted, "group": tuple(sorted(noted.get("group", {}).items()))})
+        except (AttributeError, TypeError) as error:
+            raise InputError(
+                f"a cell is described by its fields, but {noted!r:.200} came."
+            ) from error
 
     def __str__(self) -> str:
         """Describe the cell for a person."""

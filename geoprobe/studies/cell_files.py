@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from geoprobe.errors import FormatError
+from geoprobe.errors import FormatError, InputError
 from geoprobe.files.json_files import read_json, write_json
 from geoprobe.geometry import Cell, Geometry, read_geometry
 from geoprobe.geometry.measured import FloatArray
@@ -54,7 +54,11 @@ def read_noted(kind: str, path: Path, cell: Cell) -> dict[str, Any]:
         If the file is damaged, was changed, or is that of another kind or cell.
     """
     noted = read_json(path, kind, VERSION)
-    check_cell(path, noted.get("cell"), cell)
+    try:
+        of = Cell.from_dict(noted.get("cell"))
+    except InputError as error:
+        raise FormatError(str(error), path) from error
+    check_cell(path, of, cell)
     return noted
 
 
@@ -72,14 +76,14 @@ def read_measured(path: Path, cell: Cell) -> Geometry:
         If the file is damaged, was changed, or is that of another cell.
     """
     geometry = read_geometry(path)
-    check_cell(path, geometry.cell.as_dict(), cell)
+    check_cell(path, geometry.cell, cell)
     return geometry
 
 
-def check_cell(path: Path, noted: Any, cell: Cell) -> None:
+def check_cell(path: Path, of: Cell | None, cell: Cell) -> None:
     """Refuse a file that says of itself that it is of another cell."""
-    if noted != cell.as_dict():
-        raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
+    if of != cell:
+        raise FormatError(f"this is of the cell {of}, not of {cell}.", path)
 
 
 def read_those_there(

@@ -125,7 +125,7 @@ def sentence(one: Claim) -> Sentence:
     Parameters
     ----------
     one : Claim
-        Of a measure among apart, closer, clusters, to original, movement, common, train to test, nearest.
+        Of a measure among the keys of :data:`PHRASES`.
     """
     phrase = PHRASES[one.measure]
     controlled = not math.isnan(one.control)
