@@ -472,6 +472,13 @@ def _by_family(
     return make
 
 
+def _movement(m: StudyData) -> Made:
+    control = bands(m.beside, "movement", "shuffled labels")
+    analysis = _by_family(measure_movement, reduces=False, intervals="movement")
+    for choices, make in analysis(m):
+        yield choices, _with(control, make)
+
+
 def _similarity(m: StudyData) -> Made:
     control = bands(m.beside, "to original", "shuffled labels")
     analysis = partial(similarity_to_original, held=m.held)
@@ -555,7 +562,7 @@ _MAKERS: dict[str, Callable[[StudyData], Made]] = {
     "min-distances": _min_distances,
     "centroid-paths": _by_family(follow_centroids),
     "cross-task": _cross_task,
-    "movement": _by_family(measure_movement, reduces=False, intervals="movement"),
+    "movement": _movement,
     "similarity": _similarity,
     "differences": _by_layer(difference_vectors, reduces=False),
     "controls": _controls,
