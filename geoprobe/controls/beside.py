@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.controls.null import BELOW, CHANCE, NullTest
+from geoprobe.controls.null import BELOW, BEYOND, CHANCE, NullTest
 from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
 from geoprobe.findings.finding import Finding
 from geoprobe.findings.intervals import Interval
@@ -210,6 +210,8 @@ class Claim:
     n_control: int
     p_value: float
     verdict: str
+    n_beyond: int
+    """Seeds in which the number is beyond chance."""
 
 
 def claims(rows: Iterable[BesideRow]) -> list[Claim]:
@@ -247,6 +249,7 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
                 n_control=weakest.n_control,
                 p_value=weakest.p_value,
                 verdict=CHANCE if divided else weakest.verdict,
+                n_beyond=sum(row.verdict == BEYOND for row in same),
             )
         )
     return found
