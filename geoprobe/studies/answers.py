@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.controls import Claim
+from geoprobe.controls.null import LEVEL
 from geoprobe.findings import (
     CentroidPaths,
     Differences,
@@ -123,8 +125,9 @@ def _performance(found: Found) -> Answer:
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
         "a change pairs them. Of several seeds the accuracies are means, and the interval holds "
         "that of each.",
-        "Pseudo-tests: units of training, as many of each label as the test has; both are compared "
-        "with the rest of training.",
+        "Pseudo-tests, rest of training: units of training, as many of each label as the test has, "
+        "and what is left without them; test and pseudo-test are both compared with that rest, and "
+        "the similarity to all of training is another number.",
     )
     return together(changed, drift, terms=terms)
 
@@ -251,7 +254,10 @@ def _similarity(found: Found) -> Answer:
         "layer {2} keeps least of its layout, a similarity of {3}, and layer {0} most, {1}",
         "The layer that keeps least of its layout",
     )
-    terms = "Similarity: Pearson correlation of the distances between the hulls of labels."
+    terms = (
+        "Similarity: Pearson correlation of the distances between the hulls of labels; layer by "
+        "layer, where labels are split, of the distances that the plan's reduce gives them."
+    )
     return together(told, layers, terms=(terms, _SHUFFLED))
 
 
@@ -382,14 +388,33 @@ def _differences(found: Found) -> Answer:
 
 
 def _controls(found: Found) -> Answer:
-    tested = [Sentence("", one.verdict) for one in found.claims if one.verdict]
-    if not tested:
+    verdicts = [Sentence("", one.verdict) for one in found.claims if one.verdict]
+    if not verdicts:
         return NOTHING
+    lines = [tally(verdicts, "In the last layers", "numbers")]
+    tested = [one for one in found.claims if not math.isnan(one.p_value)]
+    n, below = len(tested), f"at most {LEVEL:g}"
+    if tested:
+        few, still = (
+            sum(p <= LEVEL for p in each)
+            for each in zip(*((one.p_value, one.p_adjusted) for one in tested), strict=True)
+        )
+        lines.append(
+            f"p is {below} in {few} of {n} tests, by chance alone in {LEVEL * n:.2g} ({LEVEL:g} of "
+            f"{n}); corrected for their number, p (BH), in {still}."
+        )
+    coarse = Counter(one.n_control for one in tested if 1 / (1 + one.n_control) >= LEVEL)
+    lines += (
+        f"In {n_of} of them p cannot be below {1 / (1 + drawn):.2g}, since {drawn} controls were "
+        "drawn."
+        for drawn, n_of in sorted(coarse.items())
+    )
     terms = (
         "p: the share of the controls that reach the number, itself counted; of several seeds the "
-        "largest. Beyond chance: p is at most 0.05.",
+        f"largest. Beyond chance: p is {below}. p (BH): p after Benjamini and Hochberg (1995), "
+        "who bound the share of false ones among all that are called beyond chance.",
     )
-    return Answer((tally(tested, "In the last layers", "numbers"),), terms=terms)
+    return Answer(tuple(lines), terms=terms)
 
 
 _ANSWERS: dict[str, Callable[[Found], Answer]] = {

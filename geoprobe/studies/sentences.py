@@ -123,10 +123,11 @@ PHRASES = {
     ),
     "train to test": Phrase(
         "Test laid out otherwise than training",
-        "Similarity of training and test",
-        "The test of {task} {moment} is laid out otherwise than training: similarity {value}",
-        "The similarity of training and test of {task} {moment} is {value}",
-        "pseudo-tests of training",
+        "Similarity of the test to the rest of training",
+        "The test of {task} {moment} is laid out otherwise than training: similarity {value} to "
+        "the rest of training",
+        "The test of {task} {moment} has a similarity of {value} to the rest of training",
+        "pseudo-tests",
     ),
     "nearest": Phrase(
         "Accuracy of the nearest cluster",

@@ -62,8 +62,10 @@ TEXTS = {
         "One row for each task and model, as published and after the last update. The accuracies "
         "on the test split are those of DirectProbe (the label of the nearest cluster), of the "
         "classifier probe (mean and standard deviation over initialisations) and of the "
-        "fine-tuned head. The similarity is the Pearson correlation of the distances between "
-        "labels in the train and in the test space: 1 means that both are laid out alike. Beside "
+        "fine-tuned head. The similarity to all of training is the Pearson correlation of the "
+        "distances between labels in the test space and in that of all training units: 1 means "
+        "that both are laid out alike. Pseudo-tests are units of training, and are compared with "
+        "the rest of training only, as the test beside them is. Beside "
         "them stand labels, clusters, whether the train space is linear, and the hidden layers "
         "that cross-validation has chosen for the classifier.",
         "In the paper, a label that one of the two spaces lacks may count: the authors' code "
@@ -383,7 +385,7 @@ def _performance(m: StudyData) -> Made:
         control = {
             "directprobe": bands(m.beside, "nearest", "permuted test labels"),
             "classifier": bands(m.beside, "accuracy", "control tasks"),
-            "similarity": bands(m.beside, "train to test", "pseudo-tests"),
+            "similarity": bands(m.beside, "train to test", "pseudo-tests, to the rest of training"),
         }
         yield {}, _with(control, compare)
 

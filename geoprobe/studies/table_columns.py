@@ -56,7 +56,7 @@ MEANING = {
     "mean_spread": "root mean square distance of a label's points to their mean, over the labels",
     "similarity_to_original": "Pearson correlation of the distances with those before fine-tuning",
     "test_units": "points to test",
-    "similarity_to_test": "Pearson correlation of the distances in train and test space",
+    "similarity_to_test": "Pearson correlation of the distances of the test and of all of training",
     "directprobe_accuracy": "on the points to test, by the nearest cluster",
     "classifier_accuracy": "of the classifier probe, the mean over its initialisations",
     "classifier_std": "its standard deviation over them",

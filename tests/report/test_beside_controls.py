@@ -41,11 +41,11 @@ def gathered() -> StudyFindings:
 def test_head_has_a_line_for_every_claim() -> None:
     (table,) = headlines(gathered())
     assert table.rows[0] == (
-        "ps<role>", "tiny", "no", "clusters", "4,285", "46.00", "46.00 ± 0", "1",
+        "ps<role>", "tiny", "no", "clusters", "4,285", "46.00", "46.00 ± 0", "1", "1",
         "not distinguishable from chance",
     )  # fmt: skip
     assert table.rows[1][2:4] == ("pos, 1,200 updates", "clusters")
-    assert table.rows[1][-2:] == ("0.05", "beyond chance")
+    assert table.rows[1][-3:] == ("0.05", "0.1", "beyond chance")
 
 
 def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> None:

@@ -193,17 +193,28 @@ def test_tests_are_compared_with_pseudo_tests() -> None:
     null = np.linspace(0.6, 0.9, 39)
     (line,) = ask("performance", [row("train to test", 0.3, null, less=True)])
     assert line == (
-        "The test of role after fine-tuning is laid out otherwise than training: similarity 0.3 "
-        "(tiny, layer 6; pseudo-tests of training: 0.75 ± 0.09, p = 0.025; 1 seed)."
+        "The test of role after fine-tuning is laid out otherwise than training: similarity 0.3 to "
+        "the rest of training (tiny, layer 6; pseudo-tests: 0.75 ± 0.09, p = 0.025; 1 seed)."
     )
     (line,) = ask("performance", [row("train to test", 0.7, null, less=True, tuned_on="")])
-    assert "is 0.7 (" in line and line.endswith(": not distinguishable from chance.")
+    assert "a similarity of 0.7 to the rest of training (" in line and line.endswith(
+        ": not distinguishable from chance."
+    )
 
 
 def test_numbers_beyond_their_controls_are_counted() -> None:
     rows = [row("apart", 45.0), row("clusters", 46.0, less=True), row("movement", 46.0)]
     assert ask("controls", rows) == (
         "In the last layers: beyond chance in 2 of 3 numbers, more than chance gives in 1.",
+        "p is at most 0.05 in 2 of 3 tests, by chance alone in 0.15 (0.05 of 3); corrected for "
+        "their number, p (BH), in 2.",
+    )
+    coarse = [row("apart", 45.0, [23.0] * 19), row("clusters", 46.0, [60.0] * 5, less=True)]
+    assert ask("controls", coarse)[1:] == (
+        "p is at most 0.05 in 1 of 2 tests, by chance alone in 0.1 (0.05 of 2); corrected for "
+        "their number, p (BH), in 0.",
+        "In 1 of them p cannot be below 0.17, since 5 controls were drawn.",
+        "In 1 of them p cannot be below 0.05, since 19 controls were drawn.",
     )
     assert answer("of another package", Found((), (), ())) is NOTHING
     assert ask("controls", []) == ask("linearity", []) == ()

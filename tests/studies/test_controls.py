@@ -171,7 +171,7 @@ def test_similarity_by_size_is_that_of_the_measured_spaces(done: StudyFolder) ->
     assert len(rows) == 9
     tuned = rows["original and tuned", "pos", 1]
     assert tuned.pearson == pytest.approx(spatial_similarity(before, after).value)
-    own = rows["training and test", "", 10]
+    own = rows["all of training and test", "", 10]
     assert before.test is not None
     assert own.pearson == pytest.approx(spatial_similarity(before, before.test).value)
     # Three pairs of labels carry no finding, whatever their correlation.
