@@ -122,7 +122,7 @@ class Performance(Finding):
             )
             tell(bars[0], [f"{text}\n{value:.4g}" for value in mean])
         # A pseudo-test is compared with the rest of training, and so is the test beside it.
-        values = "the same test, to the rest of training" if measure == "similarity" else ""
+        values = "test, to the rest of training" if measure == "similarity" else ""
         control.draw_beside(ax, columns, places, values=values)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
         ax.set_ylim(len(names) - 0.5 + control.rows_below, -0.5)

@@ -87,9 +87,15 @@ class Found(NamedTuple):
         """What is said of a number without a control: nothing in a study that has none at all."""
         return "" if all(math.isnan(one.control) for one in self.claims) else NO_CONTROL
 
-    def claimed(self, claims: Sequence[Claim], noun: str = "fine-tunings", **how: Any) -> Answer:
+    def each(self, noun: str = "fine-tunings", when: str = "") -> str:
+        """Say how many seeds there are of each fine-tuning, where there are several."""
+        counts = {one.n_seeds for one in self.claims if one.tuned_on}
+        several = span(str(min(counts)), str(max(counts))) if max(counts, default=1) > 1 else ""
+        return f"{noun} ({several} seeds each{when})" if several else noun
+
+    def claimed(self, claims: Sequence[Claim], noun: str = "", **how: Any) -> Answer:
         """Answer with claims on one measure, as :func:`geoprobe.studies.sentences.claimed` does."""
-        return claimed(claims, noun, alone=self.alone, **how)
+        return claimed(claims, noun or self.each(), alone=self.alone, **how)
 
     def everywhere(self, measure: str) -> list[Claim]:
         """Select all claims on a measure."""
@@ -117,10 +123,12 @@ def answer(analysis: str, found: Found) -> Answer:
 
 def _performance(found: Found) -> Answer:
     own = [run for run in found.runs if run.task == run.tuned_on]
-    changed = gather(_changes(own), "Accuracy of the nearest cluster", "fine-tunings")
+    changed = gather(_changes(own), "Accuracy of the nearest cluster", found.each())
     if not changed.lines:
         changed = found.claimed(found.of("nearest", tuned=False), "spaces as published")
-    drift = found.claimed(found.everywhere("train to test"), "spaces")
+    drift = found.claimed(
+        found.everywhere("train to test"), found.each("spaces", " after fine-tuning")
+    )
     terms = (
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
         "a change pairs them. Of several seeds the accuracies are means, and the interval holds "
@@ -175,7 +183,7 @@ def _change(
 
 
 def _linearity(found: Found) -> Answer:
-    told = found.claimed(found.everywhere("clusters"), "spaces")
+    told = found.claimed(found.everywhere("clusters"), found.each("spaces", " after fine-tuning"))
     terms = (
         "Hyperplane: as many clusters as labels leave one between every two labels, which small "
         "labels in many dimensions allow whatever they mean."
@@ -225,7 +233,7 @@ def _cross_task(found: Found) -> Answer:
     if not (apart or closer or changes):
         return _OWN_ONLY
     # Of each pair of tasks there are three sentences.
-    few, noun = 1, "pairs of tasks"
+    few, noun = 1, found.each("pairs of tasks")
     told = gather(changes, "Accuracy of the nearest cluster", noun, few)
     both = (found.claimed(each, noun, few=few) for each in (apart, closer))
     return together(*both, told, terms=(_APART, _SHUFFLED))
@@ -291,7 +299,7 @@ def _layers(found: Found, kind: type[Finding], value: str, form: str, topic: str
             named = f"layer {low if form.startswith('layer {2}') else top}"
             verdict = named if n_so == n_seeds else _NOT_ALL
             said.append(Sentence(f"In {whose}, {text} {beside(found.alone, so)}.", verdict))
-    return gather(said, about(topic, found.alone), "fine-tunings")
+    return gather(said, about(topic, found.alone), found.each())
 
 
 def _extremes(of_layer: Mapping[int, Sequence[float]]) -> tuple[tuple[int, float], ...]:
@@ -316,15 +324,16 @@ def _memorisation(found: Found) -> Answer:
             if not tuned_on:
                 continue
             each, before = [*of_seed.values()], [*gaps.get((task, model, "", layer), {}).values()]
-            gap = signed(span(f"{min(each):+.3f}", f"{max(each):+.3f}"))
+            ends = signed(f"{min(each):+.3f}"), signed(f"{max(each):+.3f}")
             start = signed(f"{np.mean(before):+.3f} as published") if before else ""
             told = beside(whereabouts(model, layer), found.alone, start, seeds(len(each)))
             text = (
                 f"The classifier's accuracy on training units that it has not seen, less that on "
-                f"test units of {task}, is {gap} after fine-tuning{on_task(task, tuned_on)} {told}."
+                f"test units of {task}, is {span(*ends)} after "
+                f"fine-tuning{on_task(task, tuned_on)} {told}."
             )
-            said.append(Sentence(text, NO_CONTROL, gap, float(np.mean(each))))
-    return gather(said, about("Gap between subtest and test", found.alone), "fine-tunings")
+            said.append(Sentence(text, NO_CONTROL, ends, float(np.mean(each))))
+    return gather(said, about("Gap between subtest and test", found.alone), found.each())
 
 
 def _centroid_paths(found: Found) -> Answer:
@@ -347,7 +356,7 @@ def _centroid_paths(found: Found) -> Answer:
             said.append(Sentence(text, _FURTHER.get(n_further / len(spread), _NOT_ALL)))
     terms = ("Apart: the mean distance of two of their centroids.",)
     topic = about("The closest labels", found.alone)
-    return together(gather(said, topic, "fine-tunings"), terms=terms)
+    return together(gather(said, topic, found.each()), terms=terms)
 
 
 def _spread(paths: CentroidPaths, layer: int, seed: int) -> tuple[float, float]:
@@ -375,16 +384,16 @@ def _differences(found: Found) -> Answer:
         drifts = [drift for (n, _), drift in one.drift.items() if n == layer]
         n_labels = len({row.label for row in one.rows if row.layer == layer})
         shares = [drift.share for drift in drifts]
-        share = span(f"{min(shares):.0%}", f"{max(shares):.0%}")
+        ends = f"{min(shares):.0%}", f"{max(shares):.0%}"
         told = beside(whereabouts(model, layer), found.alone, seeds(len(drifts)))
         text = (
-            f"The labels of {task} share {share} of their squared movement in "
+            f"The labels of {task} share {span(*ends)} of their squared movement in "
             f"fine-tuning{on_task(task, tuned_on)}; {n_labels} directions with nothing in common "
             f"would share {1 / n_labels:.0%} {told}."
         )
-        said.append(Sentence(text, NO_CONTROL, share, float(np.mean(shares))))
+        said.append(Sentence(text, NO_CONTROL, ends, float(np.mean(shares))))
     topic = about("Squared movement that all labels share", found.alone)
-    return gather(said, topic, "fine-tunings")
+    return gather(said, topic, found.each())
 
 
 def _controls(found: Found) -> Answer:

@@ -46,15 +46,15 @@ class Sentence(NamedTuple):
     Attributes
     ----------
     text, verdict : str
-    short : str
-        What was measured, where nothing may be concluded.
+    ends : (str, str)
+        Smallest and largest number of the seeds, for where nothing may be concluded.
     rank : float
         Orders what was measured.
     """
 
     text: str
     verdict: str
-    short: str = ""
+    ends: tuple[str, str] = ("", "")
     rank: float = math.nan
 
 
@@ -183,9 +183,10 @@ def sentence(one: Claim, alone: str = NO_CONTROL) -> Sentence:
         _control(one, phrase.control) if controlled else alone,
         seeds(one.n_seeds) if counted else "",
     )
-    short = phrase.short.format(value=value, n=one.n_labels)
+    each = (one.low, one.high) if several else (one.value, one.value)
+    low, high = (phrase.short.format(value=number(end), n=one.n_labels) for end in each)
     rank = one.value / (one.n_labels or 1) if "{n}" in phrase.short else one.value
-    return Sentence(f"{text} {where}{end}.", verdict, short, rank)
+    return Sentence(f"{text} {where}{end}.", verdict, (low, high), rank)
 
 
 def on_task(task: str, tuned_on: str) -> str:
@@ -252,8 +253,8 @@ def tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
     n_all = len(sentences)
     counted = Counter(one.verdict for one in sentences).most_common()
     if [verdict for verdict, _ in counted] == [NO_CONTROL]:
-        ends = (each(sentences, key=lambda one: one.rank).short for each in (min, max))
-        return f"{topic}: {span(*ends)} in {n_all} {noun}."
+        ranked = sorted(sentences, key=lambda one: (one.rank, one.ends))
+        return f"{topic}: {span(ranked[0].ends[0], ranked[-1].ends[1])} in {n_all} {noun}."
     if len(counted) == 1:
         return f"{topic}: {counted[0][0]} in {'both' if n_all == 2 else f'all {n_all}'} {noun}."
     parts = [f"{verdict} in {n}" for verdict, n in counted]
@@ -273,7 +274,7 @@ def together(*answers: Answer, terms: tuple[str, ...] = ()) -> Answer:
 
 def claimed(
     claims: Sequence[Claim],
-    noun: str = "fine-tunings",
+    noun: str,
     *,
     alone: str = NO_CONTROL,
     more: Callable[[Claim], str] | None = None,

@@ -153,7 +153,7 @@ TEXTS = {
     ),
     "controls": Text(
         "Beside their controls",
-        "Which of these numbers would chance give as well?",
+        "Which numbers would chance give as well?",
         "Each number stands beside its control: the same measure of shuffled labels, of a "
         "pseudo-test drawn from training, of a control task. The p-value is the share of controls "
         "that reach it, (1 + reached) / (1 + drawn); above 0.05 it is not distinguishable from "
@@ -385,7 +385,7 @@ def _performance(m: StudyData) -> Made:
         control = {
             "directprobe": bands(m.beside, "nearest", "permuted test labels"),
             "classifier": bands(m.beside, "accuracy", "control tasks"),
-            "similarity": bands(m.beside, "train to test", "pseudo-tests, to the rest of training"),
+            "similarity": bands(m.beside, "train to test", "pseudo-tests"),
         }
         yield {}, _with(control, compare)
 

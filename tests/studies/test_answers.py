@@ -144,6 +144,11 @@ def test_many_sentences_are_counted() -> None:
         "chance in 1.",
     )
     assert found.each == tuple(sentence(one).text for one in claims(rows))
+    three = [one._replace(seed=seed) for one in rows for seed in range(3)]
+    assert ask("min-distances", three) == (
+        "Labels pushed apart: beyond chance in 3 of 4 fine-tunings (3 seeds each), not "
+        "distinguishable from chance in 1.",
+    )
     assert any(term.startswith("Apart") for term in found.terms) and found.at_head
     few = answer("min-distances", Found(claims([rows[0], rows[1], rows[3], rows[3]]), (), ()))
     assert len(few.lines) == 3 and few.each == ()
@@ -168,6 +173,11 @@ def test_without_any_control_what_was_measured_is_counted() -> None:
     )
     assert ask("similarity", rows) == ("Similarity to the original: 25 to 46 in 4 fine-tunings.",)
     assert "(tiny, layer 6; 1 seed)." in apart.each[0] and NO_CONTROL not in " ".join(apart.each)
+    spread = [alone("apart", 40.0, "task0")._replace(seed=1), *rows]
+    assert ask("min-distances", spread) == (
+        "Labels further from their nearest than before: 25 of 46 to 46 of 46 in 4 fine-tunings "
+        "(1 to 2 seeds each).",
+    )
     # Where other numbers have a control, these say that they have none.
     (line,) = ask("min-distances", [*rows, row("movement", 46.0)])
     assert line.startswith("Labels further from their nearest than before (no control): 25 of 46")
