@@ -74,7 +74,7 @@ def as_plain(section: Section, views: Sequence[View]) -> dict[str, Any]:
 def say_section(section: Section, views: Sequence[View]) -> None:
     """Print all tables of some views, the short ones that sum a view up first."""
     from geoprobe.report.page import view_name
-    from geoprobe.report.report_tables import extras, make_table
+    from geoprobe.report.report_tables import all_numbers, extras, make_table
 
     print(f"{section.title}: {section.question}")
     if section.paper:
@@ -86,7 +86,7 @@ def say_section(section: Section, views: Sequence[View]) -> None:
         print(f"\n{name}" if name else "")
         for extra in extras(view.finding):
             _say(make_table(extra.title, extra.columns))
-        _say(make_table("All numbers", view.finding.columns()))
+        _say(all_numbers(view.finding))
         for note in view.finding.notes:
             print(note)
     for reason in section.missing:

@@ -439,7 +439,8 @@ def _say_report(folder: StudyFolder, gathered: StudyFindings) -> None:
     from geoprobe.report import headlines
 
     # Without controls the answers conclude little: the page has them.
-    for section in gathered.sections if gathered.claims else ():
+    sections = sorted(gathered.sections, key=lambda one: one.analysis != "controls")
+    for section in sections if gathered.claims else ():
         if section.answer.at_head and section.answer.lines:
             print("\n".join(("", section.question, *section.answer.lines)))
     for headline in headlines(gathered):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from geoprobe.controls.null import BELOW, CHANCE, NullTest, control_columns
+from geoprobe.controls.null import BELOW, BEYOND, CHANCE, NullTest, control_columns
 from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
 from geoprobe.findings.finding import NAN, Finding, mean_and_std, moment_columns
 from geoprobe.findings.intervals import Interval
@@ -23,7 +23,7 @@ MEASURES = {
     "to original": "similarity to the original",
     "movement": "mean movement of the labels",
     "common": "share of the labels' squared movement that is common",
-    "train to test": "similarity of training and test",
+    "train to test": "similarity of the test to the rest of training",
     "test means": "mean distance of a label's means in training and test",
     "nearest": "accuracy of the nearest cluster",
     "ceiling": "noise ceiling of the similarity",
@@ -183,7 +183,11 @@ class Claim:
     n_control : int
     p_value : float
         The largest of the seeds: what is claimed holds for each of them.
+    p_adjusted : float
+        Corrected for the number of p-values among the claims (Benjamini & Hochberg 1995).
     verdict : str
+    n_beyond : int
+        Seeds in which the number is beyond chance.
     """
 
     task: str
@@ -202,7 +206,9 @@ class Claim:
     control_std: float
     n_control: int
     p_value: float
+    p_adjusted: float
     verdict: str
+    n_beyond: int
 
 
 def claims(rows: Iterable[BesideRow]) -> list[Claim]:
@@ -239,7 +245,21 @@ def claims(rows: Iterable[BesideRow]) -> list[Claim]:
                 control_std=float(np.mean([row.control_std for row in same])),
                 n_control=weakest.n_control,
                 p_value=weakest.p_value,
+                p_adjusted=NAN,
                 verdict=CHANCE if divided else weakest.verdict,
+                n_beyond=sum(row.verdict == BEYOND for row in same),
             )
         )
+    return _adjusted(found)
+
+
+def _adjusted(found: list[Claim]) -> list[Claim]:
+    tested = [k for k, one in enumerate(found) if not np.isnan(one.p_value)]
+    if tested:
+        # As slow to load as the correlations are, for which whoever has no p-value does without.
+        from scipy.stats import false_discovery_control
+
+        p_adjusted = false_discovery_control([found[k].p_value for k in tested]).tolist()
+        for k, p in zip(tested, p_adjusted, strict=True):
+            found[k] = replace(found[k], p_adjusted=p)
     return found

@@ -22,6 +22,7 @@ Alternative = Literal["less", "greater"]
 LEVEL = 0.05
 """A p-value above it is not distinguishable from chance."""
 
+BEYOND = "beyond chance"
 CHANCE = "not distinguishable from chance"
 BELOW = {"greater": "less than chance gives", "less": "more than chance gives"}
 """Verdicts of what lies beyond the null values on the side where structure does not."""
@@ -133,7 +134,7 @@ class NullTest(Showing):
         if self.n_undefined == len(self.null):
             return "without a control: no permutation defines one"
         if self.distinguishable(level):
-            return "beyond chance"
+            return BEYOND
         # No observed number could have been beyond it: that is no evidence for chance.
         if 1 / (1 + len(self.null)) > level:
             return f"too few permutations ({len(self.null)}) to tell from chance"

@@ -41,6 +41,17 @@ class Bands:
     name: str = ""
     of: Mapping[Key, Band] = field(default_factory=dict)
 
+    def scaled(self, by: Mapping[int, float]) -> Bands:
+        """Return the bands of some layers in another unit: each is multiplied by its factor."""
+        return Bands(
+            self.name,
+            {
+                key: Band(*(by[key[-1]] * end for end in band))
+                for key, band in self.of.items()
+                if key[-1] in by
+            },
+        )
+
     def at(self, columns: Mapping[str, Sequence[Any]], k: int) -> Band | None:
         """Return the band of the k-th row of a finding; step 0 of a run is the published model."""
         task, model, tuned_on, step, layer = (
@@ -91,9 +102,15 @@ class Bands:
             )  # fmt: skip
 
     def draw_along(
-        self, ax: Any, columns: Mapping[str, Sequence[Any]], rows: Sequence[int]
+        self,
+        ax: Any,
+        columns: Mapping[str, Sequence[Any]],
+        rows: Sequence[int],
+        *,
+        x: str = "step",
+        values: str = "",
     ) -> None:
-        """Draw one band along the steps of some rows; bars stand where the control was measured.
+        """Draw one band along some rows; bars stand where the control was measured.
 
         Parameters
         ----------
@@ -101,13 +118,19 @@ class Bands:
         columns : mapping
             Of a finding, over its seeds.
         rows : sequence of int
+        x : str, default="step"
+            The column that runs across.
+        values : str, optional
+            As in :meth:`draw_beside`.
         """
-        found = {columns["step"][k]: band for k in rows if (band := self.at(columns, k))}
+        found = {columns[x][k]: band for k in rows if (band := self.at(columns, k))}
         if not found:
             return
-        steps = sorted(found)
-        low, high = ([found[step][end] for step in steps] for end in (0, 1))
+        places = sorted(found)
+        low, high, each = ([found[place][part] for place in places] for part in (0, 1, 2))
         # Round ends show where a band has no height.
         style = {"color": INK, "alpha": 0.55, "linewidth": 5.0, "capstyle": "round", "zorder": 1}
-        ax.vlines(steps, low, high, label=self.name, **style)
-        ax.fill_between(steps, low, high, color=INK, alpha=0.2, linewidth=0)
+        ax.vlines(places, low, high, label=self.name, **style)
+        ax.fill_between(places, low, high, color=INK, alpha=0.2, linewidth=0)
+        if values:
+            ax.plot(places, each, "_", color=INK, markersize=17, markeredgewidth=2.0, label=values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.drawing.style import AFTER, INK, describe, legend, one_axes, tell
 from geoprobe.errors import InputError
+from geoprobe.findings.control_bands import Bands
 from geoprobe.findings.finding import NAN, Finding
 from geoprobe.findings.intervals import Interval
 from geoprobe.findings.label_pairs import LabelMatch, match_labels
@@ -78,10 +79,13 @@ class Movement(Finding):
         by R of the original space, since layers differ in scale, and is NaN where R is 0; ``low``
         and ``high`` bound ``movement`` and are NaN unless intervals were given.
     notes : tuple of str
+    control : Bands
+        Mean movement of shuffled labels, where it was measured.
     """
 
     rows: tuple[MovementRow, ...]
     notes: tuple[str, ...]
+    control: Bands = field(default_factory=Bands)
 
     row_type = MovementRow
     keys = ("task", "model", "tuned_on", "layer", "step", "label")
@@ -89,6 +93,9 @@ class Movement(Finding):
 
     def plot(self, ax: Any = None, relative: bool = False) -> Any:
         """Draw every label as a dot per layer, and the medians as a line.
+
+        Grey is the mean over labels that were shuffled, where a control was measured, and a mark
+        in it the mean over the labels themselves.
 
         Parameters
         ----------
@@ -118,6 +125,15 @@ class Movement(Finding):
         ])  # fmt: skip
         medians = [float(np.median([moved for _, moved in values])) for values in of_layer]
         ax.plot(layers, medians, "s-", color=AFTER, label="median of the labels")
+        control = self.control
+        if relative:
+            # Of each layer R is that of the original space, which all seeds share.
+            control = control.scaled(
+                {row.layer: row.relative / row.movement for row in self.rows if row.movement}
+            )
+        control.draw_along(
+            ax, columns, range(len(columns["layer"])), x="layer", values="mean of the labels"
+        )
         ax.set_xticks(layers)
         ax.set_ylim(bottom=0)
         row = self.rows[0]

@@ -1,4 +1,4 @@
-"""Performance before and after fine-tuning, and how alike training and test space are."""
+"""Performance before and after fine-tuning, and how alike the test is to all of training."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Performance(Finding):
         nearest cluster with a bootstrap interval; ``classifier`` the mean over the scores given,
         with their sample standard deviation; ``hidden_sizes`` and ``weight_decay`` are those of
         its network, empty and NaN where nobody said which; ``head`` is the fine-tuned head's own
-        accuracy.
+        accuracy; ``similarity`` is that of the test to all of training.
     notes : tuple of str
     control : mapping from str to Bands
         By measure: the accuracy under permuted test labels, that of the classifier on control
-        tasks, the similarity of pseudo-tests drawn from training.
+        tasks, the similarity of pseudo-tests to the rest of training.
     """
 
     rows: tuple[PerformanceRow, ...]
@@ -112,6 +112,8 @@ class Performance(Finding):
                 for k in rows
             ]
             places |= dict(zip(rows, where, strict=True))
+            if measure == "similarity":
+                text += ", to all of training"
             mean = [columns[f"{measure}_mean"][k] for k in rows]
             spread = np.nan_to_num([self._reach(columns, measure, k, single) for k in rows])
             spread = spread.reshape(-1, 2).T
@@ -120,7 +122,7 @@ class Performance(Finding):
             )
             tell(bars[0], [f"{text}\n{value:.4g}" for value in mean])
         # A pseudo-test is compared with the rest of training, and so is the test beside it.
-        values = "test and that rest of training" if measure == "similarity" else ""
+        values = "test, to the rest of training" if measure == "similarity" else ""
         control.draw_beside(ax, columns, places, values=values)
         ax.set_yticks(range(len(names)), [" ".join(name) for name in names], parse_math=False)
         ax.set_ylim(len(names) - 0.5 + control.rows_below, -0.5)
@@ -129,7 +131,7 @@ class Performance(Finding):
             "directprobe": "DirectProbe on the test units",
             "classifier": "Classifier probe on the test units",
             "head": "Fine-tuned head on the test units",
-            "similarity": "Spatial similarity of training and test space",
+            "similarity": "Spatial similarity of the test to training",
         }[measure]
         describe(ax, title=title, x=x)
         legend(ax, **control.legend)

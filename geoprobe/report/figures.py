@@ -29,7 +29,7 @@ _MEASURES = {
     "directprobe": "accuracy of DirectProbe",
     "classifier": "accuracy of the classifier probe",
     "head": "accuracy of the fine-tuned head",
-    "similarity": "spatial similarity of training and test space",
+    "similarity": "spatial similarity of the test to training",
 }
 
 

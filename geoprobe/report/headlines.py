@@ -18,7 +18,7 @@ _MEASURES = {
     "directprobe": "DirectProbe",
     "classifier": "classifier",
     "head": "head",
-    "similarity": "similarity",
+    "similarity": "similarity to all of training",
 }
 Key = tuple[str, str]
 Columns = dict[str, list[Any]]
@@ -42,17 +42,29 @@ def headlines(gathered: StudyFindings) -> list[Headline]:
     Returns
     -------
     list of Headline
-        What was found beside its control, accuracies and similarity by task and model, then their
-        linearity, where they have been computed. Numbers are means over seeds, with the sample
+        What was found beside its control, accuracies by task and model, with the similarity of the
+        test to all of training where no pseudo-test stands beside it, then their linearity, where
+        they have been computed. Numbers are means over seeds, with the sample
         standard deviation.
     """
     headlines_ = [_beside(gathered.claims)]
     columns = _columns(gathered, Performance)
     if columns is not None:
-        measures = [m for m in _MEASURES if not all(map(math.isnan, columns[f"{m}_mean"]))]
+        # Beside pseudo-tests the test has another similarity: one of them is enough.
+        passed = (
+            {"similarity"} if any(c.measure == "train to test" for c in gathered.claims) else {}
+        )
+        measures = [
+            m
+            for m in _MEASURES
+            if m not in passed and not all(map(math.isnan, columns[f"{m}_mean"]))
+        ]
+        alike = (
+            ", and similarity of the test to all of training" if "similarity" in measures else ""
+        )
         headlines_.append(
             Headline(
-                "On the test units: accuracy, and similarity of training and test space",
+                f"On the test units: accuracy{alike}",
                 ("task", "model", "fine-tuned", *(f"{_MEASURES[m]} " for m in measures)),
                 [
                     (*about, *(_spread(columns, m, k) for m in measures))
@@ -80,7 +92,18 @@ def _beside(claims: Sequence[Claim]) -> Headline:
     """Tell what was found in the last layers, a line for each measure and moment."""
     return Headline(
         "In the last layer, beside shuffled labels, pseudo-tests or control tasks",
-        ("task", "model", "fine-tuned", "measure", "units ", "found ", "control ", "p ", "verdict"),
+        (
+            "task",
+            "model",
+            "fine-tuned",
+            "measure",
+            "units ",
+            "found ",
+            "control ",
+            "p ",
+            "p (BH) ",
+            "verdict",
+        ),
         [
             (
                 one.task,
@@ -90,7 +113,7 @@ def _beside(claims: Sequence[Claim]) -> Headline:
                 f"{one.n_units:,}",
                 number(one.value),
                 _control(one),
-                NONE if math.isnan(one.p_value) else f"{one.p_value:.2g}",
+                *(NONE if math.isnan(p) else f"{p:.2g}" for p in (one.p_value, one.p_adjusted)),
                 one.verdict or NONE,
             )
             for one in claims

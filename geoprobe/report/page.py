@@ -256,6 +256,8 @@ class Pages:
             What figures are there as, in words.
         """
         answered = [one for one in sections if one.answer.lines and one.answer.at_head]
+        # How many numbers were tested stands before what each of them says.
+        answered.sort(key=lambda one: one.anchor != "controls")
         return self._whole(
             "page.html",
             name=name,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from geoprobe.findings import (
     InBetween,
     Memorisation,
     MinDistances,
+    Performance,
 )
 
 HEADINGS = {
@@ -91,6 +93,12 @@ REASONS = {
     "drift_share": "no label moved",
     "cosine_without_drift": "a label moved as the mean does",
 }
+
+
+_OF_FINDING: dict[type[Finding], dict[str, str]] = {
+    Performance: {"similarity": "similarity to all of training"}
+}
+"""Headings of columns that other findings have under the same name."""
 
 
 def heading(column: str) -> str:
@@ -222,7 +230,18 @@ def rows_shown(n_views: int) -> int:
     return max(_AT_LEAST, min(_AT_MOST, _ROWS_OF_SECTION // max(1, n_views)))
 
 
-def make_table(title: str, columns: Mapping[str, Sequence[Any]], at_most: int = _AT_MOST) -> Table:
+def all_numbers(finding: Finding, at_most: int = _AT_MOST) -> Table:
+    """Arrange the rows of a finding as :func:`make_table` does."""
+    headings = _OF_FINDING.get(type(finding), {})
+    return make_table("All numbers", finding.columns(), at_most, headings)
+
+
+def make_table(
+    title: str,
+    columns: Mapping[str, Sequence[Any]],
+    at_most: int = _AT_MOST,
+    headings: Mapping[str, str] = MappingProxyType({}),
+) -> Table:
     """Arrange columns for the page.
 
     Parameters
@@ -231,6 +250,8 @@ def make_table(title: str, columns: Mapping[str, Sequence[Any]], at_most: int = 
     columns : mapping from name to sequence, all of one length
     at_most : int
         Rows shown; the csv beside the page always has all.
+    headings : mapping of str to str
+        Of columns that are called otherwise than :func:`heading` says.
 
     Returns
     -------
@@ -241,7 +262,7 @@ def make_table(title: str, columns: Mapping[str, Sequence[Any]], at_most: int = 
     n_rows = len(next(iter(columns.values()), ()))
     shown, shared, footnotes = [], [], []
     for name, values in columns.items():
-        column = Column(name, heading(name), _numeric(values))
+        column = Column(name, headings.get(name, heading(name)), _numeric(values))
         if name == "undefined" and not any(values):
             continue
         if n_rows and _all_undefined(values):

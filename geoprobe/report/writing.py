@@ -27,7 +27,14 @@ from geoprobe.report.page import (
     view_name,
     views_on_page,
 )
-from geoprobe.report.report_tables import Table, extras, make_table, rows_shown, text_table
+from geoprobe.report.report_tables import (
+    Table,
+    all_numbers,
+    extras,
+    make_table,
+    rows_shown,
+    text_table,
+)
 from geoprobe.threads import available_threads
 
 if TYPE_CHECKING:
@@ -242,5 +249,5 @@ def _tables(
     if folder is not None:
         data = to_csv(view.finding.to_frame())
         link = folder.put(f"{name}.csv", data, **names, content="numbers")
-    tables.append((make_table("All numbers", view.finding.columns(), at_most), link))
+    tables.append((all_numbers(view.finding, at_most), link))
     return tables

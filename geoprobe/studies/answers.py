@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from geoprobe.controls import Claim
+from geoprobe.controls.null import LEVEL
 from geoprobe.findings import (
     CentroidPaths,
     Finding,
@@ -24,16 +26,17 @@ from geoprobe.findings.trajectories import at_layer
 from geoprobe.studies.sentences import (
     NO_CONTROL,
     NOTHING,
-    PHRASES,
     Answer,
     Sentence,
+    about,
+    beside,
     claimed,
     gather,
     number,
     on_task,
     seeds,
-    sentence,
     signed,
+    span,
     tally,
     together,
     whereabouts,
@@ -41,6 +44,8 @@ from geoprobe.studies.sentences import (
 
 _OWN_ONLY = Answer(("Every task was looked at through its own fine-tuning only.",))
 _SAME = "not distinguishable from no change"
+_NOT_ALL = "not the same in every seed"
+_FURTHER = {0.0: "closer together", 1.0: "further apart"}
 _SHUFFLED = (
     "Shuffled: labels dealt out at random over the same units, as many of each; where a plan holds "
     "groups, such as the words of a sentence, inside these."
@@ -76,6 +81,21 @@ class Found(NamedTuple):
             if bool(one.tuned_on) is tuned and (not tuned or (one.tuned_on != one.task) is cross)
         ]
 
+    @property
+    def alone(self) -> str:
+        """What is said of a number without a control: nothing in a study that has none at all."""
+        return "" if all(math.isnan(one.control) for one in self.claims) else NO_CONTROL
+
+    def each(self, noun: str = "fine-tunings", when: str = "") -> str:
+        """Say how many seeds there are of each fine-tuning, where there are several."""
+        counts = {one.n_seeds for one in self.claims if one.tuned_on}
+        several = span(str(min(counts)), str(max(counts))) if max(counts, default=1) > 1 else ""
+        return f"{noun} ({several} seeds each{when})" if several else noun
+
+    def claimed(self, claims: Sequence[Claim], noun: str = "", **how: Any) -> Answer:
+        """Answer with claims on one measure, as :func:`geoprobe.studies.sentences.claimed` does."""
+        return claimed(claims, noun or self.each(), alone=self.alone, **how)
+
     def everywhere(self, measure: str) -> list[Claim]:
         """Select all claims on a measure."""
         return [one for one in self.claims if one.measure == measure]
@@ -102,15 +122,19 @@ def answer(analysis: str, found: Found) -> Answer:
 
 def _performance(found: Found) -> Answer:
     own = [run for run in found.runs if run.task == run.tuned_on]
-    changed = gather(_changes(own), "Accuracy of the nearest cluster", "fine-tunings")
+    changed = gather(_changes(own), "Accuracy of the nearest cluster", found.each())
     if not changed.lines:
-        changed = claimed(found.of("nearest", tuned=False), "spaces as published")
-    drift = claimed(found.everywhere("train to test"), "spaces")
+        changed = found.claimed(found.of("nearest", tuned=False), "spaces as published")
+    drift = found.claimed(
+        found.everywhere("train to test"), found.each("spaces", " after fine-tuning")
+    )
     terms = (
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
-        "a change pairs them, and over several seeds it holds that of each.",
-        "Pseudo-tests: units of training, as many of each label as the test has; both are compared "
-        "with the rest of training.",
+        "a change pairs them. Of several seeds the accuracies are means, and the interval holds "
+        "that of each.",
+        "Pseudo-tests, rest of training: units of training, as many of each label as the test has, "
+        "and what is left without them; test and pseudo-test are both compared with that rest, and "
+        "the similarity to all of training is another number.",
     )
     return together(changed, drift, terms=terms)
 
@@ -141,15 +165,24 @@ def _change(
     on, what = on_task(task, tuned_on), f"the accuracy of the nearest cluster on {task}"
     ends = f"from {before:.3f} to {after:.3f}"
     change = signed(f"{after - before:+.3f} [{low:+.3f}, {high:+.3f}]")
-    beside = f"({whereabouts(model, layer)}; {change}; {seeds(len(each))})"
-    for does, verdict, holds in (("raises", "raised", low > 0), ("lowers", "lowered", high < 0)):
-        if holds:
-            return Sentence(f"Fine-tuning{on} {does} {what} {ends} {beside}.", verdict)
-    return Sentence(f"With fine-tuning{on} {what} goes {ends} {beside}: {_SAME}.", _SAME)
+    n, where = len(each), whereabouts(model, layer)
+    some = ""
+    for does, verdict, holding in (
+        ("raises", "raised", sum(one[2].low > 0 for one in each)),
+        ("lowers", "lowered", sum(one[2].high < 0 for one in each)),
+    ):
+        if holding == n:
+            every = f" in {n} of {n} seeds" if n > 1 else ""
+            told = beside(where, change, "" if n > 1 else seeds(n))
+            return Sentence(f"Fine-tuning{on} {does} {what} {ends}{every} {told}.", verdict)
+        if holding:
+            some += f", though {verdict} in {holding} of {n} seeds"
+    told = beside(where, change, seeds(n))
+    return Sentence(f"With fine-tuning{on} {what} goes {ends} {told}: {_SAME}{some}.", _SAME)
 
 
 def _linearity(found: Found) -> Answer:
-    told = claimed(found.everywhere("clusters"), "spaces")
+    told = found.claimed(found.everywhere("clusters"), found.each("spaces", " after fine-tuning"))
     terms = (
         "Hyperplane: as many clusters as labels leave one between every two labels, which small "
         "labels in many dimensions allow whatever they mean."
@@ -158,18 +191,17 @@ def _linearity(found: Found) -> Answer:
 
 
 def _min_distances(found: Found) -> Answer:
-    claims = found.of("apart")
     gains = {}
     for one in found.findings:
         if isinstance(one, MinDistances):
             row = one.rows[0]
             gains[row.task, row.model, row.tuned_on, max(one.gains)] = one
-    said = []
-    for claim in claims:
-        text, verdict = sentence(claim)
-        finding = gains.get((claim.task, claim.model, claim.tuned_on, claim.layer))
-        said.append(Sentence(text + (_most(finding) if finding else ""), verdict))
-    told = gather(said, PHRASES["apart"].topic, "fine-tunings")
+
+    def most(one: Claim) -> str:
+        finding = gains.get((one.task, one.model, one.tuned_on, one.layer))
+        return _most(finding) if finding else ""
+
+    told = found.claimed(found.of("apart"), more=most)
     return together(told, terms=(_APART, _SHUFFLED))
 
 
@@ -199,58 +231,81 @@ def _cross_task(found: Found) -> Answer:
     changes = _changes([run for run in found.runs if run.task != run.tuned_on])
     if not (apart or closer or changes):
         return _OWN_ONLY
-    told = gather(changes, "Accuracy of the nearest cluster", "tasks looked at")
-    both = (claimed(each, "tasks looked at") for each in (apart, closer))
+    # Of each pair of tasks there are three sentences.
+    few, noun = 1, found.each("pairs of tasks")
+    told = gather(changes, "Accuracy of the nearest cluster", noun, few)
+    both = (found.claimed(each, noun, few=few) for each in (apart, closer))
     return together(*both, told, terms=(_APART, _SHUFFLED))
 
 
 def _movement(found: Found) -> Answer:
-    told = claimed(found.everywhere("movement"))
+    told = found.claimed(found.everywhere("movement"))
     layers = _layers(
-        found.findings,
+        found,
         Movement,
         "relative",
-        "layer {0} moves furthest, the median "
-        "label by {1} of the radius of its space, and layer {2} least, by {3}",
+        "layer {0} moves furthest, the median label by {1} of the radius of its space, and layer "
+        "{2} least, by {3}",
+        "The layer that moves furthest",
     )
     terms = ("Shuffled: the means of as many units of any labels.",)
     return together(told, layers, terms=terms)
 
 
 def _similarity(found: Found) -> Answer:
-    told = claimed(found.everywhere("to original"))
+    told = found.claimed(found.everywhere("to original"))
     layers = _layers(
-        found.findings,
+        found,
         SimilarityDuringTuning,
         "similarity",
         "layer {2} keeps least of its layout, a similarity of {3}, and layer {0} most, {1}",
+        "The layer that keeps least of its layout",
     )
-    terms = "Similarity: Pearson correlation of the distances between the hulls of labels."
+    terms = (
+        "Similarity: Pearson correlation of the distances between the hulls of labels; layer by "
+        "layer, where labels are split, of the distances that the plan's reduce gives them."
+    )
     return together(told, layers, terms=(terms, _SHUFFLED))
 
 
-def _layers(findings: Iterable[Finding], kind: type[Finding], value: str, form: str) -> Answer:
+def _layers(found: Found, kind: type[Finding], value: str, form: str, topic: str) -> Answer:
     """Say in which layers a value is largest and smallest after the last update."""
     said = []
-    for one in findings:
+    for one in found.findings:
         if not isinstance(one, kind):
             continue
         columns = one.columns()
         last = max(columns["step"])
-        of_layer: dict[int, list[float]] = {}
-        for layer, step, each in zip(
-            columns["layer"], columns["step"], columns[value], strict=True
+        whole: dict[int, list[float]] = {}
+        of_seed: dict[int, dict[int, list[float]]] = {}
+        for seed, layer, step, each in zip(
+            *(columns[name] for name in ("seed", "layer", "step", value)), strict=True
         ):
             if step == last and not math.isnan(each):
-                of_layer.setdefault(layer, []).append(each)
-        if len(of_layer) > 1:
-            middle = {layer: float(np.median(each)) for layer, each in of_layer.items()}
-            top, low = max(middle, key=middle.__getitem__), min(middle, key=middle.__getitem__)
-            text = form.format(top, number(middle[top]), low, number(middle[low]))
+                for of_layer in (whole, of_seed.setdefault(seed, {})):
+                    of_layer.setdefault(layer, []).append(each)
+        if len(whole) > 1:
+            (top, highest), (low, lowest) = _extremes(whole)
+            text = form.format(top, number(highest), low, number(lowest))
+            n_so = sum(
+                [layer for layer, _ in _extremes(of_layer)] == [top, low]
+                for of_layer in of_seed.values()
+            )
+            n_seeds = len(of_seed)
+            so = f"so in {n_so} of {n_seeds} seeds" if n_seeds > 1 else seeds(1)
             row = one.rows[0]
             whose = f"{row.task}, {row.model} tuned on {row.tuned_on}"
-            said.append(Sentence(f"In {whose}, {text} ({NO_CONTROL}).", NO_CONTROL))
-    return gather(said, "The layers that change most and least", "fine-tunings")
+            named = f"layer {low if form.startswith('layer {2}') else top}"
+            verdict = named if n_so == n_seeds else _NOT_ALL
+            said.append(Sentence(f"In {whose}, {text} {beside(found.alone, so)}.", verdict))
+    return gather(said, about(topic, found.alone), found.each())
+
+
+def _extremes(of_layer: Mapping[int, Sequence[float]]) -> tuple[tuple[int, float], ...]:
+    """Return the layers whose median is largest and smallest, and these medians."""
+    middle = {layer: float(np.median(each)) for layer, each in of_layer.items()}
+    found = (pick(middle, key=middle.__getitem__) for pick in (max, min))
+    return tuple((layer, middle[layer]) for layer in found)
 
 
 def _memorisation(found: Found) -> Answer:
@@ -268,16 +323,16 @@ def _memorisation(found: Found) -> Answer:
             if not tuned_on:
                 continue
             each, before = [*of_seed.values()], [*gaps.get((task, model, "", layer), {}).values()]
-            gap = signed(f"{np.mean(each):+.3f}")
-            start = signed(f"; {np.mean(before):+.3f} as published") if before else ""
+            ends = signed(f"{min(each):+.3f}"), signed(f"{max(each):+.3f}")
+            start = signed(f"{np.mean(before):+.3f} as published") if before else ""
+            told = beside(whereabouts(model, layer), found.alone, start, seeds(len(each)))
             text = (
                 f"The classifier's accuracy on training units that it has not seen, less that on "
-                f"test units of {task}, is {gap} after fine-tuning{on_task(task, tuned_on)} "
-                f"({whereabouts(model, layer)}; {NO_CONTROL}{start}; "
-                f"{seeds(len(each), min(each), max(each))})."
+                f"test units of {task}, is {span(*ends)} after "
+                f"fine-tuning{on_task(task, tuned_on)} {told}."
             )
-            said.append(Sentence(text, NO_CONTROL))
-    return gather(said, "Gap between subtest and test", "fine-tunings")
+            said.append(Sentence(text, NO_CONTROL, ends, float(np.mean(each))))
+    return gather(said, about("Gap between subtest and test", found.alone), found.each())
 
 
 def _centroid_paths(found: Found) -> Answer:
@@ -287,18 +342,20 @@ def _centroid_paths(found: Found) -> Answer:
             row = one.rows[0]
             layer = max(each.layer for each in one.rows)
             spread = [_spread(one, layer, seed) for n, seed in one.explained if n == layer]
-            was, now = np.mean(spread, axis=0)
-            said.append(
-                Sentence(
-                    f"The closest labels of {row.task}, {', '.join(one.labels)}, are "
-                    f"{number(was)} apart before fine-tuning{on_task(row.task, row.tuned_on)} and "
-                    f"{number(now)} after it, in the plane of their paths "
-                    f"({whereabouts(row.model, layer)}; {NO_CONTROL}; {seeds(len(spread))}).",
-                    NO_CONTROL,
-                )
+            was, now = (
+                span(number(min(ends)), number(max(ends))) for ends in zip(*spread, strict=True)
             )
+            told = beside(whereabouts(row.model, layer), found.alone, seeds(len(spread)))
+            text = (
+                f"The closest labels of {row.task}, {', '.join(one.labels)}, are {was} apart "
+                f"before fine-tuning{on_task(row.task, row.tuned_on)} and {now} after it, in the "
+                f"plane of their paths {told}."
+            )
+            n_further = sum(end > start for start, end in spread)
+            said.append(Sentence(text, _FURTHER.get(n_further / len(spread), _NOT_ALL)))
     terms = ("Apart: the mean distance of two of their centroids.",)
-    return together(gather(said, "Closest labels", "fine-tunings"), terms=terms)
+    topic = about("The closest labels", found.alone)
+    return together(gather(said, topic, found.each()), terms=terms)
 
 
 def _spread(paths: CentroidPaths, layer: int, seed: int) -> tuple[float, float]:
@@ -319,18 +376,37 @@ def _differences(found: Found) -> Answer:
         "give 1 / n.",
         "Shuffled: the means of as many units of any labels.",
     )
-    return together(claimed(found.everywhere("common")), terms=terms)
+    return together(found.claimed(found.everywhere("common")), terms=terms)
 
 
 def _controls(found: Found) -> Answer:
-    tested = [Sentence("", one.verdict) for one in found.claims if one.verdict]
-    if not tested:
+    verdicts = [Sentence("", one.verdict) for one in found.claims if one.verdict]
+    if not verdicts:
         return NOTHING
+    lines = [tally(verdicts, "In the last layers", "numbers")]
+    tested = [one for one in found.claims if not math.isnan(one.p_value)]
+    n, below = len(tested), f"at most {LEVEL:g}"
+    if tested:
+        few, still = (
+            sum(p <= LEVEL for p in each)
+            for each in zip(*((one.p_value, one.p_adjusted) for one in tested), strict=True)
+        )
+        lines.append(
+            f"p is {below} in {few} of {n} tests, by chance alone in {LEVEL * n:.2g} ({LEVEL:g} of "
+            f"{n}); corrected for their number, p (BH), in {still}."
+        )
+    coarse = Counter(one.n_control for one in tested if 1 / (1 + one.n_control) >= LEVEL)
+    lines += (
+        f"In {n_of} of them p cannot be below {1 / (1 + drawn):.2g}, since {drawn} controls were "
+        "drawn."
+        for drawn, n_of in sorted(coarse.items())
+    )
     terms = (
         "p: the share of the controls that reach the number, itself counted; of several seeds the "
-        "largest. Beyond chance: p is at most 0.05.",
+        f"largest. Beyond chance: p is {below}. p (BH): p after Benjamini and Hochberg (1995), "
+        "who bound the share of false ones among all that are called beyond chance.",
     )
-    return Answer((tally(tested, "In the last layers", "numbers"),), terms=terms)
+    return Answer(tuple(lines), terms=terms)
 
 
 _ANSWERS: dict[str, Callable[[Found], Answer]] = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from geoprobe.controls import Claim
+from geoprobe.controls.null import BELOW, BEYOND, CHANCE
 
-BEYOND = "beyond chance"
 NO_CONTROL = "no control"
 # More sentences than these are counted.
-_FEW = 3
+FEW = 3
 
 
 class Answer(NamedTuple):
@@ -41,10 +41,21 @@ NOTHING = Answer()
 
 
 class Sentence(NamedTuple):
-    """A sentence, and what it concludes."""
+    """A sentence, and what it concludes.
+
+    Attributes
+    ----------
+    text, verdict : str
+    ends : (str, str)
+        Smallest and largest number of the seeds, for where nothing may be concluded.
+    rank : float
+        Orders what was measured.
+    """
 
     text: str
     verdict: str
+    ends: tuple[str, str] = ("", "")
+    rank: float = math.nan
 
 
 class Phrase(NamedTuple):
@@ -52,64 +63,81 @@ class Phrase(NamedTuple):
 
     Attributes
     ----------
-    topic : str
-        What is counted where there are several sentences.
+    topic, measured : str
+        What is counted where there are several sentences, and what they measure where none of
+        them has a control.
     beyond, plain : str
         What is said where the number is beyond chance, and where nothing may be concluded.
     control : str
         What the control is.
+    short : str
+        The number alone.
     """
 
     topic: str
+    measured: str
     beyond: str
     plain: str
     control: str = "shuffled"
+    short: str = "{value}"
 
 
 PHRASES = {
     "apart": Phrase(
         "Labels pushed apart",
+        "Labels further from their nearest than before",
         "Fine-tuning{on} pushes {value} of {n} labels of {task} apart",
         "After fine-tuning{on}, {value} of {n} labels of {task} came to lie further from their "
         "nearest",
+        short="{value} of {n}",
     ),
     "closer": Phrase(
         "Labels brought closer to their nearest",
+        "Labels closer to their nearest than before",
         "Fine-tuning{on} brings {value} of {n} labels of {task} closer to their nearest",
         "After fine-tuning{on}, {value} of {n} labels of {task} came to lie closer to their "
         "nearest",
+        short="{value} of {n}",
     ),
     "clusters": Phrase(
         "Fewer clusters than shuffled labels have",
+        "Clusters",
         "{value} clusters for {n} labels of {task} {moment}{linear}, fewer than shuffled labels "
         "have",
         "{value} clusters for {n} labels of {task} {moment}{linear}",
+        short="{value} for {n} labels",
     ),
     "to original": Phrase(
         "More of the layout kept than of that of shuffled labels",
+        "Similarity to the original",
         "The labels of {task} keep more of their layout than shuffled ones {moment}: similarity "
         "{value} to the original",
         "The layout of the labels of {task} {moment} has a similarity of {value} to the original",
     ),
     "movement": Phrase(
         "Labels moved further than shuffled ones",
+        "Mean movement of the labels",
         "Fine-tuning{on} moves the labels of {task} by {value} in the mean, further than shuffled "
         "ones",
         "Fine-tuning{on} moves the labels of {task} by {value} in the mean",
     ),
     "common": Phrase(
         "Labels that share less of their movement than shuffled ones",
+        "Share of the squared movement that all labels have in common",
         "In fine-tuning{on} the labels of {task} go ways of their own: they share {value} of their "
         "squared movement, less than shuffled ones do",
         "In fine-tuning{on} the labels of {task} share {value} of their squared movement",
     ),
     "train to test": Phrase(
         "Test laid out otherwise than training",
-        "The test of {task} {moment} is laid out otherwise than training: similarity {value}",
-        "The similarity of training and test of {task} {moment} is {value}",
-        "pseudo-tests of training",
+        "Similarity of the test to the rest of training",
+        "The test of {task} {moment} is laid out otherwise than training: similarity {value} to "
+        "the rest of training",
+        "The test of {task} {moment} has a similarity of {value} to the rest of training",
+        "pseudo-tests",
     ),
     "nearest": Phrase(
+        "Accuracy of the nearest cluster",
         "Accuracy of the nearest cluster",
         "The nearest cluster names the label of {value} of the test units of {task} {moment}, more "
         "than chance would",
@@ -119,19 +147,22 @@ PHRASES = {
 }
 
 
-def sentence(one: Claim) -> Sentence:
+def sentence(one: Claim, alone: str = NO_CONTROL) -> Sentence:
     """Say what one measure gives: its number, its control, seeds, and what may be concluded.
 
     Parameters
     ----------
     one : Claim
         Of a measure among the keys of :data:`PHRASES`.
+    alone : str
+        What is said of a number without a control.
     """
     phrase = PHRASES[one.measure]
     controlled = not math.isnan(one.control)
     verdict = one.verdict if controlled else NO_CONTROL
-    value = number(one.value)
-    if one.n_seeds == 1 and not math.isnan(one.low):
+    several = one.n_seeds > 1
+    value = span(number(one.low), number(one.high)) if several else number(one.value)
+    if not several and not math.isnan(one.low):
         value += f" [{number(one.low)}, {number(one.high)}]"
     on = on_task(one.task, one.tuned_on)
     linear = ", so that a hyperplane lies between every two" if one.value == one.n_labels else ""
@@ -143,11 +174,26 @@ def sentence(one: Claim) -> Sentence:
         moment=f"after fine-tuning{on}" if one.tuned_on else "as published",
         linear=linear,
     )
-    parts = [whereabouts(one.model, one.layer), _control(one, phrase.control)]
-    if one.tuned_on:
-        parts.append(seeds(one.n_seeds, one.low, one.high))
-    end = "." if verdict in (BEYOND, NO_CONTROL) else f": {verdict}."
-    return Sentence(f"{text} ({'; '.join(parts)}){end}", verdict)
+    every = f" in {one.n_seeds} of {one.n_seeds} seeds" if several else ""
+    end = ""
+    if verdict == BEYOND:
+        text += every
+    elif verdict in BELOW.values():
+        end = f": {verdict}{every}"
+    elif controlled:
+        end = f": {verdict}"
+        if verdict == CHANCE and one.n_beyond:
+            end += f", though beyond it in {one.n_beyond} of {one.n_seeds} seeds"
+    counted = one.tuned_on and not (several and every in text + end)
+    where = beside(
+        whereabouts(one.model, one.layer),
+        _control(one, phrase.control) if controlled else alone,
+        seeds(one.n_seeds) if counted else "",
+    )
+    each = (one.low, one.high) if several else (one.value, one.value)
+    low, high = (phrase.short.format(value=number(end), n=one.n_labels) for end in each)
+    rank = one.value / (one.n_labels or 1) if "{n}" in phrase.short else one.value
+    return Sentence(f"{text} {where}{end}.", verdict, (low, high), rank)
 
 
 def on_task(task: str, tuned_on: str) -> str:
@@ -161,21 +207,28 @@ def whereabouts(model: str, layer: int) -> str:
 
 
 def _control(one: Claim, name: str) -> str:
-    if math.isnan(one.control):
-        return NO_CONTROL
     spread = "" if math.isnan(one.control_std) else f" ± {one.control_std:.2g}"
-    p = "" if math.isnan(one.p_value) else f", p = {one.p_value:.2g}"
+    p = (
+        ""
+        if math.isnan(one.p_value)
+        else f", p {'≤' if one.n_seeds > 1 else '='} {one.p_value:.2g}"
+    )
     return f"{name}: {number(one.control)}{spread}{p}"
 
 
-def seeds(n_seeds: int, low: float = math.nan, high: float = math.nan) -> str:
-    """Say how many seeds there are, and their smallest and largest value where these are known."""
-    if n_seeds == 1:
-        return "1 seed"
-    if math.isnan(low):
-        return f"{n_seeds} seeds"
-    ends = list(dict.fromkeys((number(low), number(high))))
-    return f"{n_seeds} seeds, " + (" to ".join(ends) if len(ends) > 1 else f"each {ends[0]}")
+def beside(*parts: str) -> str:
+    """Put in brackets what belongs to a number, as far as there is something to say."""
+    return f"({'; '.join(filter(None, parts))})"
+
+
+def seeds(n_seeds: int) -> str:
+    """Say how many seeds there are."""
+    return "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+
+
+def span(low: str, high: str) -> str:
+    """Name the ends of what was found; one, where they are alike."""
+    return low if low == high else f"{low} to {high}"
 
 
 def number(value: float) -> str:
@@ -191,18 +244,26 @@ def signed(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def gather(sentences: Sequence[Sentence], topic: str, noun: str) -> Answer:
+def gather(sentences: Sequence[Sentence], topic: str, noun: str, few: int = FEW) -> Answer:
     """Answer with a few sentences, or with how many of them conclude what."""
     texts = tuple(one.text for one in sentences)
-    return Answer(texts) if len(texts) <= _FEW else Answer((tally(sentences, topic, noun),), texts)
+    return Answer(texts) if len(texts) <= few else Answer((tally(sentences, topic, noun),), texts)
+
+
+def about(topic: str, alone: str) -> str:
+    """Name what is counted, and what is said of numbers without a control."""
+    return f"{topic} ({alone})" if alone else topic
 
 
 def tally(sentences: Sequence[Sentence], topic: str, noun: str) -> str:
-    """Count what several sentences conclude."""
+    """Count what several sentences conclude; say what they measure where that is nothing."""
     n_all = len(sentences)
     counted = Counter(one.verdict for one in sentences).most_common()
+    if [verdict for verdict, _ in counted] == [NO_CONTROL]:
+        ranked = sorted(sentences, key=lambda one: (one.rank, one.ends))
+        return f"{topic}: {span(ranked[0].ends[0], ranked[-1].ends[1])} in {n_all} {noun}."
     if len(counted) == 1:
-        return f"{topic}: {counted[0][0]} in all {n_all} {noun}."
+        return f"{topic}: {counted[0][0]} in {'both' if n_all == 2 else f'all {n_all}'} {noun}."
     parts = [f"{verdict} in {n}" for verdict, n in counted]
     parts[0] += f" of {n_all} {noun}"
     return f"{topic}: {', '.join(parts)}."
@@ -218,7 +279,22 @@ def together(*answers: Answer, terms: tuple[str, ...] = ()) -> Answer:
     return Answer(lines, each, tuple(term for term, yes in zip(terms, needed, strict=True) if yes))
 
 
-def claimed(claims: Sequence[Claim], noun: str = "fine-tunings") -> Answer:
-    """Answer with claims on one measure."""
-    topic = PHRASES[claims[0].measure].topic if claims else ""
-    return gather([sentence(one) for one in claims], topic, noun)
+def claimed(
+    claims: Sequence[Claim],
+    noun: str,
+    *,
+    alone: str = NO_CONTROL,
+    more: Callable[[Claim], str] | None = None,
+    few: int = FEW,
+) -> Answer:
+    """Answer with claims on one measure, and with more on each."""
+    if not claims:
+        return NOTHING
+    phrase, said = PHRASES[claims[0].measure], [sentence(one, alone) for one in claims]
+    if more is not None:
+        said = [
+            told._replace(text=told.text + more(one))
+            for one, told in zip(claims, said, strict=True)
+        ]
+    unchecked = all(one.verdict == NO_CONTROL for one in said)
+    return gather(said, about(phrase.measured, alone) if unchecked else phrase.topic, noun, few)

@@ -351,7 +351,7 @@ def compared_layouts(
     for cell in ends(list(known)):
         g = known[cell]
         if g.test is not None:
-            found.append((cell, "training and test", g, g.test))
+            found.append((cell, "all of training and test", g, g.test))
         start = known.get(cell.start(known))
         if cell.tuned_on is not None and start is not None:
             found.append((cell, "original and tuned", start, g))

@@ -43,7 +43,7 @@ SPACE = {
     ),
     "test_units": Column(int, "points to test"),
     "similarity_to_test": Column(
-        float, "Pearson correlation of the distances in train and test space"
+        float, "Pearson correlation of the distances of the test and of all of training"
     ),
     "directprobe_accuracy": Column(float, "on the points to test, by the nearest cluster"),
     "classifier_accuracy": Column(

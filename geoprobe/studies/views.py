@@ -150,9 +150,10 @@ def _min_distances(m: StudyData) -> Made:
 
 
 def _movement(m: StudyData) -> Made:
+    control = bands(m.beside, "movement", "shuffled labels")
     for runs in _by_family(m):
         make = partial(measure_movement, runs, intervals=m.intervals["movement"])
-        yield _tuning(runs[0], m), make
+        yield _tuning(runs[0], m), _with(control, make)
 
 
 def _similarity(m: StudyData) -> Made:

@@ -53,6 +53,21 @@ def test_claim_of_a_number_that_is_not_defined() -> None:
     assert (claim.verdict, claim.control) == ("not defined", 19.5)
 
 
+def test_p_values_are_corrected_for_their_number() -> None:
+    values = {"clusters": 5.0, "distance": 12.0, "apart": 14.0, "ceiling": None}
+    each = claims(
+        beside_row(CELLS[0], name, 400, 0.8)
+        if value is None
+        else beside_row(CELLS[0], name, 400, value, test=NullTest(value, NULL, "less"))
+        for name, value in values.items()
+    )
+    p = [1 / 21, 4 / 21, 6 / 21]
+    assert [one.p_value for one in each[:3]] == pytest.approx(p)
+    # Benjamini & Hochberg by hand: n / rank * p, and no larger than that of the next larger p.
+    assert [one.p_adjusted for one in each[:3]] == pytest.approx([3 * p[0], 1.5 * p[1], p[2]])
+    assert math.isnan(each[3].p_adjusted)
+
+
 def test_claim_over_seeds_is_as_strong_as_its_weakest() -> None:
     mixed = [
         beside_row(cell, "clusters", 400, value, test=NullTest(value, NULL, "less"))

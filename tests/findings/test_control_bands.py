@@ -14,6 +14,7 @@ from geoprobe.findings import (
     arrange_runs,
     compare_linearity,
     compare_performance,
+    measure_movement,
     minimum_distances,
     similarity_to_original,
 )
@@ -60,8 +61,9 @@ def test_each_measure_has_its_own_control(measured: list[Geometry]) -> None:
     )
     assert "shuffled labels" not in legend(found.plot(measure="directprobe"))
     ax = found.plot(measure="similarity")
-    assert "shuffled labels" in legend(ax) and "test and that rest of training" in legend(ax)
-    compared = next(line for line in ax.lines if line.get_label().startswith("test and"))
+    assert "shuffled labels" in legend(ax) and "test, to the rest of training" in legend(ax)
+    assert "fine-tuned, to all of training" in legend(ax)
+    compared = next(line for line in ax.lines if line.get_label().startswith("test, "))
     assert compared.get_xdata().tolist() == [1.0, 0.5]
 
 
@@ -77,6 +79,19 @@ def test_bands_follow_the_steps_of_the_layer(measured: list[Geometry]) -> None:
     last = Bands("shuffled labels", {AFTER: Band(0.2, 0.4, 0.9)})
     ax = dataclasses.replace(similarity_to_original(runs), control=last).plot()
     assert (9.0, 9.0, 0.2, 0.4) in drawn(ax) and "shuffled labels" in legend(ax)
+
+
+def test_movement_stands_beside_shuffled_labels_in_its_layer(measured: list[Geometry]) -> None:
+    found = dataclasses.replace(measure_movement(arrange_runs(measured)), control=BANDS)
+    ax = found.plot()
+    assert (2.0, 2.0, 3.0, 4.0) in drawn(ax) and "shuffled labels" in legend(ax)
+    (mean,) = (line for line in ax.lines if line.get_label() == "mean of the labels")
+    assert (mean.get_xdata().tolist(), mean.get_ydata().tolist()) == ([2], [0.5])
+    # As a share of R both are that of the same numbers.
+    row = next(row for row in found.rows if row.layer == 2)
+    ax, share = found.plot(relative=True), row.relative / row.movement
+    assert (2.0, 2.0, *(float(np.round(share * end, 9)) for end in (3.0, 4.0))) in drawn(ax)
+    assert "shuffled labels" not in legend(dataclasses.replace(found, control=Bands()).plot())
 
 
 def test_bands_of_several_seeds_are_averaged() -> None:

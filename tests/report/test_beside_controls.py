@@ -42,11 +42,11 @@ def gathered() -> StudyFindings:
 def test_head_has_a_line_for_every_claim() -> None:
     (table,) = headlines(gathered())
     assert table.rows[0] == (
-        "ps<role>", "tiny", "no", "clusters", "4,285", "46.00", "46.00 ± 0", "1",
+        "ps<role>", "tiny", "no", "clusters", "4,285", "46.00", "46.00 ± 0", "1", "1",
         "not distinguishable from chance",
     )  # fmt: skip
     assert table.rows[1][2:4] == ("pos, 1,200 updates", "clusters")
-    assert table.rows[1][-2:] == ("0.05", "beyond chance")
+    assert table.rows[1][-3:] == ("0.05", "0.1", "beyond chance")
 
 
 def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> Non
         assert part.count("Shuffled: labels dealt out") == 1
     assert 'href="#linearity">Can hyperplanes tell the labels apart?' in head
     assert "Not at &lt;the head&gt;." in sections and "Not at" not in head
-    assert "ps<role>" not in page and "No control stands beside" not in page
+    assert "ps<role>" not in page and "No number here has a control" not in page
     # The answer comes before the plan, and before the tables.
     assert head.index("Fewer clusters") < head.index("In the last layer, beside shuffled labels")
 
@@ -67,4 +67,6 @@ def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> Non
 def test_head_says_that_nothing_was_controlled(tmp_path: Path) -> None:
     nothing = replace(gathered(), claims=())
     page = write_report(nothing, tmp_path / "report.html").read_text(encoding="utf8")
-    assert page.count("No control stands beside these numbers") == 1
+    head = page.partition('<section id="about"')[0]
+    assert page.count("No number here has a control") == 1
+    assert head.index("No number here") < head.index("Can hyperplanes tell")

@@ -12,13 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from geoprobe.controls import NullTest, beside_row, claims
 from geoprobe.errors import GeoprobeError, InputError, OutputError
 from geoprobe.findings import Linearity, Performance, arrange_runs, difference_vectors
+from geoprobe.geometry import Cell
 from geoprobe.progress import Progress
 from geoprobe.report import headlines, write_report
 from geoprobe.report import page as page_sections
+from geoprobe.report.report_tables import all_numbers
 from geoprobe.studies.study_findings import Section, StudyFindings
 from geoprobe.studies.views import View
 from tests.support import report_cases
@@ -278,11 +282,20 @@ def test_headlines_are_the_findings(report: Report) -> None:
     }  # fmt: skip
     after = accuracy.rows[[row[:3] for row in accuracy.rows].index(("pos", "tiny", "200 updates"))]
     k = [*zip(columns["task"], columns["step"], strict=True)].index(("pos", 200))
-    assert after[accuracy.header.index("similarity ")] == (
+    assert after[accuracy.header.index("similarity to all of training ")] == (
         f"{columns['similarity_mean'][k]:.3f} \u00b1 {columns['similarity_std'][k]:.3f}"
     )
     assert after[accuracy.header.index("head ")] == "0.900 \u00b1 0.000"
     assert accuracy.rows[0][accuracy.header.index("head ")] == "\u2013"
+    # The column says with what, and the head shows no second similarity beside pseudo-tests.
+    headings = {one.name: one.heading for one in all_numbers(performance).columns}
+    assert headings["similarity"] == "similarity to all of training"
+    cell = Cell("pos", "tiny", 2, "pos", 0, 200)
+    test = NullTest(0.3, np.linspace(0.5, 0.9, 19), "less")
+    beside = claims([beside_row(cell, "train to test", 40, 0.3, test=test)])
+    table, accuracy, _ = headlines(dataclasses.replace(report.gathered, claims=tuple(beside)))
+    assert table.rows[0][3] == "similarity of the test to the rest of training"
+    assert "similarity" not in " ".join((accuracy.title, *accuracy.header))
     linear = section(report, "linearity").views[0].finding
     assert isinstance(linear, Linearity) and all(row.is_linear for row in linear.rows)
     assert {row[-1] for row in clusters.rows} == {"1.000", "1.000 \u00b1 0.000"}

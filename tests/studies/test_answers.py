@@ -61,11 +61,21 @@ def test_labels_pushed_apart() -> None:
 
 def test_seeds_are_as_strong_as_the_weakest() -> None:
     assert said(row("apart", 45.0), row("apart", 44.0, seed=1)) == (
-        "Fine-tuning pushes 44.5 of 46 labels of role apart (tiny, layer 6; shuffled: 23 ± 3.3, "
-        "p = 0.01; 2 seeds, 44 to 45)."
+        "Fine-tuning pushes 44 to 45 of 46 labels of role apart in 2 of 2 seeds (tiny, layer 6; "
+        "shuffled: 23 ± 3.3, p ≤ 0.01)."
     )
-    mixed = said(row("apart", 45.0), row("apart", 25.0, seed=1))
-    assert "pushes" not in mixed and "p = 0.34; 2 seeds, 25 to 45): not disting" in mixed
+    three = [row("apart", value, seed=seed) for seed, value in enumerate((45.0, 25.0, 44.0))]
+    assert said(*three) == (
+        "After fine-tuning, 25 to 45 of 46 labels of role came to lie further from their nearest "
+        "(tiny, layer 6; shuffled: 23 ± 3.3, p ≤ 0.34; 3 seeds): not distinguishable from chance, "
+        "though beyond it in 2 of 3 seeds."
+    )
+    alike = [row("apart", 2.0, seed=seed) for seed in range(3)]
+    assert said(*alike).endswith("p ≤ 1): less than chance gives in 3 of 3 seeds.")
+    assert "After fine-tuning, 2 of 46 labels" in said(*alike)
+    assert said(*(row("apart", 25.0, seed=seed) for seed in range(3))).endswith(
+        "p ≤ 0.34; 3 seeds): not distinguishable from chance."
+    )
 
 
 def test_linear_space_says_nothing_where_shuffled_ones_are_linear_too() -> None:
@@ -113,7 +123,7 @@ def test_no_sentence_says_more_than_its_number(measured: str, tuned_on: str) -> 
     for verdict, test in VERDICTS.items():
         value = 2.0 if test is None else test.observed
         (one,) = claims([beside_row(cell, measured, 400, value, n_labels=46, test=test)])
-        text, concluded = sentence(one)
+        text, concluded, *_ = sentence(one)
         assert concluded == verdict
         assert (STRONG[measured] in text) is (verdict == BEYOND)
         # Whatever is not beyond chance says so at its end, or that nothing was controlled.
@@ -135,9 +145,43 @@ def test_many_sentences_are_counted() -> None:
         "chance in 1.",
     )
     assert found.each == tuple(sentence(one).text for one in claims(rows))
+    three = [one._replace(seed=seed) for one in rows for seed in range(3)]
+    assert ask("min-distances", three) == (
+        "Labels pushed apart: beyond chance in 3 of 4 fine-tunings (3 seeds each), not "
+        "distinguishable from chance in 1.",
+    )
     assert any(term.startswith("Apart") for term in found.terms) and found.at_head
-    alike = answer("min-distances", Found(claims([rows[0], rows[1], rows[3], rows[3]]), (), ()))
-    assert len(alike.lines) == 3 and alike.each == ()
+    few = answer("min-distances", Found(claims([rows[0], rows[1], rows[3], rows[3]]), (), ()))
+    assert len(few.lines) == 3 and few.each == ()
+
+
+def test_without_any_control_what_was_measured_is_counted() -> None:
+    def alone(measured: str, value: float, task: str) -> BesideRow:
+        cell = Cell(task, "tiny", 6, task, 0, 100)
+        return beside_row(cell, measured, 400, value, n_labels=46)
+
+    rows = [
+        alone(measured, value, f"task{k}")
+        for k, value in enumerate((45.0, 46.0, 25.0, 40.0))
+        for measured in ("apart", "clusters", "to original")
+    ]
+    apart = answer("min-distances", Found(claims(rows), (), ()))
+    assert apart.lines == (
+        "Labels further from their nearest than before: 25 of 46 to 46 of 46 in 4 fine-tunings.",
+    )
+    assert ask("linearity", rows) == (
+        "Clusters: 25 for 46 labels to 46 for 46 labels in 4 spaces.",
+    )
+    assert ask("similarity", rows) == ("Similarity to the original: 25 to 46 in 4 fine-tunings.",)
+    assert "(tiny, layer 6; 1 seed)." in apart.each[0] and NO_CONTROL not in " ".join(apart.each)
+    spread = [alone("apart", 40.0, "task0")._replace(seed=1), *rows]
+    assert ask("min-distances", spread) == (
+        "Labels further from their nearest than before: 25 of 46 to 46 of 46 in 4 fine-tunings "
+        "(1 to 2 seeds each).",
+    )
+    # Where other numbers have a control, these say that they have none.
+    (line,) = ask("min-distances", [*rows, row("movement", 46.0)])
+    assert line.startswith("Labels further from their nearest than before (no control): 25 of 46")
 
 
 def test_own_and_other_tasks_are_told_apart() -> None:
@@ -145,6 +189,12 @@ def test_own_and_other_tasks_are_told_apart() -> None:
     (own,) = ask("min-distances", rows)
     (other,) = ask("cross-task", rows)
     assert own.startswith("Fine-tuning pushes 45") and "on pos, 2 of 46 labels" in other
+    # Three sentences each are many for two pairs of tasks.
+    more = [row(what, 45.0, tuned_on=on) for on in ("pos", "fxn") for what in ("apart", "closer")]
+    assert ask("cross-task", more) == (
+        "Labels pushed apart: beyond chance in both pairs of tasks.",
+        "Labels brought closer to their nearest: beyond chance in both pairs of tasks.",
+    )
     alone = answer("cross-task", Found(claims(rows[:1]), (), ()))
     assert alone.lines == ("Every task was looked at through its own fine-tuning only.",)
     assert not alone.at_head
@@ -154,17 +204,28 @@ def test_tests_are_compared_with_pseudo_tests() -> None:
     null = np.linspace(0.6, 0.9, 39)
     (line,) = ask("performance", [row("train to test", 0.3, null, less=True)])
     assert line == (
-        "The test of role after fine-tuning is laid out otherwise than training: similarity 0.3 "
-        "(tiny, layer 6; pseudo-tests of training: 0.75 ± 0.09, p = 0.025; 1 seed)."
+        "The test of role after fine-tuning is laid out otherwise than training: similarity 0.3 to "
+        "the rest of training (tiny, layer 6; pseudo-tests: 0.75 ± 0.09, p = 0.025; 1 seed)."
     )
     (line,) = ask("performance", [row("train to test", 0.7, null, less=True, tuned_on="")])
-    assert "is 0.7 (" in line and line.endswith(": not distinguishable from chance.")
+    assert "a similarity of 0.7 to the rest of training (" in line and line.endswith(
+        ": not distinguishable from chance."
+    )
 
 
 def test_numbers_beyond_their_controls_are_counted() -> None:
     rows = [row("apart", 45.0), row("clusters", 46.0, less=True), row("movement", 46.0)]
     assert ask("controls", rows) == (
         "In the last layers: beyond chance in 2 of 3 numbers, more than chance gives in 1.",
+        "p is at most 0.05 in 2 of 3 tests, by chance alone in 0.15 (0.05 of 3); corrected for "
+        "their number, p (BH), in 2.",
+    )
+    coarse = [row("apart", 45.0, [23.0] * 19), row("clusters", 46.0, [60.0] * 5, less=True)]
+    assert ask("controls", coarse)[1:] == (
+        "p is at most 0.05 in 1 of 2 tests, by chance alone in 0.1 (0.05 of 2); corrected for "
+        "their number, p (BH), in 0.",
+        "In 1 of them p cannot be below 0.17, since 5 controls were drawn.",
+        "In 1 of them p cannot be below 0.05, since 19 controls were drawn.",
     )
     assert answer("of another package", Found((), (), ())) is NOTHING
     assert ask("controls", []) == ask("linearity", []) == ()
@@ -201,7 +262,7 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
 
     distances = minimum_distances([run for run in runs if run.layer == 2])
     (line,) = lines("min-distances", distances)
-    assert line.startswith("After fine-tuning, ") and "; no control; 2 seeds" in line
+    assert line.startswith("After fine-tuning, ") and "(tiny, layer 2; 2 seeds)" in line
     best, worst = distances.most()[0], distances.least()[0]
     assert f"Most: {best.label} ({best.gain:+.3g})" in line.replace("\N{MINUS SIGN}", "-")
     assert f"least: {worst.label} (" in line
@@ -219,7 +280,8 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
     middle = {n: np.median([row.relative for row in moved.rows if row.layer == n]) for n in (1, 2)}
     top = max(middle, key=lambda n: middle[n])
     assert f"layer {top} moves furthest, the median label by {middle[top]:.3g}" in layers
-    assert "in the mean (tiny, layer 2; no control; 2 seeds" in mean
+    assert "in the mean (tiny, layer 2; 2 seeds)" in mean
+    assert layers.endswith("(so in 2 of 2 seeds).")
     # Words that are not said need not be explained.
     assert answer("movement", Found(claims(rows), [moved], runs)).terms == ()
     similar = similarity_to_original(runs)
@@ -232,17 +294,17 @@ def test_lines_are_the_numbers_of_the_findings(measured: list[Geometry]) -> None
     assert f"layer {least} keeps least of its layout, a similarity of {last[least]:.3g}" in layers
     directions = difference_vectors([run for run in runs if run.layer == 2])
     (line,) = lines("differences", directions)
-    share = np.mean([drift.share for drift in directions.drift.values()])
-    assert f"share {share:.3g} of" in line
+    shares = sorted(drift.share for drift in directions.drift.values())
+    assert f"share {shares[0]:.3g} to {shares[1]:.3g} of" in line
     (line,) = lines("centroid-paths", follow_centroids(runs))
-    assert "in the plane of their paths (tiny, layer 2; no control; 2 seeds)" in line
+    assert "in the plane of their paths (tiny, layer 2; 2 seeds)" in line
     ends = [g.cell for g in measured if g.cell.layer == 2 and g.cell.step != 2]
     gaps = compare_memorisation(curves(ends))
-    after = np.mean([end.gap for end in gaps.gaps if end.cell.tuned_on])
+    after = sorted({f"{end.gap:+.3f}" for end in gaps.gaps if end.cell.tuned_on})
     (line,) = lines("memorisation", gaps)
-    assert f"is {after:+.3f} after fine-tuning (tiny, layer 2; no control; " in line
+    assert f"is {' to '.join(after)} after fine-tuning (tiny, layer 2; " in line
     (before,) = (end.gap for end in gaps.gaps if end.cell.tuned_on is None)
-    assert f"; {before:+.3f} as published; 2 seeds, " in line
+    assert f"; {before:+.3f} as published; 2 seeds)." in line
     # The accuracy was perfect and stays so: nobody may say that it rose.
     (changed,) = lines("performance")
     assert changed == (
@@ -262,12 +324,14 @@ def test_a_change_of_accuracy_holds_in_every_seed() -> None:
     (line,) = answer("performance", found).lines
     assert start.predictions is not None
     assert line.startswith("Fine-tuning raises the accuracy of the nearest cluster on pos from ")
-    assert f"from {start.predictions.accuracy:.3f} to 1.000" in line
+    assert f"from {start.predictions.accuracy:.3f} to 1.000 in 2 of 2 seeds (" in line
     # One seed that stays as it was takes the claim away from the other.
     idle = dataclasses.replace(start, cell=after[1].cell)
     mixed = Found((), (), arrange_runs([start, after[0], idle]))
     (line,) = answer("performance", mixed).lines
-    assert line.endswith(": not distinguishable from no change.")
+    assert line.startswith("With fine-tuning") and line.endswith(
+        "; 2 seeds): not distinguishable from no change, though raised in 1 of 2 seeds."
+    )
     down = Found((), (), arrange_runs([at(start.cell, 1.0), at(after[0].cell, 0.1)]))
     assert "Fine-tuning lowers the accuracy" in answer("performance", down).lines[0]
 
