@@ -16,6 +16,7 @@ from geoprobe.geometry.cells import Cell
 
 MEASURES = {
     "clusters": "clusters",
+    "overlaps": "pairs of labels that overlap",
     "distance": "mean distance of two labels",
     "came apart": "pairs of labels that overlap no more",
     "apart": "labels that came further from their nearest",

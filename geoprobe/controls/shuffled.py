@@ -40,6 +40,7 @@ class ShuffledLabels(Showing):
     distances : ndarray of float64, shape (n_pairs,)
         Of the hulls of labels, pairs in lexicographic order.
     null_clusters : ndarray of int64, shape (n_permutations,)
+        Of shape (0,) where they were not counted.
     null_distances : ndarray of float64, shape (n_permutations, n_pairs)
     units : str
         SHA-256 of labels, groups, seed and kind of exchange: where it is the same, permutation k
@@ -64,17 +65,28 @@ class ShuffledLabels(Showing):
 
     @property
     def is_linear(self) -> bool:
-        """Whether there are as many clusters as labels."""
-        return self.n_clusters == len(self.labels)
+        """Whether no two labels overlap: there are as many clusters as labels."""
+        return bool(np.all(self.distances > 0))
 
     @property
     def null_linear(self) -> float:
         """The share of permutations under which the space is linear."""
-        return float(np.mean(self.null_clusters == len(self.labels)))
+        return float(np.mean(np.all(self.null_distances > 0, axis=1)))
 
     def clusters(self) -> NullTest:
-        """Compare the number of clusters: labels that mean something have fewer."""
+        """Compare the number of clusters: labels that mean something have fewer.
+
+        Raises
+        ------
+        InputError
+            If those of shuffled labels were not counted.
+        """
         return NullTest(float(self.n_clusters), self.null_clusters.astype(np.float64), "less")
+
+    def overlaps(self) -> NullTest:
+        """Compare the number of pairs of labels that overlap: fewer of labels that mean something."""
+        null = (self.null_distances == 0).sum(axis=1).astype(np.float64)
+        return NullTest(float((self.distances == 0).sum()), null, "less")
 
     def mean_distance(self) -> NullTest:
         """Compare the mean distance of two labels: those that mean something are further apart."""
@@ -85,8 +97,9 @@ class ShuffledLabels(Showing):
         return self._distance(np.min)
 
     def _summaries(self) -> Sequence[Summary]:
+        counted = len(self.null_clusters) > 0
         lines = (
-            f"clusters {self.clusters()}",
+            f"clusters {self.clusters()}" if counted else f"pairs that overlap {self.overlaps()}",
             f"mean distance {self.mean_distance()}",
             f"smallest distance {self.smallest_distance()}",
         )
@@ -123,6 +136,7 @@ def shuffle_labels(
     seed: int = 0,
     groups: Any = None,
     exchange: Exchange = "within",
+    clusters: bool = True,
     tau: float = TAU,
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
@@ -140,6 +154,9 @@ def shuffle_labels(
         Each is measured as the space itself is.
     seed, groups, exchange
         As in :func:`geoprobe.controls.permuted_rows`.
+    clusters : bool, default=True
+        Whether those of the permutations are counted; without, far quicker where there are many
+        points, distances and overlaps of whole labels are all that is measured.
     tau, n_threads
         As in :class:`geoprobe.DirectProbe`.
     progress : callable, optional
@@ -161,15 +178,17 @@ def shuffle_labels(
     rows = permuted_rows(
         labels, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
     )
-    labelings = (labels if each is None else labels[each] for each in (None, *rows))
-    found = measure_labelings(points, labelings, tau=tau, n_threads=n_threads, progress=progress)
+    options = {"tau": tau, "n_threads": n_threads, "progress": progress}
+    found = measure_labelings(points, [labels], **options)
+    shuffled = [labels[each] for each in rows]
+    null = measure_labelings(points, shuffled, clusters=clusters, **options)
     return ShuffledLabels(
         labels=tuple(map(str, names.tolist())),
         counts=np.bincount(codes, minlength=len(names)).astype(np.int64),
         n_clusters=int(found.n_clusters[0]),
         distances=found.distances[0],
-        null_clusters=found.n_clusters[1:],
-        null_distances=found.distances[1:],
+        null_clusters=null.n_clusters,
+        null_distances=null.distances,
         units=_identity(labels, groups, seed, exchange),
     )
 
@@ -263,8 +282,8 @@ def _check_paired(first: ShuffledLabels, second: ShuffledLabels) -> None:
     if first.units != second.units or first.null_distances.shape != second.null_distances.shape:
         raise InputError(
             f"the units of both spaces are shuffled alike, but their labels, groups, seeds or "
-            f"numbers of permutations differ ({len(first.null_clusters)} and "
-            f"{len(second.null_clusters)} permutations of {first.n_units} and {second.n_units} "
+            f"numbers of permutations differ ({len(first.null_distances)} and "
+            f"{len(second.null_distances)} permutations of {first.n_units} and {second.n_units} "
             f"units, {len(first.labels)} and {len(second.labels)} labels)."
         )
 
@@ -299,7 +318,7 @@ _FILE = LabelFile(
     arrays={
         "counts": ("labels",),
         "distances": ("pairs",),
-        "null_clusters": ("permutations",),
+        "null_clusters": ("counted",),
         "null_distances": ("permutations", "pairs"),
     },
     numbers=("n_clusters",),

@@ -61,7 +61,8 @@ def permuted_cluster_counts(
     UnprovedError
         If a pair of hulls is so close to ``tau * R`` apart that float64 cannot decide.
     """
-    with closing(_each(as_points(X), labelings, tau, n_threads, progress, True)) as found:
+    options = {"decide": True, "merge": True}
+    with closing(_each(as_points(X), labelings, tau, n_threads, progress, **options)) as found:
         return np.array([n_clusters for n_clusters, _ in found], np.int64)
 
 
@@ -71,7 +72,7 @@ class MeasuredLabelings(NamedTuple):
     Attributes
     ----------
     n_clusters : ndarray of int64, shape (n_labelings,)
-        Of DirectProbe.
+        Of DirectProbe; of shape (0,) where they were not counted.
     distances : ndarray of float64, shape (n_labelings, n_pairs)
         Of the hulls of whole labels, pairs in lexicographic order; 0 where they overlap.
     """
@@ -84,6 +85,7 @@ def measure_labelings(
     X: Any,
     labelings: Iterable[Any],
     *,
+    clusters: bool = True,
     tau: float = TAU,
     n_threads: int | None = None,
     progress: ProgressCallback | None = None,
@@ -98,6 +100,9 @@ def measure_labelings(
     X : array-like, shape (n_points, n_dims)
     labelings : iterable of array-like, each of shape (n_points,)
         All of as many different labels, two at least.
+    clusters : bool, default=True
+        Whether clusters are counted. Under labels that mean nothing, and many points, most points
+        stay clusters of their own, and to find them takes far longer than the distances do.
     tau, n_threads, progress
         As for :func:`permuted_cluster_counts`.
 
@@ -118,9 +123,12 @@ def measure_labelings(
     points = as_points(X)
     warn_of_dominating_row(points, "X")
     n_clusters, distances = [], []
-    with closing(_each(points, list(labelings), tau, n_threads, progress, False)) as found:
+    options = {"decide": False, "merge": clusters}
+    each = _each(points, list(labelings), tau, n_threads, progress, **options)
+    with closing(each) as found:
         for number, by_label in found:
-            n_clusters.append(number)
+            if clusters:
+                n_clusters.append(number)
             distances.append(by_label.distance)
     return MeasuredLabelings(np.array(n_clusters, np.int64), np.stack(distances))
 
@@ -131,9 +139,14 @@ def _each(
     tau: float,
     n_threads: int | None,
     progress: ProgressCallback | None,
+    *,
     decide: bool,
+    merge: bool,
 ) -> Generator[tuple[int, PairwiseDistances], None, None]:
-    """Yield the number of clusters of each labeling, and what became of its pairs of labels."""
+    """Yield the number of clusters of each labeling, and what became of its pairs of labels.
+
+    Without ``merge`` the number is that of the labels.
+    """
     tau = checked_tau(tau)
     threads = checked_threads(n_threads)
     if len(labelings) == 0:
@@ -156,8 +169,10 @@ def _each(
         by_label = solve_pairs(rows.points, labels, a, b, tau, 1, decide=decide)
         if not decide:
             by_label = proved_in_full(by_label, labels, sorted_in_full(scaled, rows))
-        merged = merge_labels(rows, by_label, barred, tau)
-        return len(np.unique(merged.cluster_of)), by_label.in_units(scaled.scale, tau, names)
+        number = len(names)
+        if merge:
+            number = len(np.unique(merge_labels(rows, by_label, barred, tau).cluster_of))
+        return number, by_label.in_units(scaled.scale, tau, names)
 
     # A labeling for each thread: merging, most of the work, has no use for more.
     with closing(in_order(measure, coded, threads, long=True)) as found:

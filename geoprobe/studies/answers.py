@@ -182,12 +182,13 @@ def _change(
 
 
 def _linearity(found: Found) -> Answer:
-    told = found.claimed(found.everywhere("clusters"), found.each("spaces", " after fine-tuning"))
+    noun = found.each("spaces", " after fine-tuning")
+    told = (found.claimed(found.everywhere(each), noun) for each in ("clusters", "overlaps"))
     terms = (
         "Hyperplane: as many clusters as labels leave one between every two labels, which small "
         "labels in many dimensions allow whatever they mean."
     )
-    return together(told, terms=(terms, _SHUFFLED))
+    return together(*told, terms=(terms, _SHUFFLED))
 
 
 def _min_distances(found: Found) -> Answer:

@@ -136,7 +136,8 @@ def shuffle_cell(
     train = read_train(inputs)
     groups = groups_to_hold(controls, unit_names(plan, inputs.train, train.n_points))
     options = {**_permuting(controls, groups), "tau": plan.tau, "n_threads": n_threads}
-    found = shuffle_labels(train.points, train.labels, **options)
+    counted = train.n_points <= controls.clusters_up_to
+    found = shuffle_labels(train.points, train.labels, clusters=counted, **options)
     save_shuffled(replace(found, cell=cell), path)
 
 

@@ -14,6 +14,9 @@ class ControlsPlan(Record):
     ----------
     permutations : int
         Of the labels; each costs what measuring the space costs.
+    clusters_up_to : int
+        Units. Clusters of shuffled labels are counted in spaces that have no more; in larger ones,
+        where that takes hours, the pairs of labels that overlap stand in their place.
     pseudo_tests : int
         Splits of training drawn like the test split; each costs the distances of the space.
     halves : int
@@ -37,6 +40,7 @@ class ControlsPlan(Record):
     """
 
     permutations: Whole = 100
+    clusters_up_to: Whole = 10_000
     pseudo_tests: Whole = 100
     halves: Whole = 100
     control_tasks: Whole = 3
@@ -51,7 +55,7 @@ class ControlsPlan(Record):
     def shuffled_name(self) -> str:
         """What the folder of shuffled labels is called; another choice is another folder."""
         held = self.exchange if self.groups else "free"
-        return f"shuffled-{self.permutations}-{held}-seed{self.seed}"
+        return f"shuffled-{self.permutations}-{held}-to{self.clusters_up_to}-seed{self.seed}"
 
     @property
     def sampling_name(self) -> str:

@@ -107,6 +107,12 @@ PHRASES = {
         "{value} clusters for {n} labels of {task} {moment}{linear}",
         short="{value} for {n} labels",
     ),
+    "overlaps": Phrase(
+        "Fewer pairs that overlap than of shuffled labels",
+        "Pairs of labels that overlap",
+        "{value} pairs of the {n} labels of {task} {moment} overlap, fewer than of shuffled ones",
+        "{value} pairs of the {n} labels of {task} {moment} overlap",
+    ),
     "to original": Phrase(
         "More of the layout kept than of that of shuffled labels",
         "Similarity to the original",

@@ -128,6 +128,11 @@ def beside_controls(controls: StudyControls) -> BesideControl:
     notes: list[str] = []
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))
+        if not len(shuffled.null_clusters):
+            notes.append(
+                f"{cell}: clusters of shuffled labels were not counted, for its {shuffled.n_units} "
+                f"units are more than clusters_up_to of the plan."
+            )
     for cell, noted in controls.movement.items():
         tests = {"movement": NullTest(noted["movement"], as_array(noted["null"]), "greater")}
         common = noted["common"]
@@ -157,7 +162,11 @@ def _of_labels(
     cell: Cell, shuffled: ShuffledLabels, start: ShuffledLabels | None
 ) -> list[BesideRow]:
     n_units = shuffled.n_units
-    tests = {"clusters": shuffled.clusters(), "distance": shuffled.mean_distance()}
+    tests = {"distance": shuffled.mean_distance()}
+    if len(shuffled.null_clusters):
+        tests["clusters"] = shuffled.clusters()
+    else:
+        tests["overlaps"] = shuffled.overlaps()
     same = start is not None and cell.tuned_on is not None and start.units == shuffled.units
     if same and start is not None:
         tests["apart"] = pushed_apart(start, shuffled)

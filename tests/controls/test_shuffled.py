@@ -69,6 +69,23 @@ def test_structure_is_found() -> None:
     assert found.smallest_distance().p_value == 1 / 21
 
 
+def test_overlaps_stand_for_clusters_that_are_not_counted(tmp_path: Path) -> None:
+    X = apart(0, 4)
+    whole, quick = shuffled(X), shuffled(X, clusters=False)
+    assert quick.null_clusters.shape == (0,)
+    assert np.array_equal(quick.null_distances, whole.null_distances)
+    assert (quick.n_clusters, quick.is_linear, quick.null_linear) == (4, True, 0.0)
+    test = quick.overlaps()
+    assert (test.observed, test.p_value) == (0.0, 1 / 21)
+    assert test.null.tolist() == [int((row == 0).sum()) for row in quick.null_distances]
+    assert "pairs that overlap" in repr(quick)
+    with pytest.raises(InputError, match="null values"):
+        quick.clusters()
+    kept = load_shuffled(save_shuffled(quick, tmp_path / "quick.npz"))
+    assert kept.null_clusters.shape == (0,)
+    assert np.array_equal(kept.null_distances, quick.null_distances)
+
+
 def test_linear_by_dimensions_alone_is_not_distinguishable() -> None:
     """12 points a label in 60 dimensions: any labels are linear, as Cover's theorem says."""
     found = shuffled(noise(2, 60))

@@ -107,6 +107,7 @@ STRONG = {
     "apart": "pushes",
     "closer": "brings",
     "clusters": "fewer than shuffled",
+    "overlaps": "fewer than of shuffled",
     "to original": "keep more",
     "movement": "further than shuffled",
     "common": "ways of their own",

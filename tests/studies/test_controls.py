@@ -212,6 +212,19 @@ def test_without_controls_sections_say_so(place: Path) -> None:
     assert not set(more.found) - {"measure", "move"}
 
 
+def test_larger_spaces_have_overlaps_for_clusters(place: Path, tmp_path: Path) -> None:
+    plan = with_controls(place, clusters_up_to=35, pseudo_tests=0, halves=0)
+    outcome = run_study(plan.replaced(analyses=["linearity"]), tmp_path / "study", n_workers=1)
+    gathered = compute_findings(outcome.folder)
+    row = rows_of(gathered)["small", "pos", "overlaps"]
+    assert (row.value, row.control > 0, row.n_control) == (0.0, True, 19)
+    said = next(s.answer for s in gathered.sections if s.analysis == "linearity")
+    assert any("pairs of the 3 labels of pos" in line for line in (*said.lines, *said.each))
+    (notes,) = {v.finding.notes for s in gathered.sections for v in s.views
+                if isinstance(v.finding, BesideControl) and v.choices["model"] == "small"}  # fmt: skip
+    assert any("its 36 units are more than clusters_up_to" in note for note in notes)
+
+
 def test_other_controls_are_other_files(done: StudyFolder, place: Path) -> None:
     other = with_controls(place, permutations=2)
     left = {each.kind: each.waiting for each in study_status(other, done).counts}
