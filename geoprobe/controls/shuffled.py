@@ -84,7 +84,7 @@ class ShuffledLabels(Showing):
         return NullTest(float(self.n_clusters), self.null_clusters.astype(np.float64), "less")
 
     def overlaps(self) -> NullTest:
-        """Compare the number of pairs of labels that overlap: fewer of labels that mean something."""
+        """Compare how many pairs of labels overlap: fewer of labels that mean something."""
         null = (self.null_distances == 0).sum(axis=1).astype(np.float64)
         return NullTest(float((self.distances == 0).sum()), null, "less")
 

@@ -16,7 +16,8 @@ class Expectation:
     """Foresees how long the rest of a study takes.
 
     A piece is expected to take as long as the mean of its kind took. Before the first of a kind is
-    done, that is what it takes in the demo, times how much longer other kinds took than there.
+    done, that is what it takes in the demo, times how much longer other kinds took than there. A
+    piece that says how far it has come is expected to go on as fast.
     As many pieces are expected to run at the same time as have run so far.
 
     Parameters
@@ -29,6 +30,7 @@ class Expectation:
         self._clock = clock
         self._start = clock()
         self._running: dict[str, tuple[str, float]] = {}
+        self._shares: dict[str, list[tuple[float, float]]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._done: Counter[str] = Counter()
 
@@ -43,9 +45,17 @@ class Expectation:
             self._start = self._clock()
         self._running[str(piece)] = piece.kind, self._clock()
 
+    def come(self, share: float) -> None:
+        """Note which share of the piece that runs alone is done."""
+        (piece,) = self._running
+        # One that goes on where it was stopped begins with a share.
+        first, *_ = self._shares.setdefault(piece, [(share, self._clock())])
+        self._shares[piece] = [first, (share, self._clock())]
+
     def end(self, piece: Piece) -> None:
         """Note that a piece has run, whatever came of it."""
         kind, began = self._running.pop(str(piece))
+        self._shares.pop(str(piece), None)
         self._seconds[kind] += self._clock() - began
         self._done[kind] += 1
 
@@ -64,7 +74,8 @@ class Expectation:
         each = {kind: self._expected(kind, slowness) for kind in unfinished}
         ran = [now - began for _, began in self._running.values()]
         to_run = [
-            max(0.0, each.get(kind, 0.0) - (now - began)) for kind, began in self._running.values()
+            self._to_run(piece, each.get(kind, 0.0) - (now - began))
+            for piece, (kind, began) in self._running.items()
         ]
         waiting = Counter(unfinished) - Counter(self.running)
         work = sum(n * each[kind] for kind, n in waiting.items()) + sum(to_run)
@@ -73,6 +84,10 @@ class Expectation:
         if passed > _TOO_EARLY:
             at_once = (sum(ran) + sum(self._seconds.values())) / passed
         return max(work / max(1.0, at_once), *to_run, 0.0)
+
+    def _to_run(self, piece: str, usual: float) -> float:
+        (was, since), *_, (share, now) = self._shares.get(piece, [(0.0, 0.0)] * 2)
+        return (1 - share) * (now - since) / (share - was) if share > was else max(0.0, usual)
 
     def _expected(self, kind: str, slowness: float) -> float:
         if self._done[kind]:

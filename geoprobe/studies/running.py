@@ -119,7 +119,7 @@ def run_study(
             few = workers == 1 or schedule.n_left < _FEW
             kernels = schedule.left_of("measure") and not few
             executor = (
-                ThisProcess(workers, progress)
+                ThisProcess(workers, schedule.pass_on)
                 if few
                 else Processes(workers, _load_kernels() if kernels else None)
             )

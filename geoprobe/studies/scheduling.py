@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from geoprobe.files.listing import Listing
@@ -269,14 +269,21 @@ class Schedule:
         if running := self._expectation.running:
             self._report(running[0])
 
+    def pass_on(self, step: Progress) -> None:
+        """Pass on how far the piece has come that runs in this process, and what all will take."""
+        (kind,) = self._expectation.running
+        if step.phase == KINDS[kind].phase and step.total:
+            self._expectation.come(step.done / step.total)
+        self._say(step)
+
     def _report(self, kind: str, piece: Piece | None = None) -> None:
-        if self._progress is None:
-            return
-        done = self._n_done(kind)
-        unfinished = {each: n - self._n_done(each) for each, n in self._totals.items()}
-        left = self._expectation.left(unfinished)
         detail = "" if piece is None else piece.name
-        self._progress(Progress(KINDS[kind].phase, done, self._totals[kind], detail, left))
+        self._say(Progress(KINDS[kind].phase, self._n_done(kind), self._totals[kind], detail))
+
+    def _say(self, step: Progress) -> None:
+        if self._progress is not None:
+            unfinished = {each: n - self._n_done(each) for each, n in self._totals.items()}
+            self._progress(replace(step, left=self._expectation.left(unfinished)))
 
     def _n_done(self, kind: str) -> int:
         return self.tally.done[kind] + self.tally.found[kind] + self._n_failed[kind]

@@ -98,6 +98,18 @@ def test_the_rest_takes_what_pieces_of_its_kind_took() -> None:
     assert rest.left({"measure": 29}) == pytest.approx(29 * 4 / at_once)
 
 
+def test_a_piece_that_says_how_far_it_has_come_is_expected_to_go_on_as_fast() -> None:
+    now = 0.0
+    rest = Expectation(lambda: now)
+    rest.begin(Piece("fine-tune", "one", Path("one"), cases.refuse))
+    rest.come(0.5)
+    assert rest.left({"fine-tune": 1}) == pytest.approx(KINDS["fine-tune"].seconds)
+    now = 1000.0
+    rest.come(0.6)
+    # It went on where it was stopped: a tenth took 1,000 seconds.
+    assert rest.left({"fine-tune": 1}) == pytest.approx(4000)
+
+
 @pytest.mark.full
 def test_what_a_long_piece_makes_on_its_way_is_used_meanwhile(tmp_path: Path) -> None:
     """A moment of a fine-tuning is measured while the fine-tuning goes on."""
