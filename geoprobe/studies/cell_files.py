@@ -72,14 +72,14 @@ def read_measured(path: Path, cell: Cell) -> Geometry:
         If the file is damaged, was changed, or is that of another cell.
     """
     geometry = read_geometry(path)
-    check_cell(path, geometry.cell.as_dict(), cell)
+    check_cell(path, geometry.cell, cell)
     return geometry
 
 
-def check_cell(path: Path, noted: Any, cell: Cell) -> None:
-    """Refuse a file that says of itself that it is of another cell."""
-    if noted != cell.as_dict():
-        raise FormatError(f"this is of the cell {noted!r:.200}, not of {cell}.", path)
+def check_cell(path: Path, found: Any, cell: Cell) -> None:
+    """Refuse a file that names another cell than its own, by itself or by its fields."""
+    if found not in (cell, cell.as_dict()):
+        raise FormatError(f"this is of the cell {found!s:.200}, not of {cell}.", path)
 
 
 def read_those_there(

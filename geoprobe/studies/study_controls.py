@@ -117,7 +117,7 @@ def _accuracy(cell: Cell, held_out: Predictions) -> BesideRow:
 
 def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
     found = load_shuffled(path)
-    check_cell(path, found.cell and found.cell.as_dict(), cell)
+    check_cell(path, found.cell, cell)
     return found
 
 

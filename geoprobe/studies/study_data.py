@@ -142,7 +142,7 @@ def _intervals(plan: Plan, folder: StudyFolder, listed: list[Cell]) -> dict[str,
         path = folder.resamples(cell, plan.resamples)
         if plan.resamples and path.is_file():
             drawn = load_resamples(path)
-            check_cell(path, drawn.cell and drawn.cell.as_dict(), cell)
+            check_cell(path, drawn.cell, cell)
             intervals["distance"][cell] = drawn.minimum()
             # Of a model as published before the cells tuned from it: the cells are in that order.
             if cell.tuned_on is None:
