@@ -78,8 +78,9 @@ def verify_study(
         partial(verify_cell, folder.root, cell, inputs, max_gap)
         for cell, inputs in measured.items()
     ]
-    workers = checked_threads(n_workers) if len(calls) >= _FEW else 1
-    outcomes = zip(measured, in_processes(calls, workers), strict=True)
+    workers = checked_threads(n_workers)
+    answers = in_processes(calls, workers if len(calls) >= _FEW else 1)
+    outcomes = zip(measured, answers, strict=True)
     for done, (cell, outcome) in enumerate(outcomes, start=1):
         if isinstance(outcome, VerificationReport):
             reports[cell] = outcome
