@@ -280,7 +280,7 @@ def _ask(
 ) -> PairAnswers:
     """Solve a run of pairs by a solver, one after the other."""
     answers = [
-        solver.solve(points, groups[int(a)], groups[int(b)], threshold)
+        solver(points, groups[int(a)], groups[int(b)], threshold)
         for a, b in zip(first, second, strict=True)
     ]
     return PairAnswers(
