@@ -257,20 +257,14 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"k must be a whole number from 1 to {self.n_clusters_}, the number of clusters, "
                 f"but it is {k!r}."
             )
-        queries = self._scaled.apply(points)
-        if self.scale_ == 0.0:
-            # All clusters are one and the same point.
-            lengths = np.linalg.norm(queries, axis=1)
-            ids = np.arange(number, dtype=np.int64)
-            return np.repeat(lengths[:, None], number, axis=1), np.tile(ids, (len(queries), 1))
         distances, clusters = self._hulls.rank(
-            queries,
+            self._scaled.apply(points),
             number,
             checked_tau(self.tau),
             checked_threads(self.n_threads),
             self.progress,
         )
-        return distances * self.scale_, clusters
+        return distances * self._scaled.unit, clusters
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the label of the cluster whose hull is nearest.
