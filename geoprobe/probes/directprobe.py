@@ -26,7 +26,7 @@ from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows
 from geoprobe.probes.checking import need_labels, new_points
-from geoprobe.probes.clustering import ClusteredSpace, cluster_space
+from geoprobe.probes.clustering import cluster_space
 from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
 from geoprobe.showing import as_html
@@ -145,7 +145,17 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_n_features(self, points, reset=True)
         self._scaled = scaled
         self.timings_ = clustered.timings
-        self._expose(describe_points(points, classes, codes, clustered))
+        self._expose(
+            describe_points(
+                points,
+                classes,
+                codes,
+                cell=Cell(""),
+                hulls=replace(clustered.hulls, names=classes),
+                clusters=clustered.clusters,
+                counters=clustered.counters,
+            )
+        )
         self._hulls = NearestHulls(scaled.points, group_rows(self.labels_, self.n_clusters_))
         return self
 
@@ -283,37 +293,29 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def describe_points(
-    points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], clustered: ClusteredSpace
+    points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], **found: Any
 ) -> Geometry:
-    """Put what clustering found beside what follows from the points alone."""
-    centroids = label_means(points, codes, len(classes))
+    """Put what was found out about hulls and clusters beside what follows from the points alone.
+
+    Parameters
+    ----------
+    points, classes, codes
+        As :mod:`geoprobe.arrays` gives them.
+    **found
+        Further fields of the geometry.
+    """
+    labels = range(len(classes))
+    centroids = np.array([np.mean(points[codes == k], axis=0, dtype=np.float64) for k in labels])
+    spread = [
+        np.sqrt(np.mean(np.sum((points[codes == k] - centroids[k]) ** 2, axis=1))) for k in labels
+    ]
     return Geometry(
-        cell=Cell(""),
         classes=classes,
         counts=np.bincount(codes, minlength=len(classes)).astype(np.int64),
         centroids=centroids,
-        spread=label_spreads(points, codes, centroids),
-        hulls=replace(clustered.hulls, names=classes),
-        clusters=clustered.clusters,
-        counters=clustered.counters,
+        spread=np.array(spread),
         dtype=points.dtype.name,
-    )
-
-
-def label_means(points: NDArray[Any], codes: NDArray[Any], n_labels: int) -> FloatArray:
-    """Return the mean of the points of each label in float64, shape (n_labels, n_dims)."""
-    return np.array(
-        [np.mean(points[codes == k], axis=0, dtype=np.float64) for k in range(n_labels)]
-    )
-
-
-def label_spreads(points: NDArray[Any], codes: NDArray[Any], centroids: FloatArray) -> FloatArray:
-    """Return the root mean square distance of each label's points to their mean, (n_labels,)."""
-    return np.array(
-        [
-            np.sqrt(np.mean(np.sum((points[codes == k] - centre) ** 2, axis=1)))
-            for k, centre in enumerate(centroids)
-        ]
+        **found,
     )
 
 
