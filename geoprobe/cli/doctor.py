@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from geoprobe import __version__, plugins
-from geoprobe.cli.app import FAILED, app, clean, say_json, say_table
-from geoprobe.cli.probing import Json
+from geoprobe.cli.app import FAILED, Json, app, clean, say_json, say_table
 from geoprobe.errors import InputError, PluginError
 from geoprobe.extras import CORE, DISTRIBUTION, EXTRAS, IMPORT_NAMES, installing
 from geoprobe.suggestions import suggestion
