@@ -106,7 +106,7 @@ def _gpus(problems: list[str]) -> list[str] | None:
     if not installed_versions(["torch"]):
         return None
     try:
-        from geoprobe.encoders.environment import gpu_names
+        from geoprobe.devices import gpu_names
     except (ImportError, OSError) as error:
         problems.append(f"torch cannot be imported ({error}).")
         return None

@@ -11,10 +11,10 @@ import numpy as np
 import torch  # noqa: TID253  (only what trains networks imports this module)
 from numpy.typing import NDArray
 
+from geoprobe.devices import checked_device
 from geoprobe.probes.classifier.networks import (
     Layers,
     Shape,
-    chosen_device,
     initial,
     layers_of,
     stacked,
@@ -222,7 +222,7 @@ class Workplace:
 
     def placed(self, points: NDArray[np.float32], codes: NDArray[Any]) -> Labelled:
         """Put labelled points on the device."""
-        device = chosen_device(self.device)
+        device = checked_device(self.device)
         on_device = torch.from_numpy(codes.astype(np.int64)).to(device)
         return Labelled(torch.from_numpy(points).to(device), on_device)
 
