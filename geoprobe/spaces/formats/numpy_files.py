@@ -98,7 +98,8 @@ class NpzArrays(NamedArrays):
             archive.open(f"{name}.npy") as file,
         ):
             file.seek(header.length + row * row_bytes)
-            for begin, end in blocks(row, n_rows, math.prod(others)):
+            # Small blocks, so that whoever asks for a few rows does not wait for many.
+            for begin, end in blocks(row, n_rows, 16 * math.prod(others)):
                 data = file.read((end - begin) * row_bytes)
                 if end == n_rows:
                     # The end of the member is where its checksum is compared.
