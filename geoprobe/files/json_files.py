@@ -73,7 +73,10 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
 def check_format(content: Mapping[str, Any], expected: str, version: int, path: Path) -> None:
     """Refuse a JSON object of another format or version."""
     if content.get("format") != expected:
-        raise FormatError(f'a JSON object with "format" {expected!r} is expected.', path)
+        came = content.get("format")
+        raise FormatError(
+            f'a JSON object with "format" {expected!r} is expected, not {came!r:.80}.', path
+        )
     if content.get("format_version") != version:
         raise FormatError(
             f"this geoprobe reads version {version} of the format, not version "
