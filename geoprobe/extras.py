@@ -34,7 +34,7 @@ EXTRAS = {
         "demo, study run, report, findings; tables and plots in Python",
         ("matplotlib", "jinja2", "markupsafe", "pandas"),
     ),
-    "data": Extra("data get", ("pooch", "requests")),
+    "data": Extra("data get", ("requests",)),
     "hdf5": Extra("points in .h5 and .hdf5", ("h5py",)),
     "parquet": Extra("points in .parquet, .arrow, .feather; tables as parquet", ("pyarrow",)),
     "datasets": Extra("points in folders of save_to_disk", ("datasets", "pyarrow")),

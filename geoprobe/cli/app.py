@@ -92,6 +92,7 @@ def common(
         raise typer.Exit(BAD_INPUT)
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Parameters = ParamSpec("Parameters")
 
 FAILED, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141

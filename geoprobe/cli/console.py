@@ -128,13 +128,19 @@ def show_progress(stream: TextIO | None = None, *, whole: str = "") -> Iterator[
     callable
         Takes a :class:`geoprobe.progress.Progress`, from any thread.
     """
-    stream = sys.stderr if stream is None else stream
-    if not stream.isatty():
-        if whole:
-            line = WholeLine(stream, whole)
-            yield line
-            line.finish()
+    with _shown(sys.stderr if stream is None else stream) as show:
+        if not whole:
+            yield show
             return
+        overall = WholeProgress(show, whole)
+        yield overall
+        overall.finish()
+
+
+@contextlib.contextmanager
+def _shown(stream: TextIO) -> Iterator[ProgressCallback]:
+    """Show each phase as the stream can."""
+    if not stream.isatty():
         lines = PlainProgress(stream)
         try:
             yield lines
@@ -153,16 +159,11 @@ def show_progress(stream: TextIO | None = None, *, whole: str = "") -> Iterator[
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Bars(*columns, console=Console(file=stream)) as bars:
-        if not whole:
-            yield BarProgress(bars)
-            return
-        bar = WholeBar(bars, whole)
-        yield bar
-        bar.finish()
+        yield BarProgress(bars)
 
 
 class PlainProgress:
-    """One line when a phase is over, and now and then one in between.
+    """One line when a phase is over, and ever more seldom one in between.
 
     A phase is over when the next one begins, or :meth:`close` is called: some come in rounds, each
     of which ends.
@@ -187,13 +188,15 @@ class PlainProgress:
                 self._pace, self._began, self._last_line = Pace(self._clock, began), began, began
             elif step.done < self._step.done:
                 self._pace = Pace(self._clock)
-            left = self._pace.left(step.done, step.total)
+            left = _left(step, self._pace)
             self._step, self._last_report = step, now
-            if step.done < step.total and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            passed = now - self._began
+            pause = max(SECONDS_BETWEEN_LINES, _FINEST_LINES * passed)
+            if step.done < step.total and now - self._last_line >= pause:
                 self._last_line = now
                 share = 100 * step.done // step.total
                 told = "" if left is None else f", about {duration(left)} left"
-                self._say(f"{step.phase}: {share}% after {duration(now - self._began)}{told}")
+                self._say(f"{step.phase}: {share}% after {duration(passed)}{told}")
 
     def close(self) -> None:
         """End the last phase."""
@@ -227,95 +230,62 @@ class BarProgress:
                 task = self._bars.add_task(step.phase, total=step.total, note="")
                 self._phases[step.phase] = task, Pace()
             task, pace = self._phases[step.phase]
-            left = pace.left(step.done, step.total)
+            left = _left(step, pace)
             note = step.detail
             if left is not None and step.done < step.total:
                 note = f"about {duration(left)} left  {note}"
             self._bars.update(task, completed=step.done, total=step.total, note=note)
 
 
-class Course:
-    """How far all of the work is, as the share of its time that has passed.
+def _left(step: Progress, pace: Pace) -> float | None:
+    """Return the seconds left: as whoever works says, or else by the pace."""
+    left = pace.left(step.done, step.total)
+    return left if step.left is None else step.left
+
+
+class WholeProgress:
+    """All of the work as one phase, done by the share of its time that has passed.
 
     The share never goes back: where more is left than was thought, it waits.
+
+    Parameters
+    ----------
+    show : callable
+        Shows the phase.
+    whole : str
+        What all of the work is called.
+    clock : callable
+        Returns seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, show: ProgressCallback, whole: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._show = show
+        self._whole = whole
         self._clock = clock
+        self._lock = threading.Lock()
         self._began = clock()
         self._end: float | None = None
         self._share = 0.0
-
-    @property
-    def passed(self) -> float:
-        """Seconds since the beginning."""
-        return self._clock() - self._began
-
-    def note(self, step: Progress) -> tuple[float, float | None]:
-        """Return the share that is done, below 1, and the seconds left; None while unknown."""
-        now = self._clock()
-        if step.left is not None:
-            self._end = now + step.left
-        if self._end is None:
-            return self._share, None
-        left, passed = max(0.0, self._end - now), now - self._began
-        if left + passed > 0:
-            self._share = max(self._share, min(passed / (passed + left), _NOT_YET))
-        return self._share, left
-
-
-class WholeLine:
-    """Now and then a line on all of the work, the longer it lasts the fewer, and one at its end."""
-
-    def __init__(
-        self, stream: TextIO, whole: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._stream = stream
-        self._whole = whole
-        self._lock = threading.Lock()
-        self._course = Course(clock)
-        self._last = 0.0
+        show(Progress(whole, 0, 100))
 
     def __call__(self, step: Progress) -> None:
-        """Print a line if it is time for one."""
+        """Note the seconds left where a step tells them."""
         with self._lock:
-            share, left = self._course.note(step)
-            passed = self._course.passed
-            if passed - self._last < max(SECONDS_BETWEEN_LINES, _FINEST_LINES * passed):
-                return
-            self._last = passed
-            told = "" if left is None else f", about {duration(left)} left"
-            line = f"{self._whole}: {share:.0%} after {duration(passed)}{told} ({_counted(step)})"
-            _print(line, self._stream)
+            now, left = self._clock(), None
+            if step.left is not None:
+                self._end = now + step.left
+            if self._end is not None:
+                left, passed = max(0.0, self._end - now), now - self._began
+                if left + passed > 0:
+                    self._share = max(self._share, min(passed / (passed + left), _NOT_YET))
+            counted = f"{step.phase}, {step.done:,} of {step.total:,}"
+            self._show(Progress(self._whole, round(100 * self._share), 100, counted, left))
 
     def finish(self) -> None:
-        """Say that all is done."""
-        _print(f"{self._whole}: done in {duration(self._course.passed)}", self._stream)
-
-
-class WholeBar:
-    """One bar for all of the work."""
-
-    def __init__(self, bars: Bars, whole: str) -> None:
-        self._bars = bars
-        self._lock = threading.Lock()
-        self._course = Course()
-        self._task = bars.add_task(whole, total=1.0, note="")
-
-    def __call__(self, step: Progress) -> None:
-        """Move the bar."""
-        with self._lock:
-            share, left = self._course.note(step)
-            told = "" if left is None else f"about {duration(left)} left  "
-            self._bars.update(self._task, completed=share, note=told + _counted(step))
-
-    def finish(self) -> None:
-        """Fill the bar."""
-        self._bars.update(self._task, completed=1.0, note="")
-
-
-def _counted(step: Progress) -> str:
-    return f"{step.phase}, {step.done:,} of {step.total:,}"
+        """Show that all is done."""
+        self._show(Progress(self._whole, 100, 100))
 
 
 def _print(line: str, stream: TextIO) -> None:

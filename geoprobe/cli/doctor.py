@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from geoprobe import __version__, plugins
-from geoprobe.cli.app import FAILED, app, clean, say_json, say_table
-from geoprobe.cli.probing import Json
+from geoprobe.cli.app import FAILED, Json, app, clean, say_json, say_table
 from geoprobe.errors import InputError, PluginError
 from geoprobe.extras import CORE, DISTRIBUTION, EXTRAS, IMPORT_NAMES, installing
 from geoprobe.suggestions import suggestion
@@ -107,7 +106,7 @@ def _gpus(problems: list[str]) -> list[str] | None:
     if not installed_versions(["torch"]):
         return None
     try:
-        from geoprobe.encoders.environment import gpu_names
+        from geoprobe.devices import gpu_names
     except (ImportError, OSError) as error:
         problems.append(f"torch cannot be imported ({error}).")
         return None

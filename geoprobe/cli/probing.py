@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoprobe.cli.app import FAILED, app, clean, say, say_json, say_warning, say_where
+from geoprobe.cli.app import FAILED, Json, app, clean, say, say_json, say_warning, say_where
 
 if TYPE_CHECKING:
     from geoprobe.geometry import Geometry
@@ -39,7 +39,8 @@ Column = Annotated[
     str | None, typer.Option(help="Column of a file of labels that is a table (default label).")
 ]
 LabelSet = Annotated[
-    Path | None, typer.Option(help="File with the labels that may occur, one a line.")
+    str | None,
+    typer.Option(metavar="PATH", help="File with the labels that may occur, one a line."),
 ]
 Position = Annotated[
     int | None,
@@ -57,7 +58,6 @@ Tau = Annotated[
     float, typer.Option(help="Hulls at most TAU times the radius of the space apart overlap.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, missing or empty.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 @app.command(
@@ -95,10 +95,10 @@ def probe(
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import read_results, write_results
     from geoprobe.geometry.summaries import summarise_probe
-    from geoprobe.spaces.source import default_folder
+    from geoprobe.spaces.source import Source, default_folder
 
     _check_options(tau, threads)
-    source = _source(file, points, labels, column, label_set, position, mask)
+    source = Source(file, points, labels, column, label_set, mask, position)
     folder = None if out is None else check_output(out)
     space = source.read()
     held_out = None if test is None else source.read_test(test, space, test_labels)
@@ -170,9 +170,10 @@ def distances(
     from geoprobe.cli.geometry_summary import distances_json, summarise_distances
     from geoprobe.files.atomic import check_output, unfinished_of
     from geoprobe.geometry import write_results
+    from geoprobe.spaces.source import Source
 
     _check_options(tau, threads)
-    source = _source(file, points, labels, column, label_set, position, mask)
+    source = Source(file, points, labels, column, label_set, mask, position)
     folder = None if out is None else check_output(out)
     space = source.read()
     from geoprobe.probes import measure_labels
@@ -251,7 +252,7 @@ def verify(
             points=points,
             labels=labels,
             column=column,
-            label_set=None if label_set is None else str(label_set),
+            label_set=label_set,
             position=position,
             mask=mask,
         )
@@ -370,18 +371,3 @@ def _check_options(tau: float, threads: int | None) -> None:
 
     checked_tau(tau)
     checked_threads(threads)
-
-
-def _source(
-    file: Path | None,
-    points: str | None,
-    labels: str | None,
-    column: str | None,
-    label_set: Path | None,
-    position: int | None,
-    mask: str | None,
-) -> Source:
-    from geoprobe.spaces.source import Source
-
-    known = None if label_set is None else str(label_set)
-    return Source(file, points, labels, column, known, mask, position)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from geoprobe.cli.app import FAILED, app, clean, say_json, say_table, say_warning
+from geoprobe.cli.app import FAILED, Json, app, clean, say_json, say_table, say_warning
 from geoprobe.cli.findings import as_plain, say_section, select_views
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ Folder = Annotated[
 Workers = Annotated[
     int | None, typer.Option(help="Cells to measure at the same time (default: all processors).")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 _MOST_LINES = 10
 _REPORT_SECONDS = 15.0

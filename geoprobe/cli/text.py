@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from geoprobe.cli.app import app, clean, say_json, say_table
+from geoprobe.cli.app import Json, app, clean, say_json, say_table
 
 if TYPE_CHECKING:
     from geoprobe.encoders.alignment import Overlong
@@ -47,7 +47,6 @@ OverlongOption = Annotated[
     str,
     typer.Option(help="What becomes of sentences that are too long for the model: error or split."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 spaces = typer.Typer(
     help="Look at a store of spaces.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -20,23 +20,10 @@ from geoprobe.encoders.word_pieces import (
 from geoprobe.errors import InputError
 from geoprobe.tasks.units import Split
 
+if TYPE_CHECKING:
+    from geoprobe.encoders.load import Encoder
+
 Overlong = Literal["error", "split"]
-
-
-class HasTokenizer(Protocol):
-    """The part of an encoder that :func:`align` needs."""
-
-    @property
-    def name(self) -> str:
-        """Its short name."""
-
-    @property
-    def tokenizer(self) -> Any:
-        """A fast tokenizer of transformers."""
-
-    @property
-    def max_pieces(self) -> int:
-        """The longest input, special pieces included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +123,7 @@ class Alignment:
         return order, np.searchsorted(self.unit_sentence[order], numbers)
 
 
-def align(encoder: HasTokenizer, split: Split, *, overlong: Overlong = "error") -> Alignment:
+def align(encoder: Encoder, split: Split, *, overlong: Overlong = "error") -> Alignment:
     """Cut the words of a split into the pieces of a model.
 
     Parameters
@@ -209,7 +196,7 @@ class Alignments:
     def __init__(self) -> None:
         self._alignments: dict[Hashable, Alignment] = {}
 
-    def of(self, encoder: HasTokenizer, split: Split, overlong: Overlong = "error") -> Alignment:
+    def of(self, encoder: Encoder, split: Split, overlong: Overlong = "error") -> Alignment:
         """Return the alignment of a split, made at the first call.
 
         Parameters
@@ -237,9 +224,7 @@ def _rows_by_sentence(split: Split) -> list[list[int]]:
     return rows
 
 
-def _places(
-    encoder: HasTokenizer, split: Split, row: int, tokenized: TokenizedSentence
-) -> list[Place]:
+def _places(encoder: Encoder, split: Split, row: int, tokenized: TokenizedSentence) -> list[Place]:
     """Return (window, first piece, one after its last) of each word of a unit."""
     unit = split.units[row]
     if not unit.words:
@@ -263,7 +248,7 @@ def _places(
     return places
 
 
-def _check_whole(encoder: HasTokenizer, split: Split) -> None:
+def _check_whole(encoder: Encoder, split: Split) -> None:
     whole = any(not unit.words for unit in split.units)
     if whole and encoder.tokenizer.cls_token_id is None:
         raise InputError(
@@ -272,7 +257,7 @@ def _check_whole(encoder: HasTokenizer, split: Split) -> None:
         )
 
 
-def _too_long(encoder: HasTokenizer, tokenized: TokenizedSentence) -> InputError:
+def _too_long(encoder: Encoder, tokenized: TokenizedSentence) -> InputError:
     return InputError(
         f"the sentence at {tokenized.sentence.source} has {len(tokenized.ids)} pieces, but "
         f"{encoder.name} takes {encoder.max_pieces} at most. With overlong='split' it is "

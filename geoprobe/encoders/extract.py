@@ -19,6 +19,7 @@ from geoprobe.progress import ProgressCallback
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store import SpaceStore
 from geoprobe.spaces.store_layout import estimate_bytes
+from geoprobe.spaces.store_writer import SpaceWriter
 from geoprobe.tasks.units import Split, Task
 from geoprobe.versions import installed_versions
 
@@ -115,28 +116,11 @@ def extract_to_store(
     ]
     for group, of_group in aligned:
         with ExitStack() as stack:
-            writers = [
-                None
-                if part.there
-                else stack.enter_context(
-                    store.writer(
-                        part.key,
-                        layers=chosen,
-                        labels=part.split.labels,
-                        n_dims=part.n_dims,
-                        provenance={
-                            **part.facts,
-                            "n_words_per_unit": part.task.n_words_per_unit,
-                            "layers": list(chosen),
-                            "overlong": overlong,
-                            "n_split": alignment.n_split,
-                            "versions": installed_versions(_VERSIONS),
-                        },
-                        dtype=dtype,
-                    )
-                ).write
-                for part, alignment in zip(group, of_group, strict=True)
-            ]
+            writers: list[Write | None] = []
+            for part, alignment in zip(group, of_group, strict=True):
+                cut = {"overlong": overlong, "n_split": alignment.n_split}
+                writer = None if part.there else part.writer(store, chosen, dtype, cut)
+                writers.append(None if writer is None else stack.enter_context(writer).write)
             extract(
                 encoder,
                 Alignment.side_by_side(of_group),
@@ -162,6 +146,24 @@ class _Part(NamedTuple):
     @property
     def split(self) -> Split:
         return self.task.splits[self.key.split]
+
+    def writer(
+        self, store: SpaceStore, layers: tuple[int, ...], dtype: str, cut: Mapping[str, Any]
+    ) -> SpaceWriter:
+        return store.writer(
+            self.key,
+            layers=layers,
+            labels=self.split.labels,
+            n_dims=self.n_dims,
+            provenance={
+                **self.facts,
+                "n_words_per_unit": self.task.n_words_per_unit,
+                "layers": list(layers),
+                **cut,
+                "versions": installed_versions(_VERSIONS),
+            },
+            dtype=dtype,
+        )
 
 
 def _dealt(writers: Sequence[Write | None], sizes: Sequence[int]) -> Write:

@@ -6,7 +6,7 @@ import copy
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,44 +160,28 @@ class _Notes(Record):
     environment: list[dict[str, Any]]
 
 
+@dataclass(eq=False)
 class FineTuning:
-    """A run of fine-tuning, which goes on from the state in its folder.
+    """A run of fine-tuning, which goes on from the state in its folder."""
 
-    Parameters
-    ----------
-    spec : TuningSpec
-    folder : Path
-        Holds its state.
-    store : SpaceStore
-    alignments : Alignments
-    save_every_s : float
-    progress : callable or None
-    """
+    spec: TuningSpec
+    folder: Path
+    store: SpaceStore
+    alignments: Alignments
+    save_every_s: float
+    progress: ProgressCallback | None
 
-    def __init__(
-        self,
-        spec: TuningSpec,
-        folder: Path,
-        store: SpaceStore,
-        alignments: Alignments,
-        save_every_s: float,
-        progress: ProgressCallback | None,
-    ) -> None:
-        self.spec = spec
-        self.folder = folder
-        self.store = store
-        self.alignments = alignments
-        self.save_every_s = save_every_s
-        self.progress = progress
+    def __post_init__(self) -> None:
+        """Lay out the run, and see whether the disk has room for what it will leave."""
+        spec = self.spec
         self.labels, self.codes, self.unseen = codes_of(spec.task)
-        self.training = self._new_training()
-        training = self.training
+        self.training = training = self._new_training()
         self.steps = spec.schedule.steps(training.n_updates, training.updates_per_epoch)
         self.losses: list[float] = []
         self.checkpoints: list[TunedCheckpoint] = []
         self.seconds = {"training": 0.0, "checkpoints": 0.0}
         self.environment = [environment_of(spec.encoder.device)]
-        check_disk(store.root, self._needed_bytes())
+        check_disk(self.store.root, self._needed_bytes())
 
     def finish(self) -> TuningResult:
         """Train from the last state to the end, extracting at the checkpoints."""

@@ -87,8 +87,8 @@ def extract(
     alignment = alignment.without_repeats()
     limit = max_pieces or MAX_PIECES[encoder.device.type]
     batches = group_sentences(alignment, limit, encoder.device.type)
-    report = _Reporter(alignment, batches, phase, progress)
-    rows = RowBuffer(write, chosen, len(alignment.unit_sentence), encoder.unit_dims(join))
+    n_units, done, detail = len(alignment.unit_sentence), 0, _padding(alignment, batches)
+    rows = RowBuffer(write, chosen, n_units, encoder.unit_dims(join))
     forward = Forward(encoder.model, encoder.n_layers, chosen)
     waiting: _Pooled | None = None
     with evaluating(encoder.model), torch.inference_mode(), autocast(encoder.device, kind):
@@ -99,7 +99,9 @@ def extract(
             if waiting is not None:
                 rows.add(waiting.rows, waiting.arrays())
             waiting = pooled
-            report.done(len(batch.rows))
+            done += len(batch.rows)
+            if progress is not None:
+                progress(Progress(phase, done, n_units, detail))
     if waiting is not None:
         rows.add(waiting.rows, waiting.arrays())
     rows.flush()
@@ -198,34 +200,12 @@ def group_sentences(alignment: Alignment, max_pieces: int, device: str) -> list[
     ]
 
 
-class _Reporter:
-    """Says how many units are done, and what share of the work is padding."""
-
-    def __init__(
-        self,
-        alignment: Alignment,
-        batches: Sequence[IntArray],
-        phase: str,
-        progress: ProgressCallback | None,
-    ) -> None:
-        self._progress = progress
-        self._phase = phase
-        self._total = len(alignment.unit_sentence)
-        self._done = 0
-        pieces, padded = map(sum, zip(*_sizes(alignment, batches), strict=True))
-        self._detail = f"{pieces} word pieces, {100 * (padded - pieces) / padded:.1f}% padding"
-
-    def done(self, n_units: int) -> None:
-        self._done += n_units
-        if self._progress is not None:
-            self._progress(Progress(self._phase, self._done, self._total, self._detail))
-
-
-def _sizes(alignment: Alignment, batches: Sequence[IntArray]) -> Iterator[tuple[int, int]]:
-    """Yield the pieces of each batch, without and with padding."""
-    for sentences in batches:
-        lengths = alignment.lengths[alignment.windows_of(sentences)]
-        yield int(lengths.sum()), int(lengths.max()) * len(lengths)
+def _padding(alignment: Alignment, batches: Sequence[IntArray]) -> str:
+    """Say how much goes through the model, and what share of it is padding."""
+    lengths = [alignment.lengths[alignment.windows_of(sentences)] for sentences in batches]
+    pieces = sum(int(of_batch.sum()) for of_batch in lengths)
+    padded = sum(int(of_batch.max()) * len(of_batch) for of_batch in lengths)
+    return f"{pieces} word pieces, {100 * (padded - pieces) / padded:.1f}% padding"
 
 
 @dataclass(frozen=True, eq=False)

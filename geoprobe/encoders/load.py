@@ -19,7 +19,7 @@ from transformers import (  # noqa: TID253
 )
 from transformers.utils import logging  # noqa: TID253
 
-from geoprobe.encoders.environment import checked_device
+from geoprobe.devices import checked_device
 from geoprobe.encoders.model_files import (
     HUB,
     MissingModelError,

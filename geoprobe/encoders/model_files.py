@@ -166,7 +166,8 @@ def find_files(name: str | os.PathLike[str], revision: str | None = None) -> Mod
         offered = plugins.ask(others[text], Path)
         return ModelFiles(offered, text, None, _checked(offered, str(offered)))
     if folder.is_dir():
-        return _from_folder(folder.resolve())
+        folder = folder.resolve()
+        return ModelFiles(folder, folder.name, None, _checked(folder, str(folder)))
     if not isinstance(name, str) or not _HUB_ID.fullmatch(text):
         raise MissingModelError(f"{text}: there is no such folder, and no id on the hub looks so.")
     return _from_hub(text, revision)
@@ -181,10 +182,6 @@ def _offline() -> ModelFiles:
             f"{OFFLINE_SHA256} is expected. Install the package anew."
         )
     return ModelFiles(folder, OFFLINE_ID, None, sha256)
-
-
-def _from_folder(folder: Path) -> ModelFiles:
-    return ModelFiles(folder, folder.name, None, _checked(folder, str(folder)))
 
 
 def _from_hub(model: str, revision: str | None) -> ModelFiles:
@@ -244,7 +241,7 @@ def _checked(folder: Path, what: str) -> str:
         )
     weights = _weights(folder)
     if not weights:
-        pickled = _pickled(folder)
+        pickled = sorted({path.name for pattern in _PICKLED for path in folder.glob(pattern)})
         if pickled:
             raise MissingModelError(
                 f"{what}: the weights are pickled ({', '.join(pickled)}), and loading those can "
@@ -303,10 +300,6 @@ def _weights(folder: Path) -> list[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     return sorted(folder.glob(_SHARD)) if (folder / INDEX).is_file() else []
-
-
-def _pickled(folder: Path) -> list[str]:
-    return sorted({path.name for pattern in _PICKLED for path in folder.glob(pattern)})
 
 
 def _conversion(source: str) -> str:

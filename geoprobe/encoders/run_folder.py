@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,8 @@ from geoprobe.errors import FormatError, OutputError
 from geoprobe.files.atomic import discard, new_folder, unfinished_of, write_file
 from geoprobe.files.disk import hash_file
 from geoprobe.files.json_files import read_json, write_json
+from geoprobe.files.locks import locked
 from geoprobe.schema import Record, Text, Whole, parse
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = "geoprobe-training-state"
 VERSION = 1
@@ -55,21 +50,13 @@ def only_run(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
     with contextlib.ExitStack() as stack:
-        if fcntl is not None:
-            handle = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, handle)
-            _lock(handle, folder)
+        try:
+            stack.enter_context(locked(folder, wait=False))
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{folder}: another process is fine-tuning in this folder."
+            ) from error
         yield
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(f"{folder}: another process is fine-tuning in this folder.") from error
-    except OSError:
-        # Some network file systems lock no folders; there the user has to see to it.
-        return
 
 
 class _TensorFile(Record):

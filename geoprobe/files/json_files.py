@@ -53,14 +53,7 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
         If it is something else, was changed, or cannot be read.
     """
     content = load_object(path)
-    if content.get("format") != expected:
-        raise FormatError(f'a JSON object with "format" {expected!r} is expected.', path)
-    if content.get("format_version") != version:
-        raise FormatError(
-            f"this geoprobe reads version {version} of the format, not version "
-            f"{content.get('format_version')!r}.",
-            path,
-        )
+    check_format(content, expected, version, path)
     noted = content.pop(SEAL, None)
     if noted is None and sealed:
         raise FormatError(
@@ -75,6 +68,21 @@ def read_json(path: Path, expected: str, version: int, *, sealed: bool = True) -
             path,
         )
     return content
+
+
+def check_format(content: Mapping[str, Any], expected: str, version: int, path: Path) -> None:
+    """Refuse a JSON object of another format or version."""
+    if content.get("format") != expected:
+        came = content.get("format")
+        raise FormatError(
+            f'a JSON object with "format" {expected!r} is expected, not {came!r:.80}.', path
+        )
+    if content.get("format_version") != version:
+        raise FormatError(
+            f"this geoprobe reads version {version} of the format, not version "
+            f"{content.get('format_version')!r}.",
+            path,
+        )
 
 
 def load_object(path: Path) -> dict[str, Any]:

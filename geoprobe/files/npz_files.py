@@ -83,7 +83,9 @@ def read_npz(source: Path, expected: str, version: int) -> tuple[dict[str, Any],
     if not source.is_file():
         raise FormatError("there is no such file.", source)
     try:
-        arrays = _read_arrays(source)
+        with zipfile.ZipFile(source) as archive:
+            unpacked = unpack_npz(archive, source)
+        arrays = {name: _array(header, data) for name, (header, data) in unpacked.items()}
         about = json.loads(bytes(arrays.pop(_ABOUT)).decode("ascii"))
         kind = (about["format"], about["format_version"])
         noted = about.pop(SEAL, None)
@@ -115,12 +117,6 @@ def _seal(about: Mapping[str, Any], arrays: Arrays) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode("ascii"))
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _read_arrays(source: Path) -> Arrays:
-    with zipfile.ZipFile(source) as archive:
-        unpacked = unpack_npz(archive, source)
-    return {name: _array(header, data) for name, (header, data) in unpacked.items()}
 
 
 def _array(header: NpyHeader, data: bytes) -> NDArray[Any]:

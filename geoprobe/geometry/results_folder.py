@@ -16,6 +16,7 @@ from pydantic import Field
 from geoprobe.errors import FormatError
 from geoprobe.files.atomic import is_unfinished, new_folder
 from geoprobe.files.csv_files import write_table
+from geoprobe.files.json_files import check_format, load_object
 from geoprobe.geometry.measured import Geometry
 from geoprobe.geometry.npz import read_geometry, write_geometry
 from geoprobe.geometry.pairs import Status
@@ -150,27 +151,14 @@ def read_summary(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = place / SUMMARY
     if not path.is_file():
         raise FormatError(f"no results: the folder has no {SUMMARY}.", place)
-    try:
-        summary = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(f"the summary cannot be read: {error}.", path) from error
-    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
-        came = summary.get("format") if isinstance(summary, dict) else summary
-        raise FormatError(
-            f'a JSON object with "format" {FORMAT!r} is expected, not {came!r:.80}.', path
-        )
-    if summary.get("format_version") == 1:
+    summary = load_object(path)
+    if (summary.get("format"), summary.get("format_version")) == (FORMAT, 1):
         raise FormatError(
             "geoprobe 0.1 wrote these results; its tables can still be read as csv, but to verify "
             "them run `geoprobe probe` on the data again.",
             path,
         )
-    if summary.get("format_version") != FORMAT_VERSION:
-        raise FormatError(
-            f"this geoprobe reads version {FORMAT_VERSION} of the results format, not version "
-            f"{summary.get('format_version')!r}.",
-            path,
-        )
+    check_format(summary, FORMAT, FORMAT_VERSION, path)
     return summary
 
 

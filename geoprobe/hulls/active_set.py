@@ -20,15 +20,15 @@ STEPS_PER_DIM = 1000
 WIDE_GAP = 1e-8
 
 
-class ActiveSet:
-    """Solves one pair at a time; the hot path calls the kernels for many pairs directly."""
+def solve_by_active_set(
+    points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
+) -> Answer:
+    """Decide as a :class:`geoprobe.hulls.solver.Solver` does; distances are exact to 1e-9.
 
-    def solve(
-        self, points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
-    ) -> Answer:
-        """Decide as :class:`geoprobe.hulls.solver.Solver` says; distances are exact to 1e-9."""
-        work = activeset.allocate(points.shape[1])
-        return solve_from(points, rows_a, rows_b, threshold, work, Stage.KERNEL)
+    The hot path calls the kernels for many pairs directly.
+    """
+    work = activeset.allocate(points.shape[1])
+    return solve_from(points, rows_a, rows_b, threshold, work, Stage.KERNEL)
 
 
 def solve_from(

@@ -69,8 +69,7 @@ def hull_distance(
     both = np.concatenate([points_a, points_b], dtype=np.float64)
     scaled = normalise(both, scale)
     rows_a, rows_b = np.split(np.arange(len(both)), [len(points_a)])
-    chosen = other_than_default(solver)
-    solve = resolve if chosen is None else chosen.solve
+    solve = other_than_default(solver) or resolve
     answer = solve(scaled.points, rows_a, rows_b, tau)
     lower, upper, status = answer.lower, answer.upper, answer.status
     normal, offset = scaled.direction(answer.normal), 0.0

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoprobe.geometry.pairs import Stage, Status
-from geoprobe.hulls.active_set import ActiveSet, solve_from
-from geoprobe.hulls.highs import Highs
+from geoprobe.hulls.active_set import solve_by_active_set, solve_from
+from geoprobe.hulls.highs import solve_by_highs
 from geoprobe.hulls.solver import Answer
 from geoprobe.kernels import activeset, minimiser
 from geoprobe.kernels.state import Points
@@ -37,10 +37,10 @@ def resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: f
 
 def _resolve(points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float) -> Answer:
     """Do as :func:`resolve`, with no points but those of the two hulls."""
-    answer = ActiveSet().solve(points, rows_a, rows_b, threshold)
+    answer = solve_by_active_set(points, rows_a, rows_b, threshold)
     if answer.status is not Status.UNPROVED:
         return answer
-    program = Highs().solve(points, rows_a, rows_b, threshold)
+    program = solve_by_highs(points, rows_a, rows_b, threshold)
     if program.status is Status.OVERLAP:
         return program
     work = activeset.allocate(points.shape[1])

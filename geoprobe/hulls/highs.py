@@ -19,49 +19,45 @@ IntArray = NDArray[np.int64]
 TOLERANCE = 1e-9
 
 
-class Highs:
-    """Decides about one pair by a linear program alone.
+def solve_by_highs(
+    points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
+) -> Answer:
+    """Decide as a :class:`geoprobe.hulls.solver.Solver` does, by a linear program alone.
 
     Its bounds hold and are wide: the program minimises the city-block distance, whose nearest
     points are others than those of the Euclidean distance.
+
+    Raises
+    ------
+    UnprovedError
+        If HiGHS does not report an optimum.
     """
-
-    def solve(
-        self, points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
-    ) -> Answer:
-        """Decide as :class:`geoprobe.hulls.solver.Solver` says.
-
-        Raises
-        ------
-        UnprovedError
-            If HiGHS does not report an optimum.
-        """
-        a, b = points[rows_a], points[rows_b]
-        program = minimise_city_block(a, b)
-        slack = float(nearest.rounding(points.shape[1]))
-        apart = program.weights_a @ a - program.weights_b @ b
-        length = float(np.sqrt(apart @ apart))
-        lower, normal = 0.0, np.zeros(points.shape[1])
-        for direction in (program.normal, apart):
-            size = float(np.sqrt(direction @ direction))
-            if size > 0.0 and length + slack > threshold:
-                unit = direction / size
-                bound = float((a @ unit).min() - (b @ unit).max()) - slack
-                if bound > lower:
-                    lower, normal = bound, unit
-        upper = length + slack
-        used_a, used_b = program.weights_a > 0.0, program.weights_b > 0.0
-        return Answer(
-            decided(lower, upper, threshold),
-            Stage.HIGHS,
-            lower,
-            upper,
-            rows_a[used_a],
-            program.weights_a[used_a],
-            rows_b[used_b],
-            program.weights_b[used_b],
-            normal,
-        )
+    a, b = points[rows_a], points[rows_b]
+    program = minimise_city_block(a, b)
+    slack = float(nearest.rounding(points.shape[1]))
+    apart = program.weights_a @ a - program.weights_b @ b
+    length = float(np.sqrt(apart @ apart))
+    lower, normal = 0.0, np.zeros(points.shape[1])
+    for direction in (program.normal, apart):
+        size = float(np.sqrt(direction @ direction))
+        if size > 0.0 and length + slack > threshold:
+            unit = direction / size
+            bound = float((a @ unit).min() - (b @ unit).max()) - slack
+            if bound > lower:
+                lower, normal = bound, unit
+    upper = length + slack
+    used_a, used_b = program.weights_a > 0.0, program.weights_b > 0.0
+    return Answer(
+        decided(lower, upper, threshold),
+        Stage.HIGHS,
+        lower,
+        upper,
+        rows_a[used_a],
+        program.weights_a[used_a],
+        rows_b[used_b],
+        program.weights_b[used_b],
+        normal,
+    )
 
 
 @dataclass(frozen=True)

@@ -263,10 +263,7 @@ class _Family:
         """Return the points of a pair, and what all of them say."""
         labels = int(self._whole.first[k]), int(self._whole.second[k])
         spans = [slice(self._start[g], self._start[g + 1]) for g in labels]
-        (rows_a, weights_a), (rows_b, weights_b) = (
-            self._supports.side_a(k),
-            self._supports.side_b(k),
-        )
+        (rows_a, weights_a), (rows_b, weights_b) = self._supports.sides(k)
         w = weights_a @ self._points[rows_a] - weights_b @ self._points[rows_b]
         rows = np.concatenate([np.arange(span.start, span.stop) for span in spans])
         support = np.searchsorted(rows, np.concatenate([rows_a, rows_b]))

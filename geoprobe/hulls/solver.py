@@ -61,7 +61,7 @@ class Answer:
 class Solver(Protocol):
     """Whatever decides about two hulls."""
 
-    def solve(
+    def __call__(
         self, points: FloatArray, rows_a: IntArray, rows_b: IntArray, threshold: float
     ) -> Answer:
         """Decide whether two hulls overlap, from scratch.
@@ -95,25 +95,6 @@ def decided(lower: float, upper: float, threshold: float) -> Status:
     return Status.DISJOINT if lower > threshold else Status.UNPROVED
 
 
-def solver_named(name: str) -> Solver:
-    """Return a solver by its name.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name.
-    """
-    if name == "highs":
-        from geoprobe.hulls.highs import Highs
-
-        return Highs()
-    if name == "active-set":
-        from geoprobe.hulls.active_set import ActiveSet
-
-        return ActiveSet()
-    raise InputError(f"solver is one of {', '.join(SOLVERS)}, but it is {name!r}.")
-
-
 def other_than_default(name: str) -> Solver | None:
     """Return a solver by its name; None for the default, whose hot path is direct.
 
@@ -122,4 +103,10 @@ def other_than_default(name: str) -> Solver | None:
     InputError
         If there is none of this name.
     """
-    return None if name == SOLVERS[0] else solver_named(name)
+    if name not in SOLVERS:
+        raise InputError(f"solver is one of {', '.join(SOLVERS)}, but it is {name!r}.")
+    if name == SOLVERS[0]:
+        return None
+    from geoprobe.hulls.highs import solve_by_highs
+
+    return solve_by_highs

@@ -280,7 +280,7 @@ def _ask(
 ) -> PairAnswers:
     """Solve a run of pairs by a solver, one after the other."""
     answers = [
-        solver.solve(points, groups[int(a)], groups[int(b)], threshold)
+        solver(points, groups[int(a)], groups[int(b)], threshold)
         for a, b in zip(first, second, strict=True)
     ]
     return PairAnswers(
@@ -314,10 +314,7 @@ def proved_in_full(
     lower, upper = distances.lower.copy(), distances.upper.copy()
     status = distances.status.copy()
     for k in range(len(distances)):
-        (rows_a, weights_a), (rows_b, weights_b) = (
-            distances.supports.side_a(k),
-            distances.supports.side_b(k),
-        )
+        (rows_a, weights_a), (rows_b, weights_b) = distances.supports.sides(k)
         w = weights_a @ full[rows_a] - weights_b @ full[rows_b]
         length = float(np.sqrt(w @ w))
         upper[k] = length + slack

@@ -26,7 +26,7 @@ from geoprobe.hulls.normalisation import normalise
 from geoprobe.hulls.solver import other_than_default
 from geoprobe.hulls.solving import group_rows
 from geoprobe.probes.checking import need_labels, new_points
-from geoprobe.probes.clustering import ClusteredSpace, cluster_space
+from geoprobe.probes.clustering import cluster_space
 from geoprobe.probes.ranking import NearestHulls
 from geoprobe.progress import ProgressCallback
 from geoprobe.showing import as_html
@@ -145,7 +145,17 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _check_n_features(self, points, reset=True)
         self._scaled = scaled
         self.timings_ = clustered.timings
-        self._expose(describe_points(points, classes, codes, clustered))
+        self._expose(
+            describe_points(
+                points,
+                classes,
+                codes,
+                cell=Cell(""),
+                hulls=replace(clustered.hulls, names=classes),
+                clusters=clustered.clusters,
+                counters=clustered.counters,
+            )
+        )
         self._hulls = NearestHulls(scaled.points, group_rows(self.labels_, self.n_clusters_))
         return self
 
@@ -257,20 +267,14 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"k must be a whole number from 1 to {self.n_clusters_}, the number of clusters, "
                 f"but it is {k!r}."
             )
-        queries = self._scaled.apply(points)
-        if self.scale_ == 0.0:
-            # All clusters are one and the same point.
-            lengths = np.linalg.norm(queries, axis=1)
-            ids = np.arange(number, dtype=np.int64)
-            return np.repeat(lengths[:, None], number, axis=1), np.tile(ids, (len(queries), 1))
         distances, clusters = self._hulls.rank(
-            queries,
+            self._scaled.apply(points),
             number,
             checked_tau(self.tau),
             checked_threads(self.n_threads),
             self.progress,
         )
-        return distances * self.scale_, clusters
+        return distances * self._scaled.unit, clusters
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the label of the cluster whose hull is nearest.
@@ -289,37 +293,29 @@ class DirectProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def describe_points(
-    points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], clustered: ClusteredSpace
+    points: NDArray[Any], classes: NDArray[Any], codes: NDArray[Any], **found: Any
 ) -> Geometry:
-    """Put what clustering found beside what follows from the points alone."""
-    centroids = label_means(points, codes, len(classes))
+    """Put what was found out about hulls and clusters beside what follows from the points alone.
+
+    Parameters
+    ----------
+    points, classes, codes
+        As :mod:`geoprobe.arrays` gives them.
+    **found
+        Further fields of the geometry.
+    """
+    labels = range(len(classes))
+    centroids = np.array([np.mean(points[codes == k], axis=0, dtype=np.float64) for k in labels])
+    spread = [
+        np.sqrt(np.mean(np.sum((points[codes == k] - centroids[k]) ** 2, axis=1))) for k in labels
+    ]
     return Geometry(
-        cell=Cell(""),
         classes=classes,
         counts=np.bincount(codes, minlength=len(classes)).astype(np.int64),
         centroids=centroids,
-        spread=label_spreads(points, codes, centroids),
-        hulls=replace(clustered.hulls, names=classes),
-        clusters=clustered.clusters,
-        counters=clustered.counters,
+        spread=np.array(spread),
         dtype=points.dtype.name,
-    )
-
-
-def label_means(points: NDArray[Any], codes: NDArray[Any], n_labels: int) -> FloatArray:
-    """Return the mean of the points of each label in float64, shape (n_labels, n_dims)."""
-    return np.array(
-        [np.mean(points[codes == k], axis=0, dtype=np.float64) for k in range(n_labels)]
-    )
-
-
-def label_spreads(points: NDArray[Any], codes: NDArray[Any], centroids: FloatArray) -> FloatArray:
-    """Return the root mean square distance of each label's points to their mean, (n_labels,)."""
-    return np.array(
-        [
-            np.sqrt(np.mean(np.sum((points[codes == k] - centre) ** 2, axis=1)))
-            for k, centre in enumerate(centroids)
-        ]
+        **found,
     )
 
 

@@ -16,7 +16,7 @@ from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
 from geoprobe.geometry.measured import Geometry, Predictions
 from geoprobe.geometry.pairs import PairwiseDistances, Status
 from geoprobe.hulls.pairwise import pairwise_hull_distances
-from geoprobe.probes.directprobe import DirectProbe, label_means, label_spreads
+from geoprobe.probes.directprobe import DirectProbe, describe_points
 from geoprobe.progress import ProgressCallback
 from geoprobe.spaces import Space
 from geoprobe.tolerances import TAU
@@ -120,17 +120,14 @@ def measure_labels(
     hulls = pairwise_hull_distances(
         space.points, space.labels, tau=tau, n_threads=n_threads, progress=progress
     )
-    centroids = label_means(space.points, codes, len(classes))
-    return Geometry(
+    return describe_points(
+        space.points,
+        classes,
+        codes,
         cell=Cell(space.name) if cell is None else cell,
-        classes=classes,
-        counts=np.bincount(codes, minlength=len(classes)).astype(np.int64),
-        centroids=centroids,
-        spread=label_spreads(space.points, codes, centroids),
         hulls=hulls,
         clusters=_labels_as_clusters(hulls, codes.astype(np.int64)),
         fingerprints=space.fingerprints(),
-        dtype=space.points.dtype.name,
         timings={"distances": time.perf_counter() - began},
     )
 

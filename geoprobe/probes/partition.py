@@ -13,9 +13,9 @@ from geoprobe.arrays import as_labels
 from geoprobe.errors import InputError
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.clusters import NO_BLOCKS, Clusters
-from geoprobe.geometry.measured import Geometry, all_pairs
+from geoprobe.geometry.measured import Geometry
 from geoprobe.hulls.normalisation import normalise
-from geoprobe.hulls.solving import group_rows, solve_pairs
+from geoprobe.hulls.solving import group_rows, pairs_to_measure, proved_in_full, solve_pairs
 from geoprobe.probes.measure import measure_labels, predictions_of
 from geoprobe.probes.ranking import NearestHulls
 from geoprobe.spaces import Space
@@ -65,17 +65,25 @@ def measure_partition(
     began = time.perf_counter()
     _, codes = as_labels(space.labels, space.n_points)
     assignment, label = _in_order(np.asarray(clusters), codes.astype(np.int64), space)
-    hulls = measured.hulls
+    scaled = normalise(space.points)
+    groups = group_rows(assignment, len(label))
+    threads = checked_threads(n_threads)
     if len(label) == measured.n_labels:
-        found = Clusters(assignment, label, replace(hulls, names=label), NO_BLOCKS, fixed=True)
+        distances = replace(measured.hulls, names=label)
     else:
-        found = _measured(space, assignment, label, tau, checked_threads(n_threads))
+        first, second = pairs_to_measure(label, "clusters")
+        distances = solve_pairs(scaled.points, groups, first, second, tau, threads)
+        distances = proved_in_full(distances, groups, scaled)
+        distances = distances.in_units(scaled.scale, tau, np.arange(len(label)))
+    found = Clusters(assignment, label, distances, NO_BLOCKS, fixed=True)
     timings = {**measured.timings, "clusters": time.perf_counter() - began}
     measured = replace(measured, clusters=found, timings=timings)
     if test is None:
         return measured
-    ranked = _nearest(space, assignment, label, test, tau, checked_threads(n_threads))
-    measured = replace(measured, predictions=predictions_of(measured, test, *ranked))
+    hulls = NearestHulls(scaled.points, groups)
+    distance, cluster = hulls.rank(scaled.apply(test.points), 1, tau, threads)
+    predictions = predictions_of(measured, test, distance[:, 0] * scaled.unit, cluster[:, 0])
+    measured = replace(measured, predictions=predictions)
     if len(np.unique(test.labels)) > 1:
         alone = measure_labels(test, cell=measured.cell, tau=tau, n_threads=n_threads)
         measured = replace(measured, test=alone)
@@ -103,27 +111,3 @@ def _in_order(clusters: NDArray[Any], codes: IntArray, space: Space) -> tuple[In
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
     return number[own], label[order]
-
-
-def _measured(
-    space: Space, assignment: IntArray, label: IntArray, tau: float, n_threads: int
-) -> Clusters:
-    """Measure the distances of all clusters of different labels."""
-    scaled = normalise(space.points)
-    groups = group_rows(assignment, len(label))
-    first, second = all_pairs(label)
-    solved = solve_pairs(scaled.points, groups, first, second, tau, n_threads)
-    distances = solved.in_units(scaled.scale, tau, np.arange(len(label)))
-    return Clusters(assignment, label, distances, NO_BLOCKS, fixed=True)
-
-
-def _nearest(
-    space: Space, assignment: IntArray, label: IntArray, test: Space, tau: float, n_threads: int
-) -> tuple[NDArray[np.float64], IntArray]:
-    """Return distance and number of the nearest cluster of each test point."""
-    scaled = normalise(space.points)
-    if scaled.scale == 0.0:
-        return np.linalg.norm(scaled.apply(test.points), axis=1), np.zeros(test.n_points, np.int64)
-    hulls = NearestHulls(scaled.points, group_rows(assignment, len(label)))
-    distance, cluster = hulls.rank(scaled.apply(test.points), 1, tau, n_threads)
-    return distance[:, 0] * scaled.unit, cluster[:, 0]

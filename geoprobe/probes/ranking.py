@@ -94,6 +94,10 @@ class NearestHulls:
         if self._hulls is None:
             self._hulls = prepare(self._points, self._clusters, self._gram_entries, n_threads)
         hulls = self._hulls
+        if not hulls.mean.any() and np.all(hulls.radius <= SMALLEST_RADIUS):
+            # All hulls are one and the same point, the origin.
+            lengths = np.linalg.norm(queries, axis=1)
+            return np.repeat(lengths[:, None], k, axis=1), np.tile(np.arange(k), (len(queries), 1))
         distances = np.empty((len(queries), k))
         ids = np.empty((len(queries), k), np.int64)
         at_once = int(np.clip(MOST_PRODUCTS // len(hulls.rows), 1, MOST_QUERIES))

@@ -131,7 +131,7 @@ def _blocked(
 ) -> Answer | None:
     """Return what proves that the union meets another label's cluster; None if it meets none."""
     for other in others:
-        answer = solver.solve(rows.points, union, other, threshold)
+        answer = solver(rows.points, union, other, threshold)
         merged.solves += 1
         merged.highs_calls += answer.stage is Stage.HIGHS
         if answer.status is Status.UNPROVED:

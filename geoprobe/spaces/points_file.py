@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from geoprobe.spaces.formats import (
     SUFFIXES,
     Dictionary,
     NamedArrays,
+    PlainPoints,
     added_suffixes,
     in_memory,
     reader_of,
@@ -36,7 +37,7 @@ from geoprobe.spaces.formats.named_arrays import (
 )
 from geoprobe.spaces.formats.numpy_files import read_npy
 from geoprobe.spaces.formats.text_tables import DELIMITED, TextTable
-from geoprobe.spaces.text_formats import read_embeddings, read_label_lines
+from geoprobe.spaces.text_formats import read_label_lines
 
 LABEL_SUFFIXES = (".npy", ".txt", *DELIMITED)
 """Endings of files of labels alone."""
@@ -167,24 +168,18 @@ def open_points(
         For options that have no meaning, or a dictionary that cannot be used.
     """
     opened = open_arrays(source)
-    if opened is not None:
-        return select(opened, points, labels, column=column, position=position, mask=mask)[0]
-    path = Path(source)  # type: ignore[arg-type]
-    for name, value in (("position", position), ("mask", mask)):
-        if value is not None:
-            raise InputError(f"{name} has no meaning for {path}: it holds no activations.")
-    return _open_plain(path, points, labels, column)
+    return select(opened, points, labels, column=column, position=position, mask=mask)[0]
 
 
-def open_arrays(source: Any) -> NamedArrays | None:
-    """Open a file of named arrays, a dictionary or a data set; None for npy and txt.
+def open_arrays(source: Any) -> NamedArrays:
+    """Open a file, a dictionary or a data set.
 
     Raises
     ------
     FormatError
         If the file cannot be read as what its name says, or its name ends as no format's does.
     InputError
-        If it is neither a file nor a dictionary.
+        If it is neither of these.
     """
     opened = in_memory(source)
     if opened is not None:
@@ -195,31 +190,6 @@ def open_arrays(source: Any) -> NamedArrays | None:
             f"{type(source).__name__}."
         )
     path = Path(source)
-    reader = _reader(path)
-    return None if reader is None else reader(path)
-
-
-def _open_plain(
-    path: Path, points: str | Sequence[str] | None, labels: Labels | None, column: str
-) -> PointsFile:
-    """Open a file of points alone."""
-    if points is not None:
-        raise InputError(f"points={points!r} has no meaning for {path}: the file is the points.")
-    stored = StoredArray.of(
-        read_npy(path) if path.suffix.lower() == ".npy" else read_embeddings(path)
-    )
-    if isinstance(labels, (str, os.PathLike)):
-        labels = read_labels(labels, column)
-    return _joined(path, stored, "", labels, None, None)
-
-
-def is_table(path: Path) -> bool:
-    """Tell whether a file or folder has columns, several of which may make up the points."""
-    return path.suffix.lower() in _TABLES or is_datasets_folder(path)
-
-
-def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
-    """Return what opens a file of named arrays; None for npy and txt."""
     suffix = path.suffix.lower()
     if suffix in _PICKLE_SUFFIXES:
         raise FormatError(
@@ -228,13 +198,18 @@ def _reader(path: Path) -> Callable[[Path], NamedArrays] | None:
             path,
         )
     reader = reader_of(path)
-    if reader is None and suffix not in SUFFIXES:
-        found = f"the name ends in {path.suffix!r}"
-        if path.is_dir():
-            found = "the folder is neither a zarr store nor one of the library datasets"
-        known = ", ".join((*SUFFIXES, *added_suffixes()))
-        raise FormatError(f"{found}, but one of {known} is expected.", path)
-    return reader
+    if reader is not None:
+        return reader(path)
+    found = f"the name ends in {path.suffix!r}"
+    if path.is_dir():
+        found = "the folder is neither a zarr store nor one of the library datasets"
+    known = ", ".join((*SUFFIXES, *added_suffixes()))
+    raise FormatError(f"{found}, but one of {known} is expected.", path)
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a file or folder has columns, several of which may make up the points."""
+    return path.suffix.lower() in _TABLES or is_datasets_folder(path)
 
 
 def select(
@@ -245,7 +220,7 @@ def select(
     column: str,
     position: int | None = None,
     mask: str | NDArray[np.bool_] | None = None,
-) -> tuple[PointsFile, str, str | None]:
+) -> tuple[PointsFile, str | None]:
     """Take points and labels from a file of named arrays.
 
     Parameters
@@ -257,8 +232,6 @@ def select(
     Returns
     -------
     points : PointsFile
-    name : str
-        What the points are called in the file.
     label_name : str or None
         What the labels are called in the file; None if they come from elsewhere.
 
@@ -275,7 +248,7 @@ def select(
         mask = _in_memory(opened, mask)
     elif mask is not None:
         mask = on_host(mask, "mask")
-    return _joined(opened.path, stored, name, y, position, mask), name, label_name
+    return _joined(opened.path, stored, name, y, position, mask), label_name
 
 
 def check_name(opened: NamedArrays, name: str, what: str) -> None:
@@ -327,7 +300,8 @@ def _labels(
             return None, None
     elif isinstance(labels, (str, os.PathLike)):
         at = os.fspath(labels)
-        if at not in opened.names and Path(at).suffix.lower() in LABEL_SUFFIXES:
+        is_file = at not in opened.names and Path(at).suffix.lower() in LABEL_SUFFIXES
+        if is_file or isinstance(opened, PlainPoints):
             return read_labels(at, column), None
         check_name(opened, at, "labels")
     else:
@@ -357,6 +331,10 @@ def _points(
     opened: NamedArrays, points: str | Sequence[str] | None, taken: set[str | None]
 ) -> tuple[StoredArray, str]:
     """Return the points and what they are called; names that are taken stand for other things."""
+    if points is not None and isinstance(opened, PlainPoints):
+        raise InputError(
+            f"points={points!r} has no meaning for {opened.path}: the file is the points."
+        )
     table = opened if isinstance(opened, TableColumns) else None
     if points is not None and not isinstance(points, str):
         if table is None:

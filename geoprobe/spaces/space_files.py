@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import warn_of_dominating_row
 from geoprobe.errors import FormatError, InputError
-from geoprobe.spaces.formats import SUFFIXES, NamedArrays, added_suffixes, reader_of
+from geoprobe.spaces.formats import SUFFIXES, NamedArrays, PlainPoints, added_suffixes, reader_of
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.points_file import (
@@ -22,7 +22,6 @@ from geoprobe.spaces.points_file import (
     PointsFile,
     check_name,
     open_arrays,
-    open_points,
     select,
 )
 from geoprobe.spaces.space import Space
@@ -96,24 +95,15 @@ def read_space(
     """
     test: Space | None = None
     opened = open_arrays(source)
-    if opened is None:
-        path = Path(source)  # type: ignore[arg-type]
-        found = open_points(
-            path, points=points, labels=labels, column=column, position=position, mask=mask
-        )
-        title, at_labels = path.stem, None
-    else:
-        found, at, at_labels = select(
-            opened, points, labels, column=column, position=position, mask=mask
-        )
-        title = at if opened.path is None else _title(opened.path)
-        if isinstance(opened, SafetensorsArrays) and opened.key is not None:
-            title = _stored_title(opened.key, at)
-            test = _test_beside(opened, at) if at_labels == LABELS else None
-        elif at_labels is not None:
-            test = _test_part(opened, at, at_labels, position, mask, name or title)
+    found, at_labels = select(opened, points, labels, column=column, position=position, mask=mask)
+    title = found.name if opened.path is None else _title(opened.path)
+    if isinstance(opened, SafetensorsArrays) and opened.key is not None:
+        title = _stored_title(opened.key, found.name)
+        test = _test_beside(opened, found.name) if at_labels == LABELS else None
+    elif at_labels is not None:
+        test = _test_part(opened, found.name, at_labels, position, mask, name or title)
     if found.labels is None:
-        if opened is not None:
+        if not isinstance(opened, PlainPoints):
             check_name(opened, (opened.labels or (column,))[0], "labels")
         raise FormatError("the file holds no labels; name a file of labels as well.", found.path)
     if label_set is not None:
@@ -133,8 +123,7 @@ def array_names(path: str | os.PathLike[str]) -> list[str]:
     FormatError
         If the file cannot be read.
     """
-    opened = open_arrays(Path(path))
-    return [] if opened is None else list(opened.names)
+    return [name for name in open_arrays(Path(path)).names if name]
 
 
 def is_source(path: Path) -> bool:
@@ -193,7 +182,7 @@ def _test_part(
         return None
     if opened.array(at_points).shape[:1] == (0,):
         return None
-    found, _, _ = select(opened, at_points, at_labels, column="", position=position, mask=mask)
+    found, _ = select(opened, at_points, at_labels, column="", position=position, mask=mask)
     return _space(found, f"{name}_test", None)
 
 
@@ -207,7 +196,7 @@ def _test_beside(arrays: SafetensorsArrays, points: str) -> Space | None:
     test = SafetensorsArrays(beside)
     if test.key != replace(arrays.key, split="test") or points not in test.names:
         return None
-    found, _, _ = select(test, points, LABELS, column="")
+    found, _ = select(test, points, LABELS, column="")
     return _space(found, _stored_title(test.key, points), None)
 
 

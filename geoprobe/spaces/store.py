@@ -212,20 +212,19 @@ class StoreRow:
 
 def describe_store(store: SpaceStore) -> list[StoreRow]:
     """Return a row for each complete file of a store, in the order of the keys."""
-    return [_row(store.open(key)) for key in store.keys()]
-
-
-def _row(stored: StoredSpaces) -> StoreRow:
-    return StoreRow(
-        **stored.key.as_dict(),
-        layers=stored.layers,
-        n_units=stored.n_units,
-        n_dims=stored.n_dims,
-        n_labels=len(stored.label_names),
-        dtype=stored.dtype,
-        n_bytes=stored.n_bytes,
-        created=stored.created,
-    )
+    return [
+        StoreRow(
+            **stored.key.as_dict(),
+            layers=stored.layers,
+            n_units=stored.n_units,
+            n_dims=stored.n_dims,
+            n_labels=len(stored.label_names),
+            dtype=stored.dtype,
+            n_bytes=stored.n_bytes,
+            created=stored.created,
+        )
+        for stored in map(store.open, store.keys())
+    ]
 
 
 def _coded(labels: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.int32]]:

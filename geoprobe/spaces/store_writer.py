@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,10 +23,8 @@ from geoprobe.files.disk import (
     sync,
     write_at,
 )
+from geoprobe.files.locks import locked
 from geoprobe.spaces.store_layout import Sidecar, StoreLayout
-
-if sys.platform != "win32":
-    import fcntl
 
 
 class SpaceWriter:
@@ -197,7 +194,8 @@ class SpaceWriter:
         try:
             hidden.write_text(content.text(), encoding="utf-8")
             sync(hidden)
-            with _only_writer(self._data.parent):
+            # Data and sidecar come from the same process.
+            with locked(self._data.parent, wait=True):
                 # Between the two renames the old sidecar would speak for the new data.
                 sidecar.unlink(missing_ok=True)
                 self._hidden.replace(self._data)
@@ -217,22 +215,6 @@ class SpaceWriter:
             self._file = None
         if self._hidden is not None:
             discard(self._hidden)
-
-
-@contextlib.contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    """Let one process at a time rename files, so that data and sidecar come from the same one."""
-    if sys.platform == "win32":  # pragma: no cover - folders cannot be locked there
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems lock no folders; there the last of two writers still wins.
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

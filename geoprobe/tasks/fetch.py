@@ -90,8 +90,8 @@ def fetch_corpus(
     InputError
         For an unknown corpus.
     FetchError
-        If pooch is missing, the network or the server refuses, or a file is not what it should be:
-        then it is removed, or never gets its name.
+        If requests is missing, the network or the server refuses, or a file is not what it should
+        be: then it is removed, or never gets its name.
 
     Notes
     -----
@@ -169,31 +169,34 @@ def _fetch_all(
 
 def _download(url: str, path: Path, target: Path, progress: ProgressCallback | None) -> None:
     try:
-        import pooch
+        import requests
     except ImportError as error:
-        raise FetchError(f"downloading needs the package pooch: {installing('data')}.") from error
-    import requests
-
-    meter = _Meter(target.name, progress)
+        raise FetchError(
+            f"downloading needs the package requests: {installing('data')}."
+        ) from error
     # Compressed on its way, a file could not be compared with the length that the server tells.
     plain = {"Accept-Encoding": "identity"}
-    get = pooch.HTTPDownloader(
-        progressbar=meter, chunk_size=_CHUNK, headers=plain, timeout=_TIMEOUT
-    )
     by_hand = f"Or download it in another way, and put it at {target}."
+    done = 0
     try:
-        get(url, path, None)
+        with (
+            requests.get(url, headers=plain, timeout=_TIMEOUT, stream=True) as answer,
+            path.open("wb") as file,
+        ):
+            answer.raise_for_status()
+            total = int(answer.headers.get("Content-Length", 0))
+            for chunk in answer.iter_content(_CHUNK):
+                done += file.write(chunk)
+                if progress is not None:
+                    progress(Progress("download", done, total, target.name))
     except requests.exceptions.HTTPError as error:
         raise FetchError(f"the server refuses: {error}. {by_hand}") from error
     except requests.exceptions.RequestException as error:
         raise FetchError(
             f"{url} cannot be fetched, the network or the server fails: {error}. {by_hand}"
         ) from error
-    n_bytes = path.stat().st_size
-    if meter.total and n_bytes != meter.total:
-        raise FetchError(
-            f"{url}: the download broke off, {n_bytes} bytes of {meter.total} came. {by_hand}"
-        )
+    if total and done != total:
+        raise FetchError(f"{url}: the download broke off, {done} bytes of {total} came. {by_hand}")
 
 
 def _checked(path: Path, file: CorpusFile, corpus: Corpus, url: str, home: Path) -> FetchedFile:
@@ -223,25 +226,3 @@ def _checked(path: Path, file: CorpusFile, corpus: Corpus, url: str, home: Path)
         n_sentences=n_sentences,
         expected=file.sha256 is not None,
     )
-
-
-class _Meter:
-    """A progress bar as pooch takes it, which sets the total itself."""
-
-    def __init__(self, name: str, progress: ProgressCallback | None) -> None:
-        self.total = 0
-        self._done = 0
-        self._name = name
-        self._progress = progress
-
-    def update(self, n_bytes: int) -> None:
-        # pooch counts the last chunk as a whole one.
-        self._done = min(self._done + n_bytes, self.total or self._done + n_bytes)
-        if self._progress is not None:
-            self._progress(Progress("download", self._done, self.total, self._name))
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        pass

@@ -12,7 +12,7 @@ from geoprobe.cli.app import say_error, say_table
 from geoprobe.cli.console import (
     Pace,
     PlainProgress,
-    WholeLine,
+    WholeProgress,
     compiling_shown,
     duration,
     show_progress,
@@ -128,7 +128,8 @@ def test_plain_lines_come_now_and_then() -> None:
 
 def test_a_line_on_all_of_the_work_goes_by_the_seconds_left() -> None:
     clock, stream = Clock(), io.StringIO()
-    line = WholeLine(stream, "demo", clock)
+    lines = PlainProgress(stream, clock)
+    line = WholeProgress(lines, "demo", clock)
     clock.now += 5
     line(Progress("extracting", 0, 2))
     clock.now += 5
@@ -144,6 +145,7 @@ def test_a_line_on_all_of_the_work_goes_by_the_seconds_left() -> None:
     clock.now += 20
     line(Progress("drawing", 1, 2, left=0.0))
     line.finish()
+    lines.close()
     assert stream.getvalue().splitlines() == [
         "demo: 0% after 5 s (extracting, 0 of 2)",
         "demo: 25% after 10 s, about 30 s left (fine-tuning, 0 of 2)",

@@ -21,6 +21,7 @@ import huggingface_hub  # noqa: E402
 import transformers  # noqa: E402, TID253
 from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: E402
 
+from geoprobe.devices import checked_device  # noqa: E402
 from geoprobe.encoders import (  # noqa: E402
     MissingModelError,
     load_encoder,
@@ -28,7 +29,7 @@ from geoprobe.encoders import (  # noqa: E402
     short_name,
     short_names,
 )
-from geoprobe.encoders.environment import checked_device, checked_precision  # noqa: E402
+from geoprobe.encoders.environment import checked_precision  # noqa: E402
 from geoprobe.errors import InputError  # noqa: E402
 from geoprobe.extras import installing  # noqa: E402
 from tests.support import encoder_models as models  # noqa: E402

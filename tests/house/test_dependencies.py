@@ -16,7 +16,7 @@ from tests.support.source_files import imported, modules, project_table, syntax
 
 # The rooms that may use what an extra installs; every other room has the core alone.
 ROOMS_OF_EXTRA = {
-    "bert": {"encoders", "probes"},
+    "bert": {"devices", "encoders", "probes"},
     "data": {"tasks"},
     "datasets": {"spaces"},
     "hdf5": {"spaces"},

@@ -20,6 +20,7 @@ from tests.support.source_files import imported, modules, syntax
 ROOMS = [
     ("kernels",),
     (
+        "devices",
         "errors",
         "extras",
         "plugins",

@@ -325,7 +325,7 @@ def test_bad_parameters(changes: dict[str, Any], words: str) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that is missed")
 def test_no_gpu() -> None:
-    with pytest.raises(GeoprobeError, match="finds no GPU"):
+    with pytest.raises(GeoprobeError, match="finds no CUDA devices here"):
         probe(device="cuda").fit(*space(18))
 
 

@@ -22,7 +22,7 @@ from geoprobe.progress import Progress
 from geoprobe.tasks import CORPORA
 from geoprobe.tasks.fetch import NOTE, FetchError, fetch_corpus, fetched_files
 
-pytest.importorskip("pooch", reason="needs the extra 'data'")
+pytest.importorskip("requests", reason="needs the extra 'data'")
 
 TRAIN = "DESC:manner How far is it to Aspen ?\nNUM:dist How far is it ?\n".encode("latin-1")
 TEST = "LOC:city Where is Zürich ?\n".encode("latin-1")
@@ -195,14 +195,9 @@ def test_a_download_that_breaks_off(server: ThreadingHTTPServer, tmp_path: Path)
 def test_a_short_answer_is_seen_even_if_the_library_does_not(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pooch
+    import requests
 
-    class Careless(pooch.HTTPDownloader):
-        def __call__(self, address: str, output: Path, *_: object) -> None:
-            super().__call__(address, output, None)
-            output.write_bytes(output.read_bytes()[:-1])
-
-    monkeypatch.setattr(pooch, "HTTPDownloader", Careless)
+    monkeypatch.setattr(requests.Response, "iter_content", lambda self, _: [self.raw.read()[:-1]])
     match = rf"the download broke off, {len(TRAIN) - 1} bytes of {len(TRAIN)} came"
     with pytest.raises(FetchError, match=match):
         fetch_corpus("trec", tmp_path, base_url=url(server))
@@ -304,8 +299,8 @@ def test_unknown_corpus(tmp_path: Path) -> None:
         fetch_corpus("treck", tmp_path)
 
 
-def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pooch", None)
+def test_without_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "requests", None)
     with pytest.raises(FetchError, match=r'pip install "geoprobe-engine\[data\]"'):
         fetch_corpus("trec", tmp_path)
 

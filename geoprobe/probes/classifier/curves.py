@@ -94,7 +94,7 @@ def learning_curves(
         Without torch.
     """
     check_torch()
-    from geoprobe.probes.classifier.search import Curves
+    from geoprobe.probes.classifier.search import Workplace, follow_curves
 
     recipe = Recipe(learning_rate, batch_size, whole(n_epochs, "n_epochs", 1))
     n_networks = whole(n_initialisations, "n_initialisations", 1)
@@ -107,13 +107,13 @@ def learning_curves(
         raise InputError("evaluate names no points to score on, but at least one set is needed.")
     points = as_single(as_points(X))
     classes, codes = as_labels(y, len(points), min_labels=2)
+    threads = checked_threads(n_threads)
+    place = Workplace(points, codes, len(classes), device, threads, seed, progress)
     sets = {
-        name: _evaluation_set(name, given, classes, points.shape[1])
+        name: place.placed(*_evaluation_set(name, given, classes, points.shape[1]))
         for name, given in evaluate.items()
     }
-    threads = checked_threads(n_threads)
-    curves = Curves(points, codes, len(classes), sets, device)
-    return LearningCurves(curves.run((h1, h2), decay, n_networks, recipe, seed, threads, progress))
+    return LearningCurves(follow_curves(place, sets, (h1, h2), decay, n_networks, recipe))
 
 
 def _evaluation_set(

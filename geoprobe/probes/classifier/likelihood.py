@@ -8,7 +8,6 @@ import torch  # noqa: TID253  (only what trains networks imports this module)
 
 from geoprobe.probes.classifier.networks import (
     Layers,
-    Shape,
     initial,
     logits,
     stacked,
@@ -56,7 +55,7 @@ def train_by_likelihood(place: Workplace, sizes: Sizes, decay: float, recipe: Re
     InputError
         If no label has two points.
     """
-    shape = Shape(place.points.shape[1], *sizes, place.n_labels)
+    shape = place.shape(sizes)
     seed = (place.random_state, _LIKELIHOOD)
     rows, watched = holdout(place.codes, recipe.validation_fraction, stream(HOLDOUT, seed))
     bench = place.bench((decay,), recipe)

@@ -13,32 +13,9 @@ from typing import Any, NamedTuple
 import torch  # noqa: TID253  (only what trains networks imports this module)
 from torch import Tensor  # noqa: TID253
 
-from geoprobe.errors import InputError
-
 _lock = threading.Lock()
 _users = 0
 _before: dict[str, Any] = {}
-
-
-def chosen_device(name: str) -> torch.device:
-    """Return the device of that name; ``"auto"`` is the GPU if there is one.
-
-    Raises
-    ------
-    InputError
-        If torch does not know the device or cannot use it.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"device must be 'auto', 'cpu' or 'cuda', but it is {name!r}.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device must be 'auto', 'cpu' or 'cuda', but it is {name!r}.")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device is {name!r}, but this torch {torch.__version__} finds no GPU.")
-    return device
 
 
 @contextmanager

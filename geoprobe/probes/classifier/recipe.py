@@ -105,12 +105,6 @@ class Grid:
     decays: tuple[float, ...]
     n_folds: int
 
-    @staticmethod
-    def over(hidden_sizes: Sequence[int], decays: Sequence[float], n_folds: int) -> Grid:
-        """Pair every size of the first hidden layer with every one of the second."""
-        sizes = tuple((h1, h2) for h1 in hidden_sizes for h2 in hidden_sizes)
-        return Grid(sizes, tuple(decays), n_folds)
-
 
 def whole(value: object, name: str, least: int) -> int:
     """Return a whole number of at least ``least``, or raise InputError."""
@@ -205,9 +199,9 @@ def checked_grid(
                 f"{values!r}."
             )
     folds = whole(n_folds, "n_folds", 2)
-    if in_pairs:
-        return Grid(tuple(sizes), tuple(decays), folds)
-    return Grid.over(sizes, decays, folds)
+    if not in_pairs:
+        sizes = [(h1, h2) for h1 in sizes for h2 in sizes]
+    return Grid(tuple(sizes), tuple(decays), folds)
 
 
 def _pair(sizes: Sequence[int]) -> Sizes:

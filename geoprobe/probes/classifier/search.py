@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,10 @@ import numpy as np
 import torch  # noqa: TID253  (only what trains networks imports this module)
 from numpy.typing import NDArray
 
+from geoprobe.devices import checked_device
 from geoprobe.probes.classifier.networks import (
     Layers,
     Shape,
-    chosen_device,
     initial,
     layers_of,
     stacked,
@@ -126,33 +126,6 @@ def run_job(job: Job, bench: Bench) -> Done:
     return Done(replace(trained, parameters=torch.empty(0)), scores)
 
 
-def run_jobs(
-    jobs: Sequence[Job],
-    bench: Bench,
-    n_threads: int,
-    phase: str,
-    progress: ProgressCallback | None,
-) -> list[Done]:
-    """Train all jobs, the costliest first; what comes out does not depend on ``n_threads``.
-
-    Returns
-    -------
-    list of Done
-        In the order of ``jobs``.
-    """
-    in_turn = sorted(range(len(jobs)), key=lambda k: -jobs[k].cost)
-    finished: dict[int, Done] = {}
-    with training_arithmetic():
-        answers = in_order(lambda k: run_job(jobs[k], bench), in_turn, n_threads)
-        for k, done in zip(in_turn, answers, strict=True):
-            finished[k] = done
-            if progress is not None:
-                h1, h2 = jobs[k].shape.h1, jobs[k].shape.h2
-                detail = f"{len(bench.decays)} networks of {h1} x {h2}"
-                progress(Progress(phase, len(finished), len(jobs), detail))
-    return [finished[k] for k in range(len(jobs))]
-
-
 # The second number of a job's seed.
 _SEARCH, _FINAL = range(2)
 _CHUNK = 4096
@@ -247,21 +220,37 @@ class Workplace:
     random_state: int
     progress: ProgressCallback | None
 
+    def placed(self, points: NDArray[np.float32], codes: NDArray[Any]) -> Labelled:
+        """Put labelled points on the device."""
+        device = checked_device(self.device)
+        on_device = torch.from_numpy(codes.astype(np.int64)).to(device)
+        return Labelled(torch.from_numpy(points).to(device), on_device)
+
     def bench(self, decays: tuple[float, ...], recipe: Recipe) -> Bench:
-        """Put the points on the device."""
-        device = chosen_device(self.device)
-        points = torch.from_numpy(self.points).to(device)
-        codes = torch.from_numpy(self.codes.astype(np.int64)).to(device)
-        return Bench(Labelled(points, codes), self.codes, decays, recipe)
+        """Put the points to train on on the device."""
+        return Bench(self.placed(self.points, self.codes), self.codes, decays, recipe)
 
     def shape(self, sizes: Sizes) -> Shape:
         """Return all widths of a network of these hidden sizes."""
         return Shape(self.points.shape[1], *sizes, self.n_labels)
 
     def run(self, jobs: Sequence[Job], bench: Bench, phase: str) -> list[Done]:
-        """Train all jobs; a GPU takes them one by one."""
+        """Train all jobs, the longest first, and return what came of them in their order.
+
+        A GPU takes them one by one; the outcome does not depend on how many threads train.
+        """
         threads = self.n_threads if bench.data.points.device.type == "cpu" else 1
-        return run_jobs(jobs, bench, threads, phase, self.progress)
+        in_turn = sorted(range(len(jobs)), key=lambda k: -jobs[k].cost)
+        finished: dict[int, Done] = {}
+        with training_arithmetic():
+            answers = in_order(lambda k: run_job(jobs[k], bench), in_turn, threads)
+            for k, done in zip(in_turn, answers, strict=True):
+                finished[k] = done
+                if self.progress is not None:
+                    h1, h2 = jobs[k].shape.h1, jobs[k].shape.h2
+                    detail = f"{len(bench.decays)} networks of {h1} x {h2}"
+                    self.progress(Progress(phase, len(finished), len(jobs), detail))
+        return [finished[k] for k in range(len(jobs))]
 
 
 def cross_validate(place: Workplace, grid: Grid, recipe: Recipe) -> Search:
@@ -321,63 +310,41 @@ def train_best(
 _CURVES = 2
 
 
-class Curves:
-    """Training points, and evaluation sets by name, on the device."""
+def follow_curves(
+    place: Workplace,
+    sets: Mapping[str, Labelled],
+    sizes: Sizes,
+    decay: float,
+    n: int,
+    recipe: Recipe,
+) -> dict[str, FloatArray]:
+    """Train n networks on all points; return the accuracies (n, n_epochs) on every set by name."""
+    shape = place.shape(sizes)
+    train_on = place.bench((decay,), recipe).data
 
-    def __init__(
-        self,
-        points: NDArray[np.float32],
-        codes: NDArray[np.int32],
-        n_labels: int,
-        sets: dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]],
-        device: str,
-    ) -> None:
-        self.n_labels = n_labels
-        self.device = chosen_device(device)
-        self.train_on = self._placed(points, codes.astype(np.int64))
-        self.sets = {name: self._placed(*given) for name, given in sets.items()}
+    def follow(members: Sequence[int]) -> dict[str, FloatArray]:
+        torch.set_num_threads(1)
+        seeds = [(place.random_state, _CURVES, k) for k in members]
+        start = stacked([initial(shape, torch_stream(START, seed)) for seed in seeds], shape)
+        curves = {name: np.empty((len(members), recipe.max_epochs)) for name in sets}
 
-    def _placed(self, points: NDArray[np.float32], codes: NDArray[np.int64]) -> Labelled:
-        return Labelled(
-            torch.from_numpy(points).to(self.device), torch.from_numpy(codes).to(self.device)
-        )
+        def watch(epoch: int, parts: Layers) -> None:
+            for name, points in sets.items():
+                curves[name][:, epoch - 1] = accuracies(parts, points)
 
-    def run(
-        self,
-        sizes: Sizes,
-        decay: float,
-        n: int,
-        recipe: Recipe,
-        random_state: int,
-        n_threads: int,
-        progress: ProgressCallback | None,
-    ) -> dict[str, FloatArray]:
-        """Train n networks and return the accuracies (n, n_epochs) on every set."""
-        shape = Shape(self.train_on.points.shape[1], *sizes, self.n_labels)
+        order = torch_stream(ORDER, (place.random_state, _CURVES))
+        decays = (decay,) * len(members)
+        with torch.no_grad():
+            train(start, shape, decays, (train_on, None), recipe, order, watch)
+        return curves
 
-        def follow(members: Sequence[int]) -> dict[str, FloatArray]:
-            torch.set_num_threads(1)
-            seeds = [(random_state, _CURVES, k) for k in members]
-            start = stacked([initial(shape, torch_stream(START, seed)) for seed in seeds], shape)
-            curves = {name: np.empty((len(members), recipe.max_epochs)) for name in self.sets}
-
-            def watch(epoch: int, parts: Layers) -> None:
-                for name, points in self.sets.items():
-                    curves[name][:, epoch - 1] = accuracies(parts, points)
-
-            order = torch_stream(ORDER, (random_state, _CURVES))
-            decays = (decay,) * len(members)
-            with torch.no_grad():
-                train(start, shape, decays, (self.train_on, None), recipe, order, watch)
-            return curves
-
-        # A processor trains networks beside each other, a GPU all as one batch.
-        alone = self.device.type == "cpu"
-        groups = [[k] for k in range(n)] if alone else [list(range(n))]
-        curves: list[dict[str, FloatArray]] = []
-        with training_arithmetic():
-            for of_group in in_order(follow, groups, n_threads if alone else 1):
-                curves.append(of_group)
-                if progress is not None:
-                    progress(Progress("learning curves", len(curves), len(groups)))
-        return {name: np.concatenate([of_group[name] for of_group in curves]) for name in self.sets}
+    # A processor trains networks beside each other, a GPU all as one batch.
+    alone = train_on.points.device.type == "cpu"
+    groups = [[k] for k in range(n)] if alone else [list(range(n))]
+    curves: list[dict[str, FloatArray]] = []
+    with training_arithmetic():
+        for of_group in in_order(follow, groups, place.n_threads if alone else 1):
+            curves.append(of_group)
+            if place.progress is not None:
+                place.progress(Progress("learning curves", len(curves), len(groups)))
+    return {name: np.concatenate([of_group[name] for of_group in curves]) for name in sets}

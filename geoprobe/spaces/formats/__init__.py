@@ -1,4 +1,4 @@
-"""Formats of files of named arrays, a reader for each."""
+"""Formats of files of points, a reader for each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from geoprobe.spaces.formats.dictionaries import Dictionary, is_dictionary
 from geoprobe.spaces.formats.hdf5_files import Hdf5Arrays
 from geoprobe.spaces.formats.named_arrays import NamedArrays
 from geoprobe.spaces.formats.numpy_files import NpzArrays
+from geoprobe.spaces.formats.plain_points import PlainPoints
 from geoprobe.spaces.formats.safetensors_files import SafetensorsArrays
 from geoprobe.spaces.formats.text_tables import DELIMITED, TextTable
 from geoprobe.spaces.formats.torch_files import open_torch
@@ -38,10 +39,12 @@ READERS: dict[str, Callable[[Path], NamedArrays]] = {
     ".zarr": ZarrArrays,
     ".zip": ZarrArrays,
     **dict.fromkeys(DELIMITED, TextTable),
+    ".npy": PlainPoints,
+    ".txt": PlainPoints,
 }
-"""What opens a file of named arrays, by the ending of its name."""
+"""What opens a file, by the ending of its name."""
 
-SUFFIXES = (*READERS, ".npy", ".txt")
+SUFFIXES = tuple(READERS)
 """Endings of the files that are read; a folder of the library datasets is called as it likes."""
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "SUFFIXES",
     "Dictionary",
     "NamedArrays",
+    "PlainPoints",
     "added_suffixes",
     "in_memory",
     "reader_of",
@@ -63,7 +67,7 @@ def in_memory(source: Any) -> NamedArrays | None:
 
 
 def reader_of(path: Path) -> Callable[[Path], NamedArrays] | None:
-    """Return what opens a file or a folder of named arrays; None if nothing here does."""
+    """Return what opens a file or a folder; None if nothing does."""
     if path.is_dir():
         if is_datasets_folder(path):
             return open_datasets_folder

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError, InputError
 from geoprobe.spaces.formats.named_arrays import fault, need
 
 
@@ -73,7 +72,9 @@ def joint_type(kinds: dict[str, Any], path: Path | None) -> str:
     return str(np.result_type(*dtypes))
 
 
-def column_values(column: Any, name: str, first_row: int, path: Path | None) -> NDArray[Any]:
+def column_values(
+    column: Any, name: str, first_row: int, path: Path | None, length: int | None = None
+) -> NDArray[Any]:
     """Return a part of a column.
 
     Parameters
@@ -85,6 +86,8 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
         Where the part begins in the file, for messages.
     path : Path
         Of the file, for messages.
+    length : int, optional
+        Of every list in a column of lists; by default that of the first one.
 
     Returns
     -------
@@ -105,13 +108,19 @@ def column_values(column: Any, name: str, first_row: int, path: Path | None) -> 
     lengths = lengths.to_numpy(zero_copy_only=False)
     if len(lengths) == 0:
         return np.empty((0, 0))
-    other = lengths != lengths[0]
+    length = int(lengths[0]) if length is None else length
+    other = lengths != length
     if other.any():
         row = int(np.argmax(other))
-        raise ragged(name, first_row + row, int(lengths[row]), int(lengths[0]), path)
+        raise fault(
+            f"the column {name!r} has {lengths[row]} numbers in row {first_row + row}, but "
+            f"{length} are expected, as in the rows before; vectors of one space are of one "
+            f"length.",
+            path,
+        )
     numbers = array.flatten()
-    _refuse_null(numbers, name, first_row, int(lengths[0]), path)
-    return np.reshape(numbers.to_numpy(zero_copy_only=False), (len(lengths), int(lengths[0])))
+    _refuse_null(numbers, name, first_row, length, path)
+    return np.reshape(numbers.to_numpy(zero_copy_only=False), (len(lengths), length))
 
 
 def _sound(column: Any, name: str, path: Path | None) -> Any:
@@ -126,17 +135,6 @@ def _sound(column: Any, name: str, path: Path | None) -> Any:
         return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowException, ValueError, IndexError) as error:
         raise fault(f"the column {name!r} is damaged or cut off: {error}.", path) from error
-
-
-def ragged(
-    name: str, row: int, length: int, expected: int, path: Path | None
-) -> InputError | FormatError:
-    """Return the error of a column whose lists differ in length."""
-    return fault(
-        f"the column {name!r} has {length} numbers in row {row}, but {expected} are expected, as "
-        f"in the rows before; vectors of one space are of one length.",
-        path,
-    )
 
 
 def _refuse_null(array: Any, name: str, first_row: int, per_row: int, path: Path | None) -> None:

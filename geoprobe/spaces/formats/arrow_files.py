@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoprobe.errors import FormatError
+from geoprobe.errors import FormatError, GeoprobeError
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.arrow_columns import (
-    column_form,
-    column_values,
-    joint_type,
-    ragged,
-)
-from geoprobe.spaces.formats.named_arrays import StoredArray, fault, need
+from geoprobe.spaces.formats.arrow_columns import column_form, column_values, joint_type
+from geoprobe.spaces.formats.named_arrays import StoredArray, TableColumns, Walk, fault, need
 from geoprobe.spaces.formats.signatures import ARROW, PARQUET, STREAM, check_signature
 
 BATCH = 4096
 Batches = Iterator[tuple[int, Any]]
 
 
-class ArrowTable:
+class ArrowTable(TableColumns):
     """The columns of a table that Arrow gives, read batch by batch.
 
     A subclass says how many rows there are, and gives the batches of some of the columns from the
     one on that holds a given row.
     """
-
-    kind = "column"
-    points: tuple[str, ...] = ("X",)
-    labels: tuple[str, ...] = ()
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -49,7 +41,9 @@ class ArrowTable:
             self._schema, self._n_rows = self._open()
         except self.damage as error:
             raise fault(f"the file is damaged or cut off: {error}.", path) from error
-        self.names: list[str] = list(self._schema.names)
+        # How long the lists of a column are.
+        self._lengths: dict[str, int] = {}
+        self.names = list(self._schema.names)
         twice = {name for name in self.names if self.names.count(name) > 1}
         if twice:
             raise fault(f"the column {min(twice)!r} is there more than once.", path)
@@ -71,10 +65,11 @@ class ArrowTable:
             If it holds neither numbers, nor lists of numbers, nor text, or is damaged.
         """
         dtype, is_list = column_form(self._schema.field(name).type, name, self.path)
-        walk = _Walk(self, [name])
+        walk = self._walk([name])
         shape: tuple[int, ...] = (self._n_rows,)
         if is_list:
-            shape = (self._n_rows, walk.rows(0, 1).shape[1] if self._n_rows else 0)
+            self._lengths[name] = walk.rows(0, 1).shape[1] if self._n_rows else 0
+            shape = (self._n_rows, self._lengths[name])
         return StoredArray(shape, dtype, walk.rows)
 
     def columns(self, names: list[str]) -> StoredArray:
@@ -86,13 +81,28 @@ class ArrowTable:
             If one of them does not hold one number a row.
         """
         dtype = joint_type({name: self._schema.field(name).type for name in names}, self.path)
-        walk = _Walk(self, names, side_by_side=True)
+        walk = self._walk(names, side_by_side=True)
         return StoredArray((self._n_rows, len(names)), dtype, walk.rows)
 
-    def walk(self, names: list[str], row: int) -> Batches:
-        """Yield batches of some columns; what is damaged is told by their names."""
+    def _walk(self, names: list[str], side_by_side: bool = False) -> Walk:
+        start = partial(self._blocks, names, side_by_side)
+        return Walk(start, f"the column {names[0]!r}", self.path)
+
+    def _blocks(
+        self, names: list[str], side_by_side: bool, row: int
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the values of some columns, batch by batch; what is damaged is told by names."""
         try:
-            yield from self._batches(names, row)
+            for begin, batch in self._batches(names, row):
+                parts = [
+                    column_values(
+                        batch.column(name), name, begin, self.path, self._lengths.get(name)
+                    )
+                    for name in names
+                ]
+                yield begin, np.stack(parts, axis=1) if side_by_side else parts[0]
+        except GeoprobeError:
+            raise
         except self.damage as error:
             raise fault(
                 f"the column {', '.join(map(repr, names[:3]))} is damaged or cut off: {error}.",
@@ -100,74 +110,27 @@ class ArrowTable:
             ) from error
 
 
-class _Walk:
-    """Columns on their way through the batches of a file, one of which is in memory."""
-
-    def __init__(self, table: ArrowTable, names: list[str], side_by_side: bool = False) -> None:
-        self._table, self._names, self._side_by_side = table, names, side_by_side
-        self._on: Batches | None = None
-        self._begin = 0
-        self._values: NDArray[Any] = np.empty(0)
-
-    def rows(self, begin: int, end: int) -> NDArray[Any]:
-        """Return the rows ``begin`` to ``end``, fastest where the last call ended at ``begin``."""
-        if self._on is None or begin < self._begin:
-            self._on = self._table.walk(self._names, begin)
-            self._begin, self._values = begin, np.empty(0)
-        parts: list[NDArray[Any]] = []
-        at = begin
-        while at < end:
-            if at >= self._begin + len(self._values):
-                if not self._next():
-                    break
-                continue
-            part = self._values[at - self._begin : end - self._begin]
-            if parts and part.shape[1:] != parts[0].shape[1:]:
-                lengths = part.shape[1], parts[0].shape[1]
-                raise ragged(self._names[0], at, *lengths, self._table.path)
-            parts.append(part)
-            at += len(part)
-        if at < end:
-            raise fault(
-                f"the column {self._names[0]!r} ends before row {at}, but the file declares more: "
-                f"it is damaged or cut off.",
-                self._table.path,
-            )
-        return np.concatenate(parts) if parts else self._values[:0]
-
-    def _next(self) -> bool:
-        assert self._on is not None
-        self._begin, batch = next(self._on, (self._begin, None))
-        if batch is None:
-            return False
-        parts = [
-            column_values(batch.column(name), name, self._begin, self._table.path)
-            for name in self._names
-        ]
-        self._values = np.stack(parts, axis=1) if self._side_by_side else parts[0]
-        return True
-
-
 class ParquetTable(ArrowTable):
     """The columns of a parquet file."""
 
+    path: Path
+
     def __init__(self, path: Path) -> None:
-        self._file_path = path
         check_signature(checked_file(path), "parquet", PARQUET)
         self._parquet = need("pyarrow.parquet", "parquet", path)
         super().__init__(path)
 
     def _open(self) -> tuple[Any, int]:
-        with self._parquet.ParquetFile(self._file_path) as file:
+        with self._parquet.ParquetFile(self.path) as file:
             return file.schema_arrow, int(file.metadata.num_rows)
 
     def whole(self) -> Any:
         """Return all of it as a table of pyarrow's."""
-        with self._parquet.ParquetFile(self._file_path) as file:
+        with self._parquet.ParquetFile(self.path) as file:
             return file.read()
 
     def _batches(self, names: list[str], row: int) -> Batches:
-        with self._parquet.ParquetFile(self._file_path, memory_map=True) as file:
+        with self._parquet.ParquetFile(self.path, memory_map=True) as file:
             begin, first = 0, 0
             for first in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(first).num_rows
@@ -183,8 +146,9 @@ class ParquetTable(ArrowTable):
 class IpcTable(ArrowTable):
     """The columns of an Arrow file (feather among them) or of an Arrow stream."""
 
+    path: Path
+
     def __init__(self, path: Path) -> None:
-        self._file_path = path
         check_signature(checked_file(path), "Arrow", ARROW, STREAM)
         self._ipc = need("pyarrow.ipc", "parquet", path)
         super().__init__(path)
@@ -205,7 +169,7 @@ class IpcTable(ArrowTable):
     def _records(self, fields: list[int]) -> Iterator[Any]:
         """Yield the batches of a file or of a stream, with some of their columns."""
         chosen = self._ipc.IpcReadOptions(included_fields=fields)
-        with self._pa.memory_map(str(self._file_path)) as source:
+        with self._pa.memory_map(str(self.path)) as source:
             if source.read(len(ARROW)) == ARROW:
                 file = self._ipc.open_file(source, options=chosen)
                 self._schema = self._ipc.open_file(source).schema

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoprobe.arrays import on_host
 from geoprobe.errors import InputError
-from geoprobe.spaces.formats.named_arrays import StoredArray, fault
+from geoprobe.spaces.formats.named_arrays import NamedArrays, StoredArray, fault
 
 
 def is_dictionary(source: Any) -> bool:
@@ -20,7 +20,7 @@ def is_dictionary(source: Any) -> bool:
     return all(hasattr(source, name) for name in ("keys", "items", "__getitem__"))
 
 
-class Dictionary:
+class Dictionary(NamedArrays):
     """The arrays of a dictionary, and of the dictionaries and lists in it.
 
     Names of what lies deeper are joined with ``/``; the third array in the list ``hidden`` is
@@ -33,9 +33,7 @@ class Dictionary:
         The file that it was read from.
     """
 
-    kind = "array"
-    points: tuple[str, ...] = ("X", "tensor")
-    labels: tuple[str, ...] = ("y", "labels", "label")
+    points = ("X", "tensor")
 
     def __init__(self, content: Any, path: Path | None = None) -> None:
         self.path = path

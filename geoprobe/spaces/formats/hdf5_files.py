@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.named_arrays import BARE, MAYBE_BFLOAT16, StoredArray, need
+from geoprobe.spaces.formats.named_arrays import (
+    BARE,
+    MAYBE_BFLOAT16,
+    NamedArrays,
+    StoredArray,
+    need,
+)
 from geoprobe.spaces.formats.signatures import HDF5, check_signature
 
 # What a damaged file, a dataset without its filter, or a type that NumPy lacks may raise.
@@ -20,21 +26,19 @@ _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, UnicodeDecode
 _BFLOAT16_BIAS = 127
 
 
-class Hdf5Arrays:
+class Hdf5Arrays(NamedArrays):
     """The datasets of an HDF5 file, those of groups with the names of the groups before them."""
 
     kind = "dataset"
-    points: tuple[str, ...] = ("X",)
-    labels: tuple[str, ...] = ("y", "labels", "label")
+    path: Path
 
     def __init__(self, path: Path) -> None:
-        self._file_path = checked_file(path)
-        self.path: Path | None = self._file_path
+        self.path = checked_file(path)
         self._h5py = need("h5py", "hdf5", path)
         # The signature may follow a block of the user's own, which the library finds.
         if not self._h5py.is_hdf5(path):
-            check_signature(self._file_path, "HDF5", HDF5)
-        self.names: list[str] = []
+            check_signature(self.path, "HDF5", HDF5)
+        self.names = []
 
         def note(name: str, found: Any) -> None:
             if isinstance(found, self._h5py.Dataset):
@@ -57,7 +61,7 @@ class Hdf5Arrays:
             If it holds rows of different lengths, references or records, or is damaged.
         """
         try:
-            with self._h5py.File(self._file_path, "r") as file:
+            with self._h5py.File(self.path, "r") as file:
                 dataset = file[name]
                 shape, dtype = dataset.shape, dataset.dtype
                 is_text = self._h5py.check_string_dtype(dtype) is not None
@@ -77,7 +81,7 @@ class Hdf5Arrays:
 
     def _rows(self, name: str, is_text: bool, begin: int, end: int) -> NDArray[Any]:
         try:
-            with self._h5py.File(self._file_path, "r") as file:
+            with self._h5py.File(self.path, "r") as file:
                 dataset = file[name]
                 if not dataset.shape:
                     return np.asarray(dataset[()])

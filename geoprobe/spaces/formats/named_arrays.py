@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,65 @@ class StoredArray:
         return self.read(0, self.shape[0]) if self.shape else self.read(0, 1)
 
 
-class NamedArrays(Protocol):
-    """Named arrays in one file, or the columns of a table.
+class Walk:
+    """Rows on their way through a file that gives them block by block, one of which is in memory.
+
+    Parameters
+    ----------
+    start : callable
+        ``start(row)`` yields blocks of rows with the row that each begins at, up to the last row of
+        the file and from a block on that holds ``row`` or comes before it.
+    what : str
+        What the rows are of, for messages: ``"the column 'X'"``.
+    path : Path or None
+        Of the file, for messages.
+    none : ndarray, optional
+        What is returned where no rows are asked for.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[int], Iterator[tuple[int, NDArray[Any]]]],
+        what: str,
+        path: Path | None,
+        none: NDArray[Any] | None = None,
+    ) -> None:
+        self._start, self._what, self._path = start, what, path
+        self._none = np.empty(0) if none is None else none
+        self._on: Iterator[tuple[int, NDArray[Any]]] | None = None
+        self._begin, self._block = 0, self._none
+
+    def rows(self, begin: int, end: int) -> NDArray[Any]:
+        """Return the rows ``begin`` to ``end``, fastest where the last call ended at ``begin``.
+
+        Raises
+        ------
+        FormatError
+            If the file ends before.
+        """
+        if self._on is None or begin < self._begin:
+            self._on, self._begin, self._block = self._start(begin), begin, self._none
+        parts: list[NDArray[Any]] = []
+        while begin < end:
+            part = self._block[begin - self._begin : end - self._begin]
+            if len(part):
+                parts.append(part)
+                begin += len(part)
+                continue
+            self._begin, block = next(self._on, (begin, None))
+            if block is None:
+                self._on = None
+                raise fault(
+                    f"{self._what} ends before row {begin}, but more rows were announced: the file "
+                    f"is damaged or cut off, or has changed since it was opened.",
+                    self._path,
+                )
+            self._block = block
+        return np.concatenate(parts) if parts else self._none
+
+
+class NamedArrays:
+    """Named arrays in one file, or the columns of a table; a subclass reads a format.
 
     Attributes
     ----------
@@ -71,21 +128,25 @@ class NamedArrays(Protocol):
     """
 
     path: Path | None
-    kind: str
     names: list[str]
-    points: tuple[str, ...]
-    labels: tuple[str, ...]
+    kind = "array"
+    points: tuple[str, ...] = ("X",)
+    labels: tuple[str, ...] = ("y", "labels", "label")
 
     def array(self, name: str) -> StoredArray:
         """Return one array, unread."""
+        raise NotImplementedError
 
 
-@runtime_checkable
-class TableColumns(NamedArrays, Protocol):
+class TableColumns(NamedArrays):
     """The columns of a table, several of which may make up the points."""
+
+    kind = "column"
+    labels = ()
 
     def columns(self, names: list[str]) -> StoredArray:
         """Return columns of numbers side by side, unread, shape (n_rows, n_columns)."""
+        raise NotImplementedError
 
 
 def fault(message: str, path: Path | None) -> InputError | FormatError:

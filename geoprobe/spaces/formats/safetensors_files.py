@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geoprobe.errors import FormatError, InputError
 from geoprobe.files.disk import readable
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.named_arrays import StoredArray, widened
+from geoprobe.spaces.formats.named_arrays import NamedArrays, StoredArray, widened
 from geoprobe.spaces.keys import SpaceKey
 from geoprobe.spaces.store_layout import LABELS, read_metadata, tensor_name
 
@@ -35,7 +35,7 @@ _TYPES = {
 }
 
 
-class SafetensorsArrays:
+class SafetensorsArrays(NamedArrays):
     """The tensors of a safetensors file, read one by one on demand.
 
     Attributes
@@ -47,18 +47,16 @@ class SafetensorsArrays:
         Of the spaces, if the file comes from a store.
     """
 
-    kind = "array"
+    path: Path
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         from safetensors import SafetensorError, safe_open
 
-        file_path = checked_file(path)
-        self.path: Path | None = file_path
-        self._file_path = file_path
+        self.path = file_path = checked_file(path)
         _check_header(file_path)
         try:
             with safe_open(file_path, framework="numpy") as file:
-                self.names: list[str] = sorted(file.keys())
+                self.names = sorted(file.keys())
                 metadata = file.metadata() or {}
         except (SafetensorError, OSError, ValueError) as error:
             raise FormatError(
@@ -70,8 +68,6 @@ class SafetensorsArrays:
             raise FormatError(str(error), file_path) from error
         self.key: SpaceKey | None = None
         self._label_names: NDArray[np.str_] | None = None
-        self.points: tuple[str, ...] = ("X",)
-        self.labels: tuple[str, ...] = ("y", "labels", "label")
         if stored is not None:
             self.key, self._label_names = stored[0], np.array(stored[1], dtype=np.str_)
             self.points, self.labels = (self._last_layer_name(),), (LABELS,)
@@ -101,7 +97,7 @@ class SafetensorsArrays:
         dtype = np.dtype(_TYPES[kind])
         if 0 in shape:
             return StoredArray.of(np.empty(shape, dtype))
-        mapped = np.memmap(self._file_path, dtype, "r", begin, shape)
+        mapped = np.memmap(self.path, dtype, "r", begin, shape)
         if self._label_names is not None and name == LABELS:
             return StoredArray.of(self._labels(mapped))
         if kind == "BF16":
@@ -124,7 +120,7 @@ class SafetensorsArrays:
 
     def _place(self, name: str) -> tuple[str, tuple[int, ...], int]:
         """Return type and shape of a tensor, and where it begins in the file."""
-        with self._file_path.open("rb") as file:
+        with self.path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             noted = json.loads(file.read(length))[name]
         return str(noted["dtype"]), tuple(noted["shape"]), 8 + length + noted["data_offsets"][0]

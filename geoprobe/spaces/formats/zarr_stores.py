@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geoprobe.errors import FormatError, InputWarning
 from geoprobe.files.text_files import checked_file
-from geoprobe.spaces.formats.named_arrays import StoredArray, need
+from geoprobe.spaces.formats.named_arrays import NamedArrays, StoredArray, need
 from geoprobe.spaces.formats.signatures import ZIP, check_signature
 
 _PICKLED = "an array is packed as pickles, which geoprobe never unpickles."
@@ -30,15 +30,11 @@ def is_zarr_store(path: Path) -> bool:
     return any((path / head).is_file() for head in _HEADS)
 
 
-class ZarrArrays:
+class ZarrArrays(NamedArrays):
     """The arrays of a zarr store, those of groups with the names of the groups before them."""
 
-    kind = "array"
-    points: tuple[str, ...] = ("X",)
-    labels: tuple[str, ...] = ("y", "labels", "label")
-
     def __init__(self, path: Path) -> None:
-        self.path: Path | None = path
+        self.path = path
         if path.is_dir() and not is_zarr_store(path):
             raise FormatError(
                 f"this is not a zarr store: the folder holds none of {', '.join(_HEADS)}.", path
