@@ -52,6 +52,10 @@ from .selectivity import (
     control_tasks as control_tasks,
     measure_selectivity as measure_selectivity,
 )
+from .unit_memorisation import (
+    UnitMemorisation as UnitMemorisation,
+    compare_units as compare_units,
+)
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,
     came_apart as came_apart,

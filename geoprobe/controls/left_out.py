@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -400,18 +401,14 @@ def _to_hulls(
     for chunk in _chunks(of_label.sizes[label]):
         hulls = [of_label[int(label[k])] for k in chunk]
         if without is not None:
-            hulls = [
-                rows[group[rows] != without[k]] for k, rows in zip(chunk, hulls, strict=True)
-            ]
+            hulls = [rows[group[rows] != without[k]] for k, rows in zip(chunk, hulls, strict=True)]
         asked = [(k, rows) for k, rows in zip(chunk, hulls, strict=True) if len(rows)]
         # Each hull, and then its unit.
         parts = [rows for k, hull in asked for rows in (hull, np.array([k]))]
         start = np.cumsum([0, *map(len, parts)], dtype=np.int64)
         pairs = Groups(np.concatenate([np.empty(0, np.int64), *parts]), start)
         first = np.arange(0, 2 * len(asked), 2)
-        solved = solve_pairs(
-            scaled.points, pairs, first, first + 1, options.tau, options.n_threads
-        )
+        solved = solve_pairs(scaled.points, pairs, first, first + 1, options.tau, options.n_threads)
         solved = proved_in_full(solved, pairs, scaled)
         bounds = [solved.distance, solved.lower, solved.upper]
         found[[k for k, _ in asked]] = np.stack(bounds, axis=1) * scaled.scale
@@ -424,7 +421,7 @@ def _chunks(sizes: IntArray) -> Iterator[range]:
     """Cut units into runs whose hulls have so many rows together."""
     of_unit = np.cumsum(sizes) // _MOST_ROWS
     edges = [0, *(np.flatnonzero(np.diff(of_unit)) + 1).tolist(), len(sizes)]
-    return (range(*ends) for ends in zip(edges[:-1], edges[1:], strict=True))
+    return (range(*ends) for ends in itertools.pairwise(edges))
 
 
 def _means(codes: IntArray, values: FloatArray, n_labels: int) -> FloatArray:

@@ -255,6 +255,34 @@ def _layers(findings: Iterable[Finding], kind: type[Finding], value: str, form: 
 
 
 def _memorisation(found: Found) -> Answer:
+    told = gather(
+        [_left_out(one, found) for one in found.of("memorised")],
+        PHRASES["memorised"].topic,
+        "fine-tunings",
+    )
+    if not told.lines:
+        told = claimed(found.of("left out", tuned=False), "spaces as published")
+    terms = (
+        "Left out: of the hull of its own label, with the units of its sentence or group; a test "
+        "unit is placed beside the hull without another one.",
+        "Pseudo-tests: units of training, as many of each label as the test has, beside the rest.",
+    )
+    return together(told, _gaps(found), terms=terms)
+
+
+def _left_out(one: Claim, found: Found) -> Sentence:
+    """Say how the distances of test units have changed, and what they were and are."""
+    text, verdict = sentence(one)
+    ends = {
+        each.tuned_on: each.value
+        for each in found.everywhere("left out")
+        if (each.task, each.model, each.layer) == (one.task, one.model, one.layer)
+    }
+    was, now = (number(ends[key]) for key in ("", one.tuned_on))
+    return Sentence(f"{text} Test units lay {was} times as far, and lie {now} times.", verdict)
+
+
+def _gaps(found: Found) -> Answer:
     said = []
     for one in found.findings:
         if not isinstance(one, Memorisation):
@@ -362,5 +390,6 @@ _ANSWERS: dict[str, Callable[[Found], Answer]] = {
 }
 
 _AT_HEAD = (
-    "performance", "linearity", "min-distances", "cross-task", "movement", "similarity", "controls",
+    "performance", "memorisation", "linearity", "min-distances", "cross-task", "movement",
+    "similarity", "controls",
 )  # fmt: skip

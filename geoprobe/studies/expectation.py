@@ -10,7 +10,7 @@ from geoprobe.studies.executors import Piece
 
 SECONDS = {
     "extract": 8.0, "fine-tune": 25.0, "measure": 0.3, "hold": 0.3, "move": 0.3, "resample": 3.0,
-    "classify": 1.5, "memorise": 2.0, "shuffle": 3.0, "shuffle-move": 1.0,
+    "classify": 1.5, "memorise": 2.0, "leave-out": 1.0, "shuffle": 3.0, "shuffle-move": 1.0,
     "shuffle-predict": 0.3, "sample": 3.0, "select": 3.0,
 }  # fmt: skip
 """Of a piece of the demo, or of one like it, on an idle core; the first loads its libraries too."""

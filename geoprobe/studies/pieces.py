@@ -17,6 +17,7 @@ from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
     hold_cell,
+    leave_out_cell,
     measure_cell,
     memorise_cell,
     move_cell,
@@ -30,6 +31,7 @@ from geoprobe.studies.text_jobs import extract_job, tune_job
 
 KINDS = (
     "extract", "fine-tune", "measure", "hold", "move", "resample", "classify", "memorise",
+    "leave-out",
     "shuffle", "shuffle-move", "shuffle-predict", "sample", "select",
 )  # fmt: skip
 """In the order in which pieces are begun, if they are ready at the same time."""
@@ -137,9 +139,11 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
         path = partial(folder.resamples, n_bootstrap=plan.resamples)
         drawn = (plan.tau, plan.resamples)
         found += listed("resample", resample_cell, path, cells, *drawn, uses=solves)
+    own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
+    if "memorisation" in wanted:
+        found += listed("leave-out", leave_out_cell, folder.units, own, plan, uses=solves)
     if plan.classifier is not None:
         more = (plan.classifier, plan.device)
-        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
         asked = last if wanted & {"performance", "cross-task"} else own
         if wanted & {"performance", "cross-task", "memorisation"}:
             found += listed(

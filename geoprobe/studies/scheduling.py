@@ -31,6 +31,7 @@ PHASES = {
     "resample": "resampling",
     "classify": "classifying",
     "memorise": "learning curves",
+    "leave-out": "leaving units out",
     "shuffle": "shuffling labels",
     "shuffle-move": "shuffling movements",
     "shuffle-predict": "shuffling predictions",

@@ -103,6 +103,23 @@ PHRASES = {
         "The similarity of training and test of {task} {moment} is {value}",
         "pseudo-tests of training",
     ),
+    "left out": Phrase(
+        "Test units further from their label than training units",
+        "Test units of {task} {moment} lie further from their label than training units left out "
+        "of it: {value} times as far",
+        "Test units of {task} {moment} lie {value} times as far from their label as training units "
+        "left out of it",
+        "pseudo-tests of training",
+    ),
+    "memorised": Phrase(
+        "Training units brought closer to their label than test units",
+        "Fine-tuning{on} brings training units of {task} closer to their label than test units, "
+        "whose distance to it, beside that of training units left out, is {value} times what it "
+        "was",
+        "The distance of test units of {task} to their label, beside that of training units left "
+        "out of it, is {value} times what it was before fine-tuning{on}",
+        "pseudo-tests of training",
+    ),
     "nearest": Phrase(
         "Accuracy of the nearest cluster",
         "The nearest cluster names the label of {value} of the test units of {task} {moment}, more "
@@ -119,7 +136,7 @@ def sentence(one: Claim) -> Sentence:
     Parameters
     ----------
     one : Claim
-        Of a measure among apart, closer, clusters, to original, movement, train to test, nearest.
+        Of a measure in :data:`PHRASES`.
     """
     phrase = PHRASES[one.measure]
     controlled = not math.isnan(one.control)

@@ -12,16 +12,19 @@ import numpy as np
 from geoprobe.controls import (
     BesideControl,
     BesideRow,
+    LeftOutUnits,
     NoiseCeiling,
     NullTest,
     ShuffledLabels,
     beside_row,
     came_apart,
     load_shuffled,
+    load_units,
     pulled_closer,
     pushed_apart,
     shuffled_similarity,
 )
+from geoprobe.controls.unit_memorisation import overall_rows
 from geoprobe.errors import FormatError
 from geoprobe.files.json_files import read_json
 from geoprobe.findings import Interval, accuracy_interval, label_distances
@@ -42,6 +45,7 @@ from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
 
 Of = TypeVar("Of")
+OfCell = TypeVar("OfCell", LeftOutUnits, ShuffledLabels)
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,14 @@ class StudyControls:
 
     Attributes
     ----------
+    units : mapping of Cell to LeftOutUnits
+        Of every plan that asks for memorisation, whether it has controls or not.
     shuffled : mapping of Cell to ShuffledLabels
     movement, sampling, selectivity, predictions : mapping of Cell to dict
         As their jobs wrote them.
     """
 
+    units: Mapping[Cell, LeftOutUnits] = field(default_factory=dict)
     shuffled: Mapping[Cell, ShuffledLabels] = field(default_factory=dict)
     movement: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     sampling: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
@@ -93,18 +100,24 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
     FormatError
         If a file is damaged, was changed, or is that of another cell.
     """
-    if plan.controls is None:
-        return StudyControls()
-    controls = plan.controls
 
     def there(path: Callable[[Cell], Path], read: Callable[[Path, Cell], Of]) -> dict[Cell, Of]:
         return {cell: read(path(cell), cell) for cell in listed if path(cell).is_file()}
+
+    units = there(folder.units, lambda path, cell: _checked(load_units(path), path, cell))
+    if plan.controls is None:
+        return StudyControls(units)
+    controls = plan.controls
 
     def of_format(name: str) -> Callable[[Path, Cell], dict[str, Any]]:
         return lambda path, cell: _of_cell(path, name, cell)
 
     return StudyControls(
-        there(lambda cell: folder.shuffled(cell, controls), _shuffled),
+        units,
+        there(
+            lambda cell: folder.shuffled(cell, controls),
+            lambda path, cell: _checked(load_shuffled(path), path, cell),
+        ),
         there(
             lambda cell: folder.shuffled_movement(cell, controls),
             of_format(SHUFFLED_MOVEMENT_FORMAT),
@@ -123,8 +136,7 @@ def _accuracy(cell: Cell, held_out: Predictions) -> BesideRow:
     return beside_row(cell, "nearest", len(held_out), interval.value, interval=interval)
 
 
-def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
-    found = load_shuffled(path)
+def _checked(found: OfCell, path: Path, cell: Cell) -> OfCell:
     if found.cell != cell:
         raise FormatError(f"this is of the cell {found.cell}, not of {cell}.", path)
     return found
@@ -139,7 +151,7 @@ def _of_cell(path: Path, expected: str, cell: Cell) -> dict[str, Any]:
 
 def beside_controls(controls: StudyControls) -> BesideControl:
     """Put all that has a control beside it."""
-    rows: list[BesideRow] = []
+    rows = overall_rows(controls.units)
     notes: list[str] = []
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))

@@ -8,7 +8,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from geoprobe import plugins
-from geoprobe.controls import Claim, claims, compare_margins, similarity_by_size
+from geoprobe.controls import (
+    Claim,
+    claims,
+    compare_margins,
+    compare_units,
+    similarity_by_size,
+)
 from geoprobe.errors import GeoprobeError, InputError
 from geoprobe.findings import (
     Finding,
@@ -77,9 +83,14 @@ TEXTS = {
         "classifier, of the size that cross-validation has chosen for the space, is trained on "
         "subtrain. Where its curve on subtest keeps to that on subtrain and runs far above that "
         "on test, the representation knows the training units better than new ones. A table says "
-        "who has seen what.",
+        "who has seen what. The other view trains nothing: every training unit is left out of the "
+        "hull of its own label, with the units of its sentence or group, and lies as far from it "
+        "as a new one would, unless it is known by heart. A point is a label: above 1, its test "
+        "units lie further from it than its training units. Small labels scatter; what all of them "
+        "give stands beside pseudo-tests, which are training units drawn like the test.",
         "The paper's experiment as the authors' blog describes it. Here units are split one by "
-        "one, and classifiers are followed for 100 epochs at most, without early stopping.",
+        "one, and classifiers are followed for 100 epochs at most, without early stopping. Units "
+        "left out are not in the paper.",
     ),
     "linearity": Text(
         "Linearity",
@@ -391,10 +402,12 @@ def _performance(m: StudyData) -> Made:
 def _memorisation(m: StudyData) -> Made:
     for cells in _grouped(m.curves, _who).values():
         curves = {cell: m.curves[cell] for cell in cells}
-        yield (
-            {"task": cells[0].task, **_model(cells[0], m)},
-            partial(compare_memorisation, curves, networks=m.networks),
-        )
+        choices = {"show": "learning curves", "task": cells[0].task, **_model(cells[0], m)}
+        yield choices, partial(compare_memorisation, curves, networks=m.networks)
+    for cells in _grouped(m.controls.units, _who).values():
+        units = {cell: m.controls.units[cell] for cell in cells}
+        choices = {"show": "units left out", "task": cells[0].task, **_model(cells[0], m)}
+        yield choices, partial(compare_units, units)
 
 
 def _linearity(m: StudyData) -> Made:
@@ -571,10 +584,8 @@ def _lacking(analysis: str, m: StudyData) -> str:
     untested = all(g.predictions is None for g in m.geometries)
     if analysis in ("performance", "memorisation") and untested:
         return f"{analysis} needs points to test, and these spaces have none."
-    if analysis == "memorisation" and m.plan.classifier is None:
-        return "memorisation needs the classifier probe, which the plan leaves out."
     if analysis == "memorisation":
-        return "No learning curves have been computed yet."
+        return "No unit has been left out yet, and no learning curve computed."
     if not m.plan.tasks:
         return (
             f"{analysis} needs spaces before and after a training, and a study of given spaces in "
