@@ -33,10 +33,10 @@ from .groups import (
     split_groups as split_groups,
 )
 from .leakage import Leakage as Leakage, find_leakage as find_leakage
+from .leaving_out import measure_units as measure_units
 from .left_out import (
     LeftOutUnits as LeftOutUnits,
     load_units as load_units,
-    measure_units as measure_units,
     save_units as save_units,
 )
 from .live import LiveControls as LiveControls

@@ -11,6 +11,7 @@ import numpy as np
 from geoprobe.controls.beside import BesideRow, beside_row
 from geoprobe.controls.left_out import LeftOutUnits
 from geoprobe.drawing.style import AFTER, BEFORE, INK, describe, legend, one_axes, tell
+from geoprobe.errors import InputError
 from geoprobe.findings.finding import Finding, moment_columns
 from geoprobe.geometry.cells import Cell
 
@@ -119,6 +120,11 @@ def compare_units(units: Mapping[Cell, LeftOutUnits]) -> UnitMemorisation:
     Returns
     -------
     UnitMemorisation
+
+    Raises
+    ------
+    InputError
+        If no label of any space can be compared.
     """
     rows: list[UnitRow] = []
     notes: dict[str, None] = {}
@@ -128,9 +134,11 @@ def compare_units(units: Mapping[Cell, LeftOutUnits]) -> UnitMemorisation:
         tested = set(found.label[found.part("test")].tolist())
         if few := sorted(found.labels[k] for k in tested - set(found.compared.tolist())):
             notes[
-                f"{cell.task}: test labels of which training has no more units, or these in one "
-                f"group, are left out: {', '.join(few)}."
+                f"{cell.task}, {cell.representation}: test labels are not compared of which "
+                f"training has no more units, or these in one group: {', '.join(few)}."
             ] = None
+    if not rows:
+        raise InputError(" ".join(notes) or "there is no unit to test.")
     return UnitMemorisation(tuple(rows), tuple(overall_rows(units)), tuple(notes))
 
 

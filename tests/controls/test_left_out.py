@@ -127,7 +127,6 @@ def test_planted_memorisation_is_found() -> None:
     assert row.further == pytest.approx(of_label[24:].mean() / of_label[:24].mean())
     lines = found.plot().get_lines()
     assert [len(line.get_xdata()) for line in lines] == [3, 2, 3, 2]
-    assert [len(line.get_xdata()) for line in after.plot().get_lines()] == [72, 24, 2]
 
 
 def test_a_tuning_that_does_the_same_to_all_units_memorises_none() -> None:
@@ -146,11 +145,8 @@ def test_groups_are_left_out_together() -> None:
     assert np.isnan(alone.own).all() and not alone.known.any()
     with pytest.raises(InputError, match="no label has units to test and more units to train"):
         alone.further()
-    assert compare_units({published(): alone}).overall == ()
-    assert (
-        "these in one group, are left out: a, b, c, d."
-        in compare_units({published(): alone}).notes[0]
-    )
+    with pytest.raises(InputError, match="no more units, or these in one group: a, b, c, d"):
+        compare_units({published(): alone})
 
 
 def test_labels_of_too_few_units_are_not_compared() -> None:

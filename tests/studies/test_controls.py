@@ -204,7 +204,7 @@ def test_without_controls_sections_say_so(place: Path) -> None:
     # Controls may be added to a study that is there; nothing else is done again.
     more = run_study(plan.replaced(controls=CONTROLS), outcome.folder.root, n_workers=1)
     assert set(more.done) == {"shuffle", "shuffle-move", "shuffle-predict", "sample"}
-    assert not set(more.found) - {"measure", "move"}
+    assert not set(more.found) - {"measure", "move", "leave-out"}
 
 
 def test_other_controls_are_other_files(done: StudyFolder, place: Path) -> None:
@@ -215,7 +215,11 @@ def test_other_controls_are_other_files(done: StudyFolder, place: Path) -> None:
     left = {each.kind: each.waiting for each in study_status(every, done).counts}
     assert (left["shuffle"], left["sample"]) == (4, 4)
     none = with_controls(place, permutations=0, pseudo_tests=0, halves=0)
-    assert {each.kind for each in study_status(none, done).counts} == {"measure", "move"}
+    assert {each.kind for each in study_status(none, done).counts} == {
+        "measure",
+        "move",
+        "leave-out",
+    }
 
 
 def test_damaged_and_exchanged_files_are_refused(done: StudyFolder, tmp_path: Path) -> None:
@@ -320,7 +324,7 @@ def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     plan = grouped_plan(tmp_path, control_tasks=2)
     outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    kinds = ("measure", "classify", "shuffle", "shuffle-predict", "sample", "select")
+    kinds = ("measure", "classify", "leave-out", "shuffle", "shuffle-predict", "sample", "select")
     assert outcome.done == dict.fromkeys(kinds, 1)
     cell, folder = Cell("pos", "m", 1), outcome.folder
     X, groups = np.load(tmp_path / "train.npz")["X"], np.load(tmp_path / "train.npz")["sentence"]
