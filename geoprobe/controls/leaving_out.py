@@ -99,9 +99,8 @@ def measure_units(
         group, without = np.r_[group, int(group.max()) + 1 + in_test], np.r_[group, group[beside]]
     scaled = normalise(points)
     options = _Options(checked_tau(tau), checked_threads(n_threads), progress)
-    nearest = _nearest_other(scaled, of_label, label, options)
-    own = _to_hulls(scaled, of_label, label, group, without, "own label", options)
-    other = _to_hulls(scaled, of_label, nearest, group, None, "nearest other label", options)
+    nearest, other = _nearest_others(scaled, of_label, label, options)
+    own = _to_own(scaled, of_label, label, group, without, options)
     identity = repr((texts, space.n_points, seed)).encode() + np.r_[label, group].tobytes()
     found = LeftOutUnits(
         labels=texts,
@@ -111,9 +110,8 @@ def measure_units(
         nearest=nearest,
         group=group,
         own=own[:, 0],
-        other=other[:, 0],
+        other=other,
         own_bounds=own[:, 1:],
-        other_bounds=other[:, 1:],
         drawn=np.empty(0),
         units=hashlib.sha256(identity).hexdigest(),
     )
@@ -126,37 +124,36 @@ class _Options(NamedTuple):
     progress: ProgressCallback | None
 
 
-def _nearest_other(
+def _nearest_others(
     scaled: Normalised, of_label: Groups, label: IntArray, options: _Options
-) -> IntArray:
+) -> tuple[IntArray, FloatArray]:
     """Find the nearest label of another name for each unit, the first of equally near ones."""
     if scaled.scale == 0.0:
         # All units are one and the same point.
-        return np.where(label == 0, 1, 0).astype(np.int64)
-    _, ranked = NearestHulls(scaled.points, of_label).rank(scaled.points, 2, *options)
-    return np.where(ranked[:, 0] == label, ranked[:, 1], ranked[:, 0])
+        return np.where(label == 0, 1, 0).astype(np.int64), np.zeros(len(label))
+    distances, ranked = NearestHulls(scaled.points, of_label).rank(scaled.points, 2, *options)
+    first = ranked[:, 0] != label
+    nearest = np.where(first, ranked[:, 0], ranked[:, 1])
+    return nearest, np.where(first, distances[:, 0], distances[:, 1]) * scaled.scale
 
 
-def _to_hulls(
+def _to_own(
     scaled: Normalised,
     of_label: Groups,
     label: IntArray,
     group: IntArray,
-    without: IntArray | None,
-    phase: str,
+    without: IntArray,
     options: _Options,
 ) -> FloatArray:
-    """Return distance, lower and upper bound of each unit and its hull, (n_units, 3).
+    """Return distance, lower and upper bound of each unit and its label, (n_units, 3).
 
-    The hull is that of a label's training units, without those of a group if one is named; NaN
-    where none is left.
+    The hull is that of the label's training units without those of a group; NaN where none is left.
     """
     found = np.full((len(label), 3), np.nan)
     for chunk in _chunks(of_label.sizes[label]):
-        hulls = [of_label[int(label[k])] for k in chunk]
-        if without is not None:
-            hulls = [rows[group[rows] != without[k]] for k, rows in zip(chunk, hulls, strict=True)]
-        asked = [(k, rows) for k, rows in zip(chunk, hulls, strict=True) if len(rows)]
+        hulls = [(k, of_label[int(label[k])]) for k in chunk]
+        hulls = [(k, rows[group[rows] != without[k]]) for k, rows in hulls]
+        asked = [(k, rows) for k, rows in hulls if len(rows)]
         # Each hull, and then its unit.
         parts = [rows for k, hull in asked for rows in (hull, np.array([k]))]
         start = np.cumsum([0, *map(len, parts)], dtype=np.int64)
@@ -167,7 +164,7 @@ def _to_hulls(
         bounds = [solved.distance, solved.lower, solved.upper]
         found[[k for k, _ in asked]] = np.stack(bounds, axis=1) * scaled.scale
         if options.progress is not None:
-            options.progress(Progress(phase, chunk.stop, len(label)))
+            options.progress(Progress("units left out", chunk.stop, len(label)))
     return found
 
 

@@ -47,9 +47,10 @@ class LeftOutUnits(Showing):
         No group has units of both parts.
     own, other : ndarray of float64, shape (n_units,)
         Distance to the hull of the unit's label, and to that of the nearest other, in the units of
-        the points; 0 inside. ``own`` is NaN where no other group has the label.
-    own_bounds, other_bounds : ndarray of float64, shape (n_units, 2)
-        Proved bounds of both, lower and upper.
+        the points, exact to a relative 1e-9; 0 inside. ``own`` is NaN where no other group has the
+        label.
+    own_bounds : ndarray of float64, shape (n_units, 2)
+        Proved bounds of ``own``, lower and upper.
     drawn : ndarray of float64, shape (n_draws,)
         What :meth:`further` gives for pseudo-tests: training units, as many of each label as the
         test has and in whole groups, beside those that are left.
@@ -68,7 +69,6 @@ class LeftOutUnits(Showing):
     own: FloatArray
     other: FloatArray
     own_bounds: FloatArray
-    other_bounds: FloatArray
     drawn: FloatArray
     units: str
     cell: Cell | None = None
@@ -233,8 +233,6 @@ class LeftOutUnits(Showing):
                 "own_upper": self.own_bounds[:, 1],
                 "nearest": names[self.nearest],
                 "other": self.other,
-                "other_lower": self.other_bounds[:, 0],
-                "other_upper": self.other_bounds[:, 1],
                 "known": self.known,
             }
         )
@@ -274,7 +272,7 @@ def ratio(sums: FloatArray) -> FloatArray:
 def save_units(units: LeftOutUnits, path: str | os.PathLike[str]) -> Path:
     """Write units left out to one npz file, which appears complete or not at all.
 
-    The bounds of each distance are in it, but not what proves them.
+    The bounds of distances are in it, but not what proves them.
 
     Raises
     ------
@@ -304,7 +302,6 @@ _FILE = LabelFile(
     arrays={
         **dict.fromkeys(("row", "label", "nearest", "group", "own", "other"), _EACH),
         "own_bounds": ("units", "ends"),
-        "other_bounds": ("units", "ends"),
         "drawn": ("draws",),
     },
     numbers=("n_train",),
