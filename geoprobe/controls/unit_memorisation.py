@@ -99,13 +99,14 @@ class UnitMemorisation(Finding):
                 control - spread, control + spread, color=INK, alpha=0.2, linewidth=0, label=name
             )
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
         describe(
             ax,
             title="Test units beside training units left out of their label",
             x="test units of the label",
             y="distance to it, test by train",
         )
-        legend(ax)
+        legend(ax, below=True)
         return ax
 
 

@@ -291,7 +291,7 @@ def test_options_that_cannot_be_used(tmp_path: Path) -> None:
         ProbeCallback(TASK, join="concat")
     with pytest.raises(InputError, match="same label"):
         ProbeCallback(one_label())
-    with pytest.raises(InputError, match="units is a Task, .* or a Split, but it is None"):
+    with pytest.raises(InputError, match=r"units is a Task, .* or a Split, but it is None"):
         ProbeCallback(None, every=10)  # type: ignore[arg-type]
     made = trainer(tmp_path)
     ProbeCallback(TASK, layers=[3]).attach(made)

@@ -58,7 +58,7 @@ def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> Non
         assert part.count("Shuffled: labels dealt out") == 1
     assert 'href="#linearity">Can hyperplanes tell the labels apart?' in head
     assert "Not at &lt;the head&gt;." in sections and "Not at" not in head
-    assert "ps<role>" not in page and "No control stands beside" not in page
+    assert "ps<role>" not in page and "Where no control stands" not in page
     # The answer comes before the plan, and before the tables.
     assert head.index("Fewer clusters") < head.index("In the last layer, beside shuffled labels")
 
@@ -66,4 +66,4 @@ def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> Non
 def test_head_says_that_nothing_was_controlled(tmp_path: Path) -> None:
     nothing = replace(gathered(), claims=())
     page = write_report(nothing, tmp_path / "report.html").read_text(encoding="utf8")
-    assert page.count("No control stands beside these numbers") == 1
+    assert page.count("Where no control stands beside a number") == 1

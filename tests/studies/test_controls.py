@@ -324,7 +324,7 @@ def test_groups_and_types_of_given_points(tmp_path: Path) -> None:
     plan = grouped_plan(tmp_path, control_tasks=2)
     outcome = run_study(plan, tmp_path / "done", n_workers=1)
     assert outcome.failed == {}
-    kinds = ("measure", "classify", "leave-out", "shuffle", "shuffle-predict", "sample", "select")
+    kinds = ("measure", "classify", "shuffle", "shuffle-predict", "sample", "select")
     assert outcome.done == dict.fromkeys(kinds, 1)
     cell, folder = Cell("pos", "m", 1), outcome.folder
     X, groups = np.load(tmp_path / "train.npz")["X"], np.load(tmp_path / "train.npz")["sentence"]
