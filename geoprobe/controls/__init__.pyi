@@ -33,6 +33,12 @@ from .groups import (
     split_groups as split_groups,
 )
 from .leakage import Leakage as Leakage, find_leakage as find_leakage
+from .leaving_out import measure_units as measure_units
+from .left_out import (
+    LeftOutUnits as LeftOutUnits,
+    load_units as load_units,
+    save_units as save_units,
+)
 from .live import LiveControls as LiveControls
 from .margins import Margins as Margins, compare_margins as compare_margins
 from .movement import ShuffledMovement as ShuffledMovement, shuffle_movement as shuffle_movement
@@ -45,6 +51,10 @@ from .selectivity import (
     Selectivity as Selectivity,
     control_tasks as control_tasks,
     measure_selectivity as measure_selectivity,
+)
+from .unit_memorisation import (
+    UnitMemorisation as UnitMemorisation,
+    compare_units as compare_units,
 )
 from .shuffled import (
     ShuffledLabels as ShuffledLabels,

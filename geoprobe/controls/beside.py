@@ -27,6 +27,8 @@ MEASURES = {
     "train to test": "similarity of the test to the rest of training",
     "test means": "mean distance of a label's means in training and test",
     "nearest": "accuracy of the nearest cluster",
+    "left out": "distance of test units to their label, by that of training units left out of it",
+    "memorised": "that distance after fine-tuning, by the same as published",
     "ceiling": "noise ceiling of the similarity",
     "accuracy": "accuracy of the classifier",
     "bits": "bits to learn a label",

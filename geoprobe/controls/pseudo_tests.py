@@ -69,19 +69,33 @@ def draw_pseudo_tests(
         quota[k] = number
     belongs = None if groups is None else group_codes(groups, len(codes))
     return (
-        _draw(codes, quota, belongs, names, np.random.default_rng([seed, k]))
+        _checked(draw_units(codes, quota, belongs, seed, k), codes, quota, names)
         for k in range(n_draws)
     )
 
 
-def _draw(
-    codes: NDArray[np.int32],
-    quota: IntArray,
-    belongs: IntArray | None,
-    names: NDArray[Any],
-    rng: np.random.Generator,
+def draw_units(
+    codes: NDArray[np.integer], quota: IntArray, belongs: IntArray | None, seed: int, k: int
 ) -> PseudoTest:
-    """Take units in a random order, group by group, as long as their label is wanted."""
+    """Take units in a random order, group by group, as long as their label is wanted.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n_units,)
+        Label of each unit.
+    quota : ndarray of int64, shape (n_labels,)
+        Units wanted of each label, at most those there are.
+    belongs : ndarray of int64, shape (n_units,), or None
+        Group of each unit.
+    seed, k : int
+        Draw k depends on both alone.
+
+    Returns
+    -------
+    PseudoTest
+        Nothing is left to train of a label all of whose groups were drawn from.
+    """
+    rng = np.random.default_rng([seed, k])
     order = rng.permutation(len(codes))
     if belongs is not None:
         turn = rng.permutation(int(belongs.max()) + 1)[belongs]
@@ -98,12 +112,17 @@ def _draw(
     free[taken] = False
     if belongs is not None:
         free &= ~np.isin(belongs, belongs[taken])
-    rest = np.flatnonzero(free)
-    left = np.bincount(codes[rest], minlength=len(quota))
+    return PseudoTest(taken, np.flatnonzero(free))
+
+
+def _checked(
+    draw: PseudoTest, codes: NDArray[np.integer], quota: IntArray, names: NDArray[Any]
+) -> PseudoTest:
+    left = np.bincount(codes[draw.rest], minlength=len(quota))
     if (left[quota > 0] == 0).any():
         k = int(np.flatnonzero((left == 0) & (quota > 0))[0])
         raise InputError(
             f"no unit of label {str(names[k])!r} is left outside of the groups that were drawn; "
             f"leave the label out, or the groups."
         )
-    return PseudoTest(taken, rest)
+    return draw

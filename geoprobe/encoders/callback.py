@@ -115,7 +115,8 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]
     Raises
     ------
     InputError
-        For options that cannot be used, or units with one label only.
+        For options that cannot be used, units that are neither Task nor Split, or units with one
+        label only.
 
     Examples
     --------
@@ -280,8 +281,12 @@ def _chosen(units: Task | Split, join: Join | None) -> tuple[Split, Join]:
         if join not in (None, units.join):
             raise InputError(f"the task {units.name!r} joins by {units.join!r}, not {join!r}.")
         split, join = units.train, units.join
-    else:
+    elif isinstance(units, Split):
         split, join = units, join or "single"
+    else:
+        raise InputError(
+            f"units is a Task, such as load_task('ps-role'), or a Split, but it is {units!r:.200}."
+        )
     if len(np.unique(split.labels)) < 2:
         raise InputError("all units to probe have the same label; two labels are expected.")
     return split, join

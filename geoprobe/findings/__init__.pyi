@@ -46,8 +46,4 @@ from .similarity import (
     similarity_to_original as similarity_to_original,
     spatial_similarity as spatial_similarity,
 )
-from .unit_memorisation import (
-    UnitMemorisation as UnitMemorisation,
-    measure_units as measure_units,
-)
 from .trajectories import Trajectory as Trajectory, arrange_runs as arrange_runs

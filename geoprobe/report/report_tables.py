@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geoprobe.controls import UnitMemorisation
 from geoprobe.findings import (
     CentroidPaths,
     CrossTask,
@@ -30,6 +31,13 @@ HEADINGS = {
     "classifier": "classifier",
     "classifier_std": "classifier, sd",
     "n_pairs": "label pairs",
+    "n_train": "training units",
+    "n_test": "test units",
+    "own_train": "distance, train",
+    "own_test": "distance, test",
+    "further": "test by train",
+    "known_train": "known, train",
+    "known_test": "known, test",
     "undefined": "why undefined",
     "n_units": "units",
     "n_labels": "labels",
@@ -79,6 +87,7 @@ REASONS = {
     "accuracy_after": "no test units were predicted",
     "accuracy_change": "no test units were predicted",
     "mean_change": "no label has a distance at both ends",
+    "further": "training units left out lie inside their label",
     "spread": "it was not measured",
     "distance": "no other label has a cluster large enough",
     "similarity": "the reason stands in the last column",
@@ -127,6 +136,8 @@ def extras(finding: Finding) -> Iterator[Extra]:
     if isinstance(finding, Memorisation):
         yield Extra("gaps", "Where the curves end", _gaps(finding))
         yield Extra("visibility", "Who has seen what", _of_rows(finding.visibility))
+    elif isinstance(finding, UnitMemorisation):
+        yield Extra("overall", "All labels, beside pseudo-tests", _of_rows(finding.overall))
     elif isinstance(finding, MinDistances):
         columns: Columns = {"layer": [], "label": [], "gain": [], "rank": []}
         for layer, gains in finding.gains.items():

@@ -26,6 +26,7 @@ from geoprobe.findings.trajectories import at_layer
 from geoprobe.studies.sentences import (
     NO_CONTROL,
     NOTHING,
+    PHRASES,
     Answer,
     Sentence,
     about,
@@ -35,6 +36,7 @@ from geoprobe.studies.sentences import (
     number,
     on_task,
     seeds,
+    sentence,
     signed,
     span,
     tally,
@@ -83,8 +85,12 @@ class Found(NamedTuple):
 
     @property
     def alone(self) -> str:
-        """What is said of a number without a control: nothing in a study that has none at all."""
-        return "" if all(math.isnan(one.control) for one in self.claims) else NO_CONTROL
+        """What is said of a number without a control: nothing in a study that asks for none.
+
+        Units left out have theirs in any study.
+        """
+        asked = (one for one in self.claims if one.measure not in ("left out", "memorised"))
+        return "" if all(math.isnan(one.control) for one in asked) else NO_CONTROL
 
     def each(self, noun: str = "fine-tunings", when: str = "") -> str:
         """Say how many seeds there are of each fine-tuning, where there are several."""
@@ -310,6 +316,32 @@ def _extremes(of_layer: Mapping[int, Sequence[float]]) -> tuple[tuple[int, float
 
 
 def _memorisation(found: Found) -> Answer:
+    each = [_left_out(one, found) for one in found.of("memorised")]
+    told = gather(each, PHRASES["memorised"].topic, found.each())
+    if not told.lines:
+        told = found.claimed(found.of("left out", tuned=False), "spaces as published")
+    terms = (
+        "Left out: of the hull of its own label, with the units of its sentence or group; a test "
+        "unit is placed beside the hull without another one.",
+        "Pseudo-tests: units of training, as many of each label as the test has, beside the rest.",
+    )
+    return together(told, _gaps(found), terms=terms)
+
+
+def _left_out(one: Claim, found: Found) -> Sentence:
+    """Say how the distances of test units have changed, and what they were and are."""
+    said = sentence(one)
+    lay = {
+        each.tuned_on: each.value
+        for each in found.everywhere("left out")
+        if (each.task, each.model, each.layer) == (one.task, one.model, one.layer)
+    }
+    was, now = (number(lay[key]) for key in ("", one.tuned_on))
+    more = f" Test units lay {was} times as far, and lie {now} times."
+    return said._replace(text=said.text + more)
+
+
+def _gaps(found: Found) -> Answer:
     said = []
     for one in found.findings:
         if not isinstance(one, Memorisation):
@@ -424,5 +456,6 @@ _ANSWERS: dict[str, Callable[[Found], Answer]] = {
 }
 
 _AT_HEAD = (
-    "performance", "linearity", "min-distances", "cross-task", "movement", "similarity", "controls",
+    "performance", "memorisation", "linearity", "min-distances", "cross-task", "movement",
+    "similarity", "controls",
 )  # fmt: skip

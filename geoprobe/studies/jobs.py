@@ -19,7 +19,7 @@ from geoprobe.reference.inputs import read_clusters
 from geoprobe.spaces import Space
 from geoprobe.studies.cell_files import read_noted, write_noted
 from geoprobe.studies.inputs import Inputs
-from geoprobe.studies.plan import ClassifierPlan
+from geoprobe.studies.plan import ClassifierPlan, Plan
 
 CLASSIFIER_FORMAT = "geoprobe-classifier"
 MEMORISATION_FORMAT = "geoprobe-memorisation"
@@ -208,6 +208,26 @@ def memorise_cell(
     )
     curves = subtrain_curves(train, test, train=follow)
     write_noted(path, MEMORISATION_FORMAT, cell, curves=curves)
+
+
+def leave_out_cell(
+    cell: Cell, inputs: Inputs, path: Path, plan: Plan, n_threads: int, progress: object = None
+) -> None:
+    """Measure each unit of a cell left out of its own label, and write what that gives."""
+    from geoprobe.controls import measure_units, save_units
+    from geoprobe.studies.control_jobs import unit_names
+
+    train, test = read_both(cell, inputs)
+    assert inputs.test is not None
+    found = measure_units(
+        train,
+        test,
+        groups=unit_names(plan, inputs.train, train.n_points).groups,
+        test_groups=unit_names(plan, inputs.test, test.n_points).groups,
+        tau=plan.tau,
+        n_threads=n_threads,
+    )
+    save_units(replace(found, cell=cell), path)
 
 
 def _parameters(plan: ClassifierPlan) -> dict[str, Any]:

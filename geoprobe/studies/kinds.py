@@ -23,6 +23,7 @@ KINDS = {
     "resample": Kind("resampling", 3.0),
     "classify": Kind("classifying", 1.5),
     "memorise": Kind("learning curves", 2.0),
+    "leave-out": Kind("leaving units out", 1.0),
     "shuffle": Kind("shuffling labels", 3.0),
     "shuffle-move": Kind("shuffling movements", 1.0),
     "shuffle-predict": Kind("shuffling predictions", 0.3),

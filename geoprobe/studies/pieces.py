@@ -19,6 +19,7 @@ from geoprobe.studies.inputs import Inputs
 from geoprobe.studies.jobs import (
     classify_cell,
     hold_cell,
+    leave_out_cell,
     measure_cell,
     memorise_cell,
     move_cell,
@@ -103,10 +104,13 @@ def _on_cells(plan: Plan, folder: StudyFolder, inputs: Mapping[Cell, Inputs]) ->
             path = folder.resamples(cell, plan.resamples)
             yield piece("resample", resample_cell, path, cell, *drawn, uses=solves)
     classified: list[Cell] = []
+    last = [cell for cell in ends(cells) if inputs[cell].test is not None]
+    own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
+    if "memorisation" in wanted:
+        for cell in own:
+            yield piece("leave-out", leave_out_cell, folder.units(cell), cell, plan, uses=solves)
     if plan.classifier is not None:
         grid = (plan.classifier, plan.device)
-        last = [cell for cell in ends(cells) if inputs[cell].test is not None]
-        own = [cell for cell in last if cell.tuned_on in (None, cell.task)]
         if wanted & {"performance", "cross-task"}:
             classified = last
         elif "memorisation" in wanted:

@@ -142,6 +142,25 @@ PHRASES = {
         "The test of {task} {moment} has a similarity of {value} to the rest of training",
         "pseudo-tests",
     ),
+    "left out": Phrase(
+        "Test units further from their label than training units",
+        "Distance of test units to their label, beside that of training units left out of it",
+        "Test units of {task} {moment} lie further from their label than training units left out "
+        "of it: {value} times as far",
+        "Test units of {task} {moment} lie {value} times as far from their label as training units "
+        "left out of it",
+        "pseudo-tests",
+    ),
+    "memorised": Phrase(
+        "Training units brought closer to their label than test units",
+        "What became of the distance of test units to their label, beside training units left out",
+        "Fine-tuning{on} brings training units of {task} closer to their label than test units, "
+        "whose distance to it, beside that of training units left out, is {value} times what it "
+        "was",
+        "The distance of test units of {task} to their label, beside that of training units left "
+        "out of it, is {value} times what it was before fine-tuning{on}",
+        "pseudo-tests",
+    ),
     "nearest": Phrase(
         "Accuracy of the nearest cluster",
         "Accuracy of the nearest cluster",

@@ -6,24 +6,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from geoprobe.controls import (
     BesideControl,
     BesideRow,
+    LeftOutUnits,
     NoiseCeiling,
     NullTest,
     ShuffledLabels,
     beside_row,
     came_apart,
     load_shuffled,
+    load_units,
     pulled_closer,
     pushed_apart,
     shuffled_similarity,
 )
 from geoprobe.controls.sampling import paired_test
+from geoprobe.controls.unit_memorisation import overall_rows
 from geoprobe.findings import Interval, accuracy_interval, label_distances
 from geoprobe.findings.control_bands import Band, Bands
 from geoprobe.findings.differences import common_drift
@@ -43,6 +46,8 @@ from geoprobe.studies.plan import Plan
 from geoprobe.studies.runs import ends
 from geoprobe.studies.study_folder import StudyFolder
 
+Of = TypeVar("Of", LeftOutUnits, ShuffledLabels)
+
 
 @dataclass(frozen=True)
 class StudyControls:
@@ -50,11 +55,14 @@ class StudyControls:
 
     Attributes
     ----------
+    units : mapping of Cell to LeftOutUnits
+        Of every plan that asks for memorisation, whether it has controls or not.
     shuffled : mapping of Cell to ShuffledLabels
     movement, sampling, selectivity, predictions : mapping of Cell to dict
         As their jobs wrote them.
     """
 
+    units: Mapping[Cell, LeftOutUnits] = field(default_factory=dict)
     shuffled: Mapping[Cell, ShuffledLabels] = field(default_factory=dict)
     movement: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     sampling: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
@@ -93,8 +101,9 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
     FormatError
         If a file is damaged, was changed, or is that of another cell.
     """
+    units = read_those_there(listed, folder.units, partial(_checked, load_units))
     if plan.controls is None:
-        return StudyControls()
+        return StudyControls(units)
     controls = plan.controls
 
     def noted(kind: str, path: Callable[[Cell, ControlsPlan], Path]) -> dict[Cell, dict[str, Any]]:
@@ -103,7 +112,12 @@ def load_controls(plan: Plan, folder: StudyFolder, listed: Sequence[Cell]) -> St
         )
 
     return StudyControls(
-        read_those_there(listed, lambda cell: folder.shuffled(cell, controls), _shuffled),
+        units,
+        read_those_there(
+            listed,
+            lambda cell: folder.shuffled(cell, controls),
+            partial(_checked, load_shuffled),
+        ),
         noted(SHUFFLED_MOVEMENT_FORMAT, folder.shuffled_movement),
         noted(SAMPLING_FORMAT, folder.sampling),
         noted(SELECTIVITY_FORMAT, folder.selectivity),
@@ -116,15 +130,15 @@ def _accuracy(cell: Cell, held_out: Predictions) -> BesideRow:
     return beside_row(cell, "nearest", len(held_out), interval.value, interval=interval)
 
 
-def _shuffled(path: Path, cell: Cell) -> ShuffledLabels:
-    found = load_shuffled(path)
+def _checked(load: Callable[[Path], Of], path: Path, cell: Cell) -> Of:
+    found = load(path)
     check_cell(path, found.cell, cell)
     return found
 
 
 def beside_controls(controls: StudyControls) -> BesideControl:
     """Put all that has a control beside it."""
-    rows: list[BesideRow] = []
+    rows = overall_rows(controls.units)
     notes: list[str] = []
     for cell, shuffled in controls.shuffled.items():
         rows += _of_labels(cell, shuffled, controls.shuffled.get(cell.start(controls.shuffled)))

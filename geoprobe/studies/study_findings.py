@@ -171,7 +171,8 @@ def compute_findings(
         tuple(_section(analysis, material, found) for analysis in wanted),
         status.missing,
         status.complete,
-        tuple(claims(rows)),
+        # Units left out have a control in any plan: that alone makes it none of controls.
+        () if plan.controls is None else tuple(claims(rows)),
     )
 
 

@@ -42,9 +42,9 @@ class StudyFolder:
     ``plan.json``; ``given.json``, the files of given spaces; ``text.json``, sizes of tasks and
     models; ``work``, who is at which piece, and what failed; ``spaces``, a
     :class:`geoprobe.spaces.store.SpaceStore`; ``runs``, a folder for each run of fine-tuning;
-    ``geometry``, ``held``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation`` and, of
-    controls, ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for each cell;
-    ``tables``, ``figures`` and ``report.html``.
+    ``geometry``, ``held``, ``movement``, ``resamples-N``, ``classifier``, ``memorisation``,
+    ``units`` and, of controls, ``shuffled-*``, ``sampling-*`` and ``selectivity-*``, a file for
+    each cell; ``tables``, ``figures`` and ``report.html``.
 
     Parameters
     ----------
@@ -103,6 +103,10 @@ class StudyFolder:
         """Return the file of the learning curves on a cell."""
         return self._cell("memorisation", cell, ".json")
 
+    def units(self, cell: Cell) -> Path:
+        """Return the file of a cell's units, each left out of its own label."""
+        return self._cell("units", cell, ".npz")
+
     def movement(self, cell: Cell) -> Path:
         """Return the file of the intervals of the labels' movement up to a cell."""
         return self._cell("movement", cell, ".json")
@@ -132,7 +136,7 @@ class StudyFolder:
         return self._cell(controls.selectivity_name, cell, ".json")
 
     def controls_of(self, cell: Cell) -> list[Path]:
-        """Return the files of a cell's controls that are there, of whatever plan."""
+        """Return the files of a cell that depend on groups and types, of whatever plan."""
         folders = [
             folder.name
             for kind in ("shuffled", "sampling", "selectivity")
@@ -140,6 +144,7 @@ class StudyFolder:
         ]
         suffixes = (".npz", "-movement.json", "-predictions.json", ".json")
         paths = [self._cell(name, cell, suffix) for name in folders for suffix in suffixes]
+        paths.append(self.units(cell))
         return [path for path in paths if path.is_file()]
 
     def check(self, plan: Plan) -> None:

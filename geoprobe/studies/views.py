@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from geoprobe import plugins
-from geoprobe.controls import compare_margins, similarity_by_size
+from geoprobe.controls import compare_margins, compare_units, similarity_by_size
 from geoprobe.findings import (
     Finding,
     Trajectory,
@@ -93,7 +93,11 @@ def _performance(m: StudyData) -> Made:
 def _memorisation(m: StudyData) -> Made:
     for cells in _grouped(m.curves, _who).values():
         curves = {cell: m.curves[cell] for cell in cells}
-        yield _about(cells[0], m), partial(compare_memorisation, curves, networks=m.networks)
+        choices = {"show": "learning curves", **_about(cells[0], m)}
+        yield choices, partial(compare_memorisation, curves, networks=m.networks)
+    for cells in _grouped(m.controls.units, _who).values():
+        units = {cell: m.controls.units[cell] for cell in cells}
+        yield {"show": "units left out", **_about(cells[0], m)}, partial(compare_units, units)
 
 
 def _linearity(m: StudyData) -> Made:
@@ -261,10 +265,8 @@ def lacking(analysis: str, m: StudyData) -> str:
     untested = all(g.predictions is None for g in m.geometries)
     if analysis in ("performance", "memorisation") and untested:
         return f"{analysis} needs points to test, and these spaces have none."
-    if analysis == "memorisation" and m.plan.classifier is None:
-        return "memorisation needs the classifier probe, which the plan leaves out."
     if analysis == "memorisation":
-        return "No learning curves have been computed yet."
+        return "No unit has been left out yet, and no learning curve computed."
     if not m.plan.tasks:
         return (
             f"{analysis} needs spaces before and after a training, and a study of given spaces in "

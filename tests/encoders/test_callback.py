@@ -291,6 +291,8 @@ def test_options_that_cannot_be_used(tmp_path: Path) -> None:
         ProbeCallback(TASK, join="concat")
     with pytest.raises(InputError, match="same label"):
         ProbeCallback(one_label())
+    with pytest.raises(InputError, match=r"units is a Task, .* or a Split, but it is None"):
+        ProbeCallback(None, every=10)  # type: ignore[arg-type]
     made = trainer(tmp_path)
     ProbeCallback(TASK, layers=[3]).attach(made)
     with pytest.raises(InputError, match="layer 3"):

@@ -59,7 +59,7 @@ def test_head_answers_each_question_and_the_section_again(tmp_path: Path) -> Non
         assert part.count("Shuffled: labels dealt out") == 1
     assert 'href="#linearity">Can hyperplanes tell the labels apart?' in head
     assert "Not at &lt;the head&gt;." in sections and "Not at" not in head
-    assert "ps<role>" not in page and "No number here has a control" not in page
+    assert "ps<role>" not in page and "No control was asked for" not in page
     # The answer comes before the plan, and before the tables.
     assert head.index("Fewer clusters") < head.index("In the last layer, beside shuffled labels")
 
@@ -68,5 +68,5 @@ def test_head_says_that_nothing_was_controlled(tmp_path: Path) -> None:
     nothing = replace(gathered(), claims=())
     page = write_report(nothing, tmp_path / "report.html").read_text(encoding="utf8")
     head = page.partition('<section id="about"')[0]
-    assert page.count("No number here has a control") == 1
-    assert head.index("No number here") < head.index("Can hyperplanes tell")
+    assert page.count("No control was asked for") == 1
+    assert head.index("No control was") < head.index("Can hyperplanes tell")

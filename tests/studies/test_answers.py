@@ -112,6 +112,8 @@ STRONG = {
     "movement": "further than shuffled",
     "common": "ways of their own",
     "train to test": "laid out otherwise",
+    "left out": "lie further from",
+    "memorised": "brings training units",
     "nearest": "more than chance",
 }
 """What a sentence says only of a number that is beyond chance."""
@@ -212,6 +214,25 @@ def test_tests_are_compared_with_pseudo_tests() -> None:
     assert "a similarity of 0.7 to the rest of training (" in line and line.endswith(
         ": not distinguishable from chance."
     )
+
+
+def test_memorisation_says_what_was_and_what_is() -> None:
+    null = np.linspace(0.94, 1.06, 99)
+    published = row("left out", 1.1, null, tuned_on="")
+    both = [published, row("left out", 1.65, null), row("memorised", 1.5, null)]
+    (line,) = ask("memorisation", both)
+    assert line == (
+        "Fine-tuning brings training units of role closer to their label than test units, whose "
+        "distance to it, beside that of training units left out, is 1.5 times what it was (tiny, "
+        "layer 6; pseudo-tests: 1 ± 0.035, p = 0.01; 1 seed). Test units lay 1.1 times "
+        "as far, and lie 1.65 times."
+    )
+    (line,) = ask("memorisation", [published])
+    assert line.startswith("Test units of role as published lie further from their label than")
+    none = [published, row("left out", 1.111, null), row("memorised", 1.01, null)]
+    (line,) = ask("memorisation", none)
+    assert line.startswith("The distance of test units of role to their label, beside that of")
+    assert ": not distinguishable from chance. Test units lay 1.1 times" in line
 
 
 def test_numbers_beyond_their_controls_are_counted() -> None:

@@ -16,9 +16,11 @@ import pytest
 
 pytest.importorskip("pandas", reason="tables need the extra report")
 
+from geoprobe.controls import measure_units
 from geoprobe.errors import FormatError, GeoprobeError, InputError
 from geoprobe.geometry import Cell
 from geoprobe.progress import Progress
+from geoprobe.spaces import Space
 from geoprobe.studies import (
     Plan,
     StudyFolder,
@@ -54,7 +56,7 @@ def done(place: Path) -> Iterator[StudyFolder]:
     plan = read_plan(place / "plan.toml").replaced(resamples=3)
     outcome = run_study(plan, place / "done", n_workers=1)
     assert outcome.failed == {}
-    assert outcome.done == {"measure": 12, "move": 6, "resample": 12}
+    assert outcome.done == {"measure": 12, "move": 6, "resample": 12, "leave-out": 4}
     yield outcome.folder
 
 
@@ -81,9 +83,9 @@ def test_every_analysis_that_needs_no_text_has_views(done: StudyFolder) -> None:
     gathered = compute_findings(done)
     assert gathered.complete
     without = {s.analysis: s.missing for s in gathered.sections if not s.views}
-    assert without == {
-        "memorisation": ("memorisation needs the classifier probe, which the plan leaves out.",)
-    }
+    # As many units to test as to train.
+    assert without.keys() == {"memorisation"}
+    assert "training has no more units, or these in one group: " in without["memorisation"][0]
     movement = next(s for s in gathered.sections if s.analysis == "movement")
     assert [view.choices["model"] for view in movement.views] == ["large", "small"]
     assert {row.step for view in movement.views for row in view.finding.rows} == {40}
@@ -236,8 +238,46 @@ def test_classifier_and_memorisation(place: Path, tmp_path: Path) -> None:
     plan = plan.replaced(analyses=("performance", "memorisation"))
     outcome = run_study(plan, tmp_path / "out", n_workers=1)
     assert outcome.failed == {} and outcome.done["classify"] == outcome.done["memorise"] == 4
+    assert outcome.done["leave-out"] == 4
     gathered = compute_findings(outcome.folder)
     assert [len(section.views) for section in gathered.sections] == [1, 2]
+
+
+def test_units_left_out_say_what_was_memorised(tmp_path: Path) -> None:
+    """A training draws its units to their centres and leaves test units; sentences are held."""
+    centres, given = np.repeat(6 * np.eye(3, 12), 12, axis=0), {}
+    for split, seed, rows in (("train", 1, slice(None)), ("test", 2, slice(None, None, 3))):
+        sentence = np.array([f"{split} {k % 12 // 2}" for k in range(36)])[rows]
+        noise = clusters(seed, n_dims=12) - centres
+        for step, size in ((0, 1.0), (40, 0.3 if split == "train" else 1.0)):
+            X = (centres + size * noise)[rows]
+            np.savez(tmp_path / f"{step}-{split}.npz", X=X, y=LABELS[rows], sentence=sentence)
+            given[step, split] = Space(X, LABELS[rows]), sentence
+    fixed = {"task": "pos", "model": "m", "layer": 1}
+    spaces = {"files": "{step}-{split}.npz", "groups": "sentence", "fixed": fixed}
+    table = {"analyses": ["memorisation"], "classifier": False, "spaces": spaces}
+    outcome = run_study(plan_from_table(table, folder=tmp_path), tmp_path / "out", n_workers=1)
+    assert (outcome.failed, outcome.done) == ({}, {"measure": 2, "leave-out": 2})
+    (train, groups), (test, test_groups) = given[40, "train"], given[40, "test"]
+    alone = measure_units(train, test, groups=groups, test_groups=test_groups)
+    cell, units = Cell("pos", "m", 1, "pos", 0, 40), load_study_data(outcome.folder).controls.units
+    assert np.array_equal(units[cell].own, alone.own)
+    change = units[cell].further(units[Cell("pos", "m", 1)])
+    gathered = compute_findings(outcome.folder)
+    (section,) = gathered.sections
+    (line,) = section.answer.lines
+    assert line.startswith("Fine-tuning brings training units of pos closer to their label than")
+    assert f"is {change.observed:.3g} [" in line and f"p = {change.p_value:.2g}; 1 seed" in line
+    assert section.answer.at_head and gathered.claims == ()
+    (view,) = section.views
+    assert [(row.step, row.n_train, row.n_test) for row in view.finding.rows] == [
+        (step, 12, 4) for step in (0, 40) for _ in range(3)
+    ]
+    # A file of another cell is refused.
+    one, other = (outcome.folder.units(each) for each in units)
+    shutil.copy(one, other)
+    with pytest.raises(FormatError, match="of the cell pos m layer 1, not of"):
+        load_study_data(outcome.folder)
 
 
 def test_clusters_of_an_original_that_is_not_linear_are_kept(tmp_path: Path) -> None:

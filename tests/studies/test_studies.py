@@ -131,7 +131,7 @@ def test_clusters_of_the_original_space_are_kept(
 
 def test_memorisation_takes_the_network_that_was_chosen(done: StudyFolder) -> None:
     material = load_study_data(done)
-    (view,) = compute_findings(done, ["memorisation"]).sections[0].views
+    view = compute_findings(done, ["memorisation"]).view("memorisation", show="learning curves")
     assert {gap.hidden_sizes for gap in view.finding.gaps} == {"8 x 8"}
     assert {row.part for row in view.finding.rows} == {"subtrain", "subtest", "test"}
     assert {network.weight_decay for network in material.networks.values()} == {1e-3}
@@ -141,16 +141,16 @@ def test_memorisation_alone_trains_the_classifier_first(
     done: StudyFolder, plan: Plan, tmp_path: Path
 ) -> None:
     shutil.copytree(done.root, tmp_path / "alone")
-    for what in ("classifier", "memorisation"):
+    for what in ("classifier", "memorisation", "units"):
         shutil.rmtree(tmp_path / "alone" / what)
     few = plan.replaced(
         analyses=("memorisation",), classifier={"hidden_sizes": [4, 8], "max_epochs": 3, "folds": 2}
     )
     (tmp_path / "alone" / "plan.json").unlink()
     outcome = run_study(few, tmp_path / "alone", n_workers=1)
-    assert outcome.done == {"classify": 2, "memorise": 2}
+    assert outcome.done == {"classify": 2, "memorise": 2, "leave-out": 2}
     sizes = {network.sizes for network in load_study_data(outcome.folder).networks.values()}
-    (view,) = compute_findings(outcome.folder).sections[0].views
+    view = compute_findings(outcome.folder).view("memorisation", show="learning curves")
     assert {gap.hidden_sizes for gap in view.finding.gaps} == sizes
 
 

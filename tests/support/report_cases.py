@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from geoprobe.controls import LeftOutUnits, compare_units, measure_units
 from geoprobe.findings import (
     Network,
     arrange_runs,
@@ -100,6 +101,13 @@ def curves(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     return found
 
 
+def left_out(labels: Sequence[str], cell: Cell) -> LeftOutUnits:
+    """The units of a cell, each left out of its label, beside half of the units to test."""
+    train, test = (space(labels, cell.layer, cell.step, cell.seed or 0, k) for k in (0, 1))
+    half = Space(test.points[::2], test.labels[::2])
+    return measure_units(train, half, n_draws=19, n_threads=1)
+
+
 def gathered(
     labels: Sequence[str] = ("noun", "verb", "adverb", "adposition", "numeral"),
     layers: Sequence[int] = (0, 2),
@@ -148,8 +156,12 @@ def gathered(
     sections = (
         section("performance", [View({}, compare_performance(
             own, classifier=scores, networks=networks, head=head, n_bootstrap=50))]),
-        section("memorisation", [View({"task": "pos", "model": "tiny"}, compare_memorisation(
-            curves([cell for cell in ends if cell.task == "pos"]), networks=networks))]),
+        section("memorisation", [
+            View({"show": "learning curves", "task": "pos", "model": "tiny"}, compare_memorisation(
+                curves([cell for cell in ends if cell.task == "pos"]), networks=networks)),
+            View({"show": "units left out", "task": "pos", "model": "tiny"}, compare_units({
+                cell: left_out(labels, cell) for cell in ends if cell.task == "pos"})),
+        ]),
         section("linearity", linear),
         section("min-distances", by_layer(minimum_distances)),
         section("centroid-paths", by_family(follow_centroids)),
