@@ -35,12 +35,12 @@ def pair(gap: float, n_dims: int, seed: int) -> tuple[np.ndarray, int]:
 @pytest.fixture
 def only_highs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the kernels leave every pair open until HiGHS has been asked."""
-    solve = fallback.ActiveSet.solve
+    solve = fallback.solve_by_active_set
 
     def leave_open(*args: Any) -> Answer:
         return replace(solve(*args), status=Status.UNPROVED, lower=0.0, upper=1.0)
 
-    monkeypatch.setattr(fallback.ActiveSet, "solve", leave_open)
+    monkeypatch.setattr(fallback, "solve_by_active_set", leave_open)
 
 
 @pytest.mark.usefixtures("only_highs")
