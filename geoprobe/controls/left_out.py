@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoprobe.controls.groups import bootstrap_interval
 from geoprobe.controls.null import NullTest
 from geoprobe.errors import InputError
-from geoprobe.findings.intervals import Interval, check_bootstrap, percentile_interval
+from geoprobe.findings.intervals import Interval
 from geoprobe.geometry.cells import Cell
 from geoprobe.geometry.label_files import LabelFile
 from geoprobe.geometry.measured import FloatArray, IntArray
@@ -172,16 +173,15 @@ class LeftOutUnits(Showing):
         InputError
             As :meth:`further` does.
         """
-        check_bootstrap(n_bootstrap, confidence)
         sums = self._sums(before)
-        _, groups = np.unique(self.group[self._tested()], return_inverse=True)
-        of_group = np.zeros((int(groups.max()) + 1, sums.shape[1]))
-        np.add.at(of_group, groups, sums)
-        n_groups = len(of_group)
-        even = np.full(n_groups, 1.0 / n_groups)
-        times = np.random.default_rng(seed).multinomial(n_groups, even, n_bootstrap)
-        drawn = ratio(times @ of_group)
-        return percentile_interval(float(ratio(sums.sum(axis=0))), drawn, confidence)
+        return bootstrap_interval(
+            lambda rows: float(ratio(sums[rows].sum(axis=0))),
+            len(sums),
+            groups=self.group[self._tested()],
+            n_bootstrap=n_bootstrap,
+            confidence=confidence,
+            seed=seed,
+        )
 
     def _tested(self) -> IntArray:
         """Return the test units of labels that can be compared."""
