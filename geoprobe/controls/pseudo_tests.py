@@ -21,6 +21,17 @@ class PseudoTest(NamedTuple):
     rest: IntArray
 
 
+class NothingLeft(InputError):
+    """A draw leaves no unit of a label to train: all of its groups were drawn from."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            f"no unit of label {label!r} is left outside of the groups that were drawn; leave the "
+            f"label out, or the groups."
+        )
+        self.label = label
+
+
 def draw_pseudo_tests(
     y: Any,
     wanted: Any,
@@ -121,8 +132,5 @@ def _checked(
     left = np.bincount(codes[draw.rest], minlength=len(quota))
     if (left[quota > 0] == 0).any():
         k = int(np.flatnonzero((left == 0) & (quota > 0))[0])
-        raise InputError(
-            f"no unit of label {str(names[k])!r} is left outside of the groups that were drawn; "
-            f"leave the label out, or the groups."
-        )
+        raise NothingLeft(str(names[k]))
     return draw

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geoprobe.arrays import as_labels, as_points
 from geoprobe.controls.groups import group_codes
 from geoprobe.controls.null import Alternative, NullTest
-from geoprobe.controls.pseudo_tests import draw_pseudo_tests
+from geoprobe.controls.pseudo_tests import NothingLeft, draw_pseudo_tests
 from geoprobe.errors import InputError
 from geoprobe.findings.intervals import Interval, mean_interval
 from geoprobe.findings.similarity import pearson
@@ -40,7 +40,7 @@ class SamplingDrift:
         Test units of each.
     left_out : tuple of str
         Labels of the test that training cannot give as many units of, or that ``min_units`` leaves
-        out.
+        out, or of which a draw leaves nothing outside of its groups.
     similarity : float
         Pearson correlation of the label distances of training and test, all units of both.
     seen, unseen : ndarray of float64, shape (n_draws,)
@@ -165,26 +165,25 @@ def pseudo_test_drift(
         raise InputError("groups are those of training; draw_from='both' does without them.")
     labels, test_labels = _texts(y, len(train), "y"), _texts(y_test, len(test), "y_test")
     belongs = None if groups is None else group_codes(groups, len(train))
-    names = _compared(labels, test_labels, min_units)
+    names, draws = _compared(labels, test_labels, min_units), None
+    while draws is None:
+        _check_two(names, min_units)
+        kept, kept_test = np.isin(labels, names), np.isin(test_labels, names)
+        units = {name: int(np.count_nonzero(test_labels == name)) for name in names}
+        # What pseudo-tests are taken out of; training comes first.
+        pool_labels = labels[kept]
+        if draw_from == "both":
+            pool_labels = np.concatenate([pool_labels, test_labels[kept_test]])
+        of_kept = None if belongs is None else belongs[kept]
+        try:
+            draws = list(
+                draw_pseudo_tests(pool_labels, units, n_draws=n_draws, seed=seed, groups=of_kept)
+            )
+        except NothingLeft as nothing:
+            names.remove(nothing.label)
     left_out = tuple(sorted({*test_labels.tolist()} - {*names}))
-    kept, kept_test = np.isin(labels, names), np.isin(test_labels, names)
-    train, labels = train[kept], labels[kept]
-    test, test_labels = test[kept_test], test_labels[kept_test]
-    # What pseudo-tests are taken out of; training comes first.
-    pool, pool_labels = train, labels
-    if draw_from == "both":
-        pool = np.concatenate([train, test])
-        pool_labels = np.concatenate([labels, test_labels])
-    units = [int(np.count_nonzero(test_labels == name)) for name in names]
-    draws = list(
-        draw_pseudo_tests(
-            pool_labels,
-            dict(zip(names, units, strict=True)),
-            n_draws=n_draws,
-            seed=seed,
-            groups=None if belongs is None else belongs[kept],
-        )
-    )
+    train, test, test_labels = train[kept], test[kept_test], test_labels[kept_test]
+    pool = np.concatenate([train, test]) if draw_from == "both" else train
     measure = partial(resampled_hull_distances, tau=tau, n_threads=n_threads)
     of_test = measure(test, test_labels, [np.arange(len(test))]).distance[0]
     parts = [np.arange(len(train)), *(rows for draw in draws for rows in (draw.rest, draw.test))]
@@ -197,7 +196,7 @@ def pseudo_test_drift(
     moved = np.linalg.norm(_means(test, test_labels, names) - start, axis=-1)
     return SamplingDrift(
         labels=tuple(names),
-        units=np.array(units, np.int64),
+        units=np.array([*units.values()], np.int64),
         left_out=left_out,
         similarity=pearson(of_train, of_test)[0],
         seen=np.array([pearson(*pair)[0] for pair in zip(of_rest, of_drawn, strict=True)]),
@@ -214,18 +213,21 @@ def _texts(y: Any, n_units: int, name: str) -> NDArray[np.str_]:
 
 
 def _compared(labels: NDArray[np.str_], test_labels: NDArray[np.str_], min_units: int) -> list[str]:
-    """Return the labels that can be compared: training has more units of them than the test."""
-    names = [
+    """Return the labels of which training has more units than the test."""
+    return [
         str(name)
         for name, number in zip(*np.unique(test_labels, return_counts=True), strict=True)
         if min_units <= number < np.count_nonzero(labels == name)
     ]
+
+
+def _check_two(names: Sequence[str], min_units: int) -> None:
     if len(names) < 2:
         raise InputError(
             f"drift needs two labels at least of which training has more units than the test's "
-            f"{min_units} or more, but there are {len(names)}."
+            f"{min_units} or more, also without the groups that are drawn, but there are "
+            f"{len(names)}."
         )
-    return names
 
 
 def _means(points: NDArray[Any], labels: NDArray[np.str_], names: Sequence[str]) -> FloatArray:

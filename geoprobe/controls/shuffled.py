@@ -178,7 +178,7 @@ def shuffle_labels(
     rows = permuted_rows(
         labels, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
     )
-    options = {"tau": tau, "n_threads": n_threads, "progress": progress}
+    options: dict[str, Any] = {"tau": tau, "n_threads": n_threads, "progress": progress}
     found = measure_labelings(points, [labels], **options)
     shuffled = [labels[each] for each in rows]
     null = measure_labelings(points, shuffled, clusters=clusters, **options)

@@ -55,7 +55,7 @@ def read_noted(kind: str, path: Path, cell: Cell) -> dict[str, Any]:
     """
     noted = read_json(path, kind, VERSION)
     try:
-        of = Cell.from_dict(noted.get("cell"))
+        of = Cell.from_dict(noted.get("cell", {}))
     except InputError as error:
         raise FormatError(str(error), path) from error
     check_cell(path, of, cell)

@@ -222,8 +222,8 @@ def _of_sampling(cell: Cell, noted: Mapping[str, Any], notes: list[str]) -> list
         )
         if drift["left_out"]:
             notes.append(
-                f"{cell}: test labels of which training has no more units are left out of the "
-                f"drift: {', '.join(drift['left_out'])}."
+                f"{cell}: test labels of which training has no more units, or none outside the "
+                f"groups of a draw, are left out of the drift: {', '.join(drift['left_out'])}."
             )
     if "halves" in ceiling:
         found = NoiseCeiling(

@@ -72,6 +72,19 @@ def test_draws_refused(wanted: dict[str, int], groups: object, message: str) -> 
         list(draw_pseudo_tests(sample(0)[1], wanted, groups=groups))
 
 
+def test_label_whose_groups_are_all_drawn_is_left_out() -> None:
+    """Both units of one label stand in one sentence, so that no draw leaves any to train."""
+    (X, y), (T, t) = sample(1, 9), sample(2, 4)
+    rare = np.full((2, X.shape[1]), 7.0) + np.arange(2)[:, None]
+    X, y = np.concatenate([X, rare]), np.append(y, ["rare", "rare"])
+    T, t = np.concatenate([T, rare[:1]]), np.append(t, "rare")
+    groups = np.r_[np.arange(len(y) - 2), len(y), len(y)]
+    found = drift_of((X, y), (T, t), n_draws=3, groups=groups)
+    assert found.left_out == ("rare",)
+    without = drift_of((X[:-2], y[:-2]), (T[:-1], t[:-1]), n_draws=3, groups=groups[:-2])
+    assert np.array_equal(found.seen, without.seen)
+
+
 def test_numbers_agree_with_measuring_each_part_alone() -> None:
     (X, y), (T, t) = sample(1, 9), sample(2, 4)
     found = drift_of((X, y), (T, t), n_draws=3)
