@@ -93,7 +93,7 @@ class UnitMemorisation(Finding):
                 f"{columns['label'][k]}, {text}\n{value:.4g} times as far, {n:,} test units"
                 for k, n, value in zip(rows, units, further, strict=True)
             ])  # fmt: skip
-            ax.axhline(mean, color=colour, label=f"{text}: {mean:.3g} over all labels")
+            ax.axhline(mean, color=colour, label=f"{text}, all: {mean:.3g}")
             name = "" if tuned else "pseudo-tests: mean ± sd"
             ax.axhspan(
                 control - spread, control + spread, color=INK, alpha=0.2, linewidth=0, label=name
