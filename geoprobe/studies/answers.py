@@ -52,6 +52,9 @@ _SHUFFLED = (
     "Shuffled: labels dealt out at random over the same units, as many of each; where a plan holds "
     "groups, such as the words of a sentence, inside these."
 )
+_PSEUDO_TESTS = (
+    "Pseudo-tests: units of training, as many of each label as the test has, beside the rest."
+)
 _APART = (
     "Apart, closer, nearest: the hull of a label lies further from the nearest hull of another "
     "label than before fine-tuning, or less far; hulls that overlap before and after count as "
@@ -138,9 +141,9 @@ def _performance(found: Found) -> Answer:
         "Accuracy: share of the test units whose nearest cluster has their label; the interval of "
         "a change pairs them. Of several seeds the accuracies are means, and the interval holds "
         "that of each.",
-        "Pseudo-tests, rest of training: units of training, as many of each label as the test has, "
-        "and what is left without them; test and pseudo-test are both compared with that rest, and "
-        "the similarity to all of training is another number.",
+        _PSEUDO_TESTS,
+        "Rest of training: what a pseudo-test leaves; test and pseudo-test are both compared with "
+        "it, and the similarity to all of training is another number.",
     )
     return together(changed, drift, terms=terms)
 
@@ -255,8 +258,7 @@ def _movement(found: Found) -> Answer:
         "{2} least, by {3}",
         "The layer that moves furthest",
     )
-    terms = ("Shuffled: the means of as many units of any labels.",)
-    return together(told, layers, terms=terms)
+    return together(told, layers, terms=(_SHUFFLED,))
 
 
 def _similarity(found: Found) -> Answer:
@@ -323,7 +325,7 @@ def _memorisation(found: Found) -> Answer:
     terms = (
         "Left out: of the hull of its own label, with the units of its sentence or group; a test "
         "unit is placed beside the hull without another one.",
-        "Pseudo-tests: units of training, as many of each label as the test has, beside the rest.",
+        _PSEUDO_TESTS,
     )
     return together(told, _gaps(found), terms=terms)
 
@@ -407,7 +409,7 @@ def _differences(found: Found) -> Answer:
     terms = (
         "Share, shares: 1 where all labels move alike; n directions with nothing in common would "
         "give 1 / n.",
-        "Shuffled: the means of as many units of any labels.",
+        _SHUFFLED,
     )
     return together(found.claimed(found.everywhere("common")), terms=terms)
 
