@@ -93,6 +93,11 @@ def test_plans_of_the_scripts_are_read(name: str) -> None:
     assert all("ps-fxn" in plan.extracted(task) for task in ("pos", "ps-role", "ps-fxn"))
 
 
+def test_plan_by_update_looks_at_the_causal_test() -> None:
+    plan = read_plan(Path(__file__).parents[2] / "scripts" / "five_tasks_by_update.toml")
+    assert plan.extracted("pos") == ("pos", "ps-fxn") and plan.layers == (1, 6)
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taks": ["pos"]}, "'taks'; the nearest known one is 'tasks'"),
     ({"tasks": ["poss"]}, "'poss'; the nearest known one is 'pos'"),
