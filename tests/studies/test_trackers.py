@@ -7,6 +7,7 @@ import logging
 import shutil
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def test_wandb_without_a_server(study: StudyFolder, tmp_path: Path) -> None:
 def records(data: bytes) -> Iterator[bytes]:
     """Yield the records of a log as LevelDB writes it: blocks of 32 kB, records cut to fit them."""
     at, whole = 7, b""
-    while at < len(data):
+    while at + 7 <= len(data):
         if (left := -at % 32768) < 7 and left:
             at += left
             continue
@@ -143,10 +144,15 @@ def offline_run(path: Path) -> tuple[Any, dict[str, Any], dict[int, dict[str, fl
     """Return the run, the config and the metrics by step of a file that wandb wrote offline."""
     from wandb.proto import wandb_internal_pb2
 
+    # A process of wandb's own writes the file, on a busy machine a little after the run has ended.
+    deadline, whole = time.monotonic() + 60, False
+    while not whole:
+        assert time.monotonic() < deadline, "no end of the run in the file"
+        found = [wandb_internal_pb2.Record.FromString(each) for each in records(path.read_bytes())]
+        whole = any(record.WhichOneof("record_type") == "exit" for record in found)
+        time.sleep(0.0 if whole else 0.1)
     run, config, history = None, {}, {}
-    for data in records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    for record in found:
         if record.WhichOneof("record_type") == "run":
             run = record.run
             config |= {each.key: json.loads(each.value_json) for each in run.config.update}
