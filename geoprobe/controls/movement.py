@@ -107,18 +107,19 @@ def shuffle_movement(
         y, n_permutations=n_permutations, seed=seed, groups=groups, exchange=exchange
     )
     moved = now.astype(np.float64) - was
-    vectors = _means(moved, codes, len(names))
-    drawn = [_means(moved, codes[each], len(names)) for each in rows]
+    movement, common = _moved(moved, codes, len(names))
+    drawn = [_moved(moved, codes[each], len(names)) for each in rows]
     return ShuffledMovement(
         labels=tuple(map(str, names.tolist())),
         counts=np.bincount(codes).astype(np.int64),
-        movement=np.linalg.norm(vectors, axis=1),
-        null=np.linalg.norm(np.stack(drawn), axis=2),
-        common=common_drift(vectors).share,
-        null_common=np.array([common_drift(each).share for each in drawn]),
+        movement=movement,
+        null=np.stack([lengths for lengths, _ in drawn]),
+        common=common,
+        null_common=np.array([share for _, share in drawn]),
     )
 
 
-def _means(moved: FloatArray, codes: Any, n_labels: int) -> FloatArray:
-    """Return the mean vector of each label, shape (n_labels, n_dims)."""
-    return np.stack([moved[codes == k].mean(axis=0) for k in range(n_labels)])
+def _moved(moved: FloatArray, codes: Any, n_labels: int) -> tuple[FloatArray, float]:
+    """Return the length of each label's mean vector, shape (n_labels,), and the share in common."""
+    means = np.stack([moved[codes == k].mean(axis=0) for k in range(n_labels)])
+    return np.linalg.norm(means, axis=1), common_drift(means).share
